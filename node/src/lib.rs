@@ -1,0 +1,3 @@
+//! The server: planning, coordination, consensus, links, listeners.
+
+pub mod schema;

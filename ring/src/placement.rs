@@ -1,0 +1,1 @@
+//! Which members hold a token range: replication strategies over a topology.
