@@ -1,1 +1,4 @@
-//! (placeholder)
+//! CQL: types, values, lexer, parser and the frames of the native protocol. Pure.
+
+pub mod ast;
+pub mod lexer;
