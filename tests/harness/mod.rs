@@ -1,0 +1,130 @@
+//! Clusters of real `starling node` processes for tests: each cluster has loopback addresses, data folders and a
+//! certificate authority of its own, and takes its processes along when it is dropped.
+
+#![allow(dead_code, reason = "each test uses a part of the harness")]
+#![allow(clippy::unwrap_used)]
+
+mod addresses;
+mod node;
+
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use addresses::AddressBlock;
+pub use node::{Node, Signal};
+use tempfile::TempDir;
+
+/// How long anything may take before it counts as hung: a guard, not a measure.
+pub const HANG_GUARD: Duration = Duration::from_secs(120);
+
+/// A cluster of processes. Dropping it kills them and removes their data.
+pub struct Cluster {
+    nodes: Vec<Node>,
+    name: String,
+    addresses: AddressBlock,
+    folder: TempDir,
+}
+
+impl Cluster {
+    /// An empty cluster for the test `name`.
+    pub fn new(name: &str) -> Cluster {
+        let folder = tempfile::Builder::new()
+            .prefix(&format!("starling-{name}-"))
+            .tempdir()
+            .unwrap();
+        Cluster {
+            nodes: Vec::new(),
+            name: name.to_owned(),
+            addresses: AddressBlock::claim(name),
+            folder,
+        }
+    }
+
+    /// A cluster of `count` nodes, each ready before the next one is started.
+    pub fn of(name: &str, count: usize) -> Cluster {
+        let mut cluster = Cluster::new(name);
+        for _ in 0..count {
+            cluster.add(&[]);
+        }
+        cluster
+    }
+
+    /// Starts another node, with the first one as its seed, and waits until it is ready. Its index is the count of
+    /// nodes before it.
+    pub fn add(&mut self, more_arguments: &[&str]) -> &mut Node {
+        let mut node = self.prepare(more_arguments);
+        node.start();
+        self.nodes.push(node);
+        self.nodes.last_mut().unwrap()
+    }
+
+    /// A node that is not started and not part of the list: for tests of what happens at start.
+    pub fn prepare(&self, more_arguments: &[&str]) -> Node {
+        let index = self.nodes.len();
+        let seeds: Vec<Ipv4Addr> = self
+            .nodes
+            .first()
+            .map(|seed| seed.address)
+            .into_iter()
+            .collect();
+        let mut arguments = vec!["--cluster-name".to_owned(), self.name.clone()];
+        arguments.extend(
+            seeds
+                .iter()
+                .flat_map(|seed| ["--seed".to_owned(), seed.to_string()]),
+        );
+        arguments.extend(more_arguments.iter().map(|argument| (*argument).to_owned()));
+        Node::new(
+            self.addresses.address(index + 1),
+            self.folder.path(),
+            arguments,
+        )
+    }
+
+    /// The node with this index.
+    pub fn node(&mut self, index: usize) -> &mut Node {
+        &mut self.nodes[index]
+    }
+
+    /// All nodes.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// The addresses that clients connect to.
+    pub fn contact_points(&self) -> Vec<String> {
+        self.nodes
+            .iter()
+            .map(|node| node.address.to_string())
+            .collect()
+    }
+
+    /// Where this cluster keeps everything.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}
+
+/// The program under test.
+pub fn program() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_starling"))
+}
+
+/// Asks again and again until the answer is yes; panics with `what` when the guard runs out.
+pub fn wait_until(what: &str, mut answer: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !answer() {
+        assert!(started.elapsed() < HANG_GUARD, "hung waiting until {what}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The same for a question that has to be awaited.
+pub async fn wait_until_async(what: &str, mut answer: impl AsyncFnMut() -> bool) {
+    let started = Instant::now();
+    while !answer().await {
+        assert!(started.elapsed() < HANG_GUARD, "hung waiting until {what}");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}

@@ -1,0 +1,208 @@
+//! One `starling node` process.
+
+use std::fs::{self, OpenOptions};
+use std::net::Ipv4Addr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use super::{program, wait_until};
+
+/// Signals that tests send to their own nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Ask it to stop.
+    Term,
+    /// Freeze it.
+    Stop,
+    /// Let it go on.
+    Cont,
+}
+
+/// A node: its place, and its process while it runs.
+pub struct Node {
+    /// The address it listens on with every port.
+    pub address: Ipv4Addr,
+    /// Its data.
+    pub data_dir: PathBuf,
+    /// What it prints, all its runs one after the other.
+    pub stdout_path: PathBuf,
+    /// What it logs, all its runs one after the other.
+    pub stderr_path: PathBuf,
+    authority: PathBuf,
+    arguments: Vec<String>,
+    child: Option<Child>,
+    ready_line: Option<String>,
+}
+
+impl Node {
+    pub(super) fn new(address: Ipv4Addr, folder: &Path, arguments: Vec<String>) -> Node {
+        Node {
+            address,
+            data_dir: folder.join(format!("data-{address}")),
+            stdout_path: folder.join(format!("{address}.out")),
+            stderr_path: folder.join(format!("{address}.err")),
+            authority: folder.join("dev-ca"),
+            arguments,
+            child: None,
+            ready_line: None,
+        }
+    }
+
+    /// Starts the process and waits for its `ready` line.
+    pub fn start(&mut self) {
+        let seen = self.spawn();
+        let address = self.address;
+        let mut ready = None;
+        wait_until(&format!("{address} is ready"), || {
+            if let Some(status) = self.exit_status() {
+                panic!(
+                    "{address} ended with {status} before it was ready\n{}",
+                    self.log_tail()
+                );
+            }
+            let printed = fs::read_to_string(&self.stdout_path).unwrap_or_default();
+            // Only what this run printed, and only whole lines.
+            let new = printed.get(seen as usize..).unwrap_or_default();
+            let whole = new.rsplit_once('\n').map_or("", |(whole, _)| whole);
+            ready = whole
+                .lines()
+                .find(|line| line.starts_with("ready "))
+                .map(str::to_owned);
+            ready.is_some()
+        });
+        self.ready_line = ready;
+    }
+
+    /// Starts the process without waiting; returns how much earlier runs had printed.
+    pub fn spawn(&mut self) -> u64 {
+        assert!(self.child.is_none(), "{} runs already", self.address);
+        let append = |path: &Path| {
+            OpenOptions::new()
+                .create(true)
+                .append(true)
+                .open(path)
+                .unwrap()
+        };
+        let (stdout, stderr) = (append(&self.stdout_path), append(&self.stderr_path));
+        let seen = stdout.metadata().unwrap().len();
+        let child = Command::new(program())
+            .arg("node")
+            .args(["--listen", &self.address.to_string()])
+            .arg("--data-dir")
+            .arg(&self.data_dir)
+            .args(&self.arguments)
+            .env("STARLING_DEV_CA", &self.authority)
+            .stdin(Stdio::null())
+            .stdout(stdout)
+            .stderr(stderr)
+            .spawn()
+            .unwrap();
+        self.child = Some(child);
+        seen
+    }
+
+    /// The exit status if the process has ended by itself.
+    pub fn exit_status(&mut self) -> Option<ExitStatus> {
+        self.child
+            .as_mut()
+            .and_then(|child| child.try_wait().unwrap())
+    }
+
+    /// Waits until the process has ended by itself.
+    pub fn wait(&mut self) -> ExitStatus {
+        let mut status = None;
+        wait_until(&format!("{} has ended", self.address), || {
+            status = self.exit_status();
+            status.is_some()
+        });
+        self.child = None;
+        status.unwrap()
+    }
+
+    /// kill -9. Returns when the process is gone.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    /// Asks the process to stop and waits until it has.
+    pub fn stop(&mut self) -> ExitStatus {
+        self.signal(Signal::Term);
+        self.wait()
+    }
+
+    /// kill -9, and start again on the same data.
+    pub fn kill_and_restart(&mut self) {
+        self.kill();
+        self.start();
+    }
+
+    /// Freezes the process.
+    pub fn pause(&self) {
+        self.signal(Signal::Stop);
+    }
+
+    /// Lets a frozen process go on.
+    pub fn resume(&self) {
+        self.signal(Signal::Cont);
+    }
+
+    /// Sends a signal to the process.
+    pub fn signal(&self, signal: Signal) {
+        let pid = self.pid().expect("a running node");
+        let name = match signal {
+            Signal::Term => "TERM",
+            Signal::Stop => "STOP",
+            Signal::Cont => "CONT",
+        };
+        // The shell's own kill: there is no other that needs neither a package nor unsafe code.
+        let status = Command::new("sh")
+            .args(["-c", &format!("kill -{name} {pid}")])
+            .status()
+            .unwrap();
+        assert!(status.success(), "kill -{name} {pid}");
+    }
+
+    /// The process number while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(Child::id)
+    }
+
+    /// A field of the ready line: `host_id`, `cql`, `internode`, `admin`.
+    pub fn ready(&self, field: &str) -> String {
+        let line = self.ready_line.as_deref().expect("a node that was ready");
+        let value = line
+            .split(' ')
+            .find_map(|part| part.strip_prefix(field)?.strip_prefix('='));
+        value
+            .unwrap_or_else(|| panic!("no {field} in `{line}`"))
+            .to_owned()
+    }
+
+    /// The last lines of the log.
+    pub fn log_tail(&self) -> String {
+        let log = fs::read(&self.stderr_path).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(30)..].join("\n")
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!(
+                "--- the log of {} ends with\n{}",
+                self.address,
+                self.log_tail()
+            );
+        }
+        if let Some(mut child) = self.child.take() {
+            // A frozen process dies of this too. It may have ended by itself: nothing to do then.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
