@@ -30,6 +30,8 @@ pub struct Node {
     pub stderr_path: PathBuf,
     authority: PathBuf,
     arguments: Vec<String>,
+    /// Bytes on stdout from earlier runs.
+    printed_before: usize,
     child: Option<Child>,
     ready_line: Option<String>,
 }
@@ -43,6 +45,7 @@ impl Node {
             stderr_path: folder.join(format!("{address}.err")),
             authority: folder.join("dev-ca"),
             arguments,
+            printed_before: 0,
             child: None,
             ready_line: None,
         }
@@ -50,19 +53,21 @@ impl Node {
 
     /// Starts the process and waits for its `ready` line.
     pub fn start(&mut self) {
-        let seen = self.spawn();
+        self.begin();
+        self.wait_until_ready();
+    }
+
+    /// Waits for the `ready` line of this run.
+    pub fn wait_until_ready(&mut self) {
         let address = self.address;
         let mut ready = None;
         wait_until(&format!("{address} is ready"), || {
             if let Some(status) = self.exit_status() {
-                panic!(
-                    "{address} ended with {status} before it was ready\n{}",
-                    self.log_tail()
-                );
+                panic!("{address} ended with {status} before it was ready");
             }
             let printed = fs::read_to_string(&self.stdout_path).unwrap_or_default();
             // Only what this run printed, and only whole lines.
-            let new = printed.get(seen as usize..).unwrap_or_default();
+            let new = printed.get(self.printed_before..).unwrap_or_default();
             let whole = new.rsplit_once('\n').map_or("", |(whole, _)| whole);
             ready = whole
                 .lines()
@@ -73,8 +78,8 @@ impl Node {
         self.ready_line = ready;
     }
 
-    /// Starts the process without waiting; returns how much earlier runs had printed.
-    pub fn spawn(&mut self) -> u64 {
+    /// Starts the process without waiting for it.
+    pub fn begin(&mut self) {
         assert!(self.child.is_none(), "{} runs already", self.address);
         let append = |path: &Path| {
             OpenOptions::new()
@@ -84,7 +89,7 @@ impl Node {
                 .unwrap()
         };
         let (stdout, stderr) = (append(&self.stdout_path), append(&self.stderr_path));
-        let seen = stdout.metadata().unwrap().len();
+        self.printed_before = stdout.metadata().unwrap().len() as usize;
         let child = Command::new(program())
             .arg("node")
             .args(["--listen", &self.address.to_string()])
@@ -98,7 +103,6 @@ impl Node {
             .spawn()
             .unwrap();
         self.child = Some(child);
-        seen
     }
 
     /// The exit status if the process has ended by itself.
