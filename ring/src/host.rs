@@ -1,6 +1,8 @@
 //! Members of the cluster: identity, place and tokens.
 
+use std::fmt;
 use std::net::IpAddr;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -10,6 +12,26 @@ use crate::Token;
 /// A node's identity: a UUID on its disk, never its address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct HostId(pub Uuid);
+
+impl fmt::Display for HostId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for HostId {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<HostId, uuid::Error> {
+        Uuid::parse_str(text).map(HostId)
+    }
+}
+
+impl From<Uuid> for HostId {
+    fn from(uuid: Uuid) -> HostId {
+        HostId(uuid)
+    }
+}
 
 /// A member as cluster metadata records it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
