@@ -8,8 +8,6 @@ pub enum RoleOption {
     /// PASSWORD = '...' or another `name = value`: LOGIN, SUPERUSER, OPTIONS, HASHED PASSWORD (named
     /// `hashed_password`).
     Property(Property),
-    /// GENERATED PASSWORD.
-    GeneratedPassword,
     /// ACCESS TO DATACENTERS {...}; empty: ACCESS TO ALL DATACENTERS.
     AccessToDatacenters(Vec<String>),
     /// ACCESS FROM CIDRS {...}; empty: ACCESS FROM ALL CIDRS.
@@ -54,8 +52,6 @@ pub enum UserPassword {
     Plain(String),
     /// HASHED PASSWORD '...'.
     Hashed(String),
-    /// GENERATED PASSWORD.
-    Generated,
 }
 
 /// CREATE USER.

@@ -59,7 +59,7 @@ pub enum TypeChange {
 #[derive(Clone, Debug, PartialEq)]
 pub struct CreateIndex {
     /// The name, if given.
-    pub name: Option<QualifiedName>,
+    pub name: Option<Identifier>,
     /// IF NOT EXISTS.
     pub if_not_exists: bool,
     /// CREATE CUSTOM INDEX.

@@ -74,7 +74,7 @@ pub enum RelationKind {
     /// `expr(index, 'expression')`: a search by a custom index.
     Expression {
         /// The index.
-        index: super::QualifiedName,
+        index: Identifier,
         /// What it is to search.
         value: Term,
     },

@@ -39,6 +39,13 @@ pub enum TermKind {
         /// The term that is to have it.
         term: Box<Term>,
     },
+    /// `cast(term AS type)`
+    Cast {
+        /// What is cast.
+        term: Box<Term>,
+        /// The type, a native one.
+        type_name: TypeName,
+    },
     /// `a + b` and the other operations.
     Arithmetic {
         /// The operation.
@@ -69,7 +76,7 @@ pub enum ConstantKind {
     String,
     /// `-12`.
     Integer,
-    /// `-1.5e3`, and also `NaN`, `Infinity`, `-NaN` and `-Infinity`.
+    /// `-1.5e3`, and also `NaN`, `Infinity` and `-Infinity`.
     Float,
     /// `true` or `false` in any case.
     Boolean,

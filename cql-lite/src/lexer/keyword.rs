@@ -1,7 +1,8 @@
 //! CQL's keywords: which words are names only in double quotes.
 
 /// The reserved keywords of CQL 3.4.7, sorted, in lower case. Every other keyword can be used as a name.
-const RESERVED: [&str; 57] = [
+/// `true` and `false` are literals, no keywords, which comes to the same.
+const RESERVED: [&str; 59] = [
     "add",
     "allow",
     "alter",
@@ -20,6 +21,7 @@ const RESERVED: [&str; 57] = [
     "drop",
     "entries",
     "execute",
+    "false",
     "from",
     "full",
     "grant",
@@ -51,6 +53,7 @@ const RESERVED: [&str; 57] = [
     "table",
     "to",
     "token",
+    "true",
     "truncate",
     "unlogged",
     "update",
