@@ -1,0 +1,122 @@
+//! The phi-accrual failure detector: how surprising a silence is, given the intervals seen before.
+
+/// Intervals remembered.
+const SAMPLE_WINDOW: usize = 32;
+
+/// Deviation assumed at least, as a share of the gossip interval and of the mean: keeps a run of very even
+/// intervals from making a short pause look like a death.
+const MIN_DEVIATION_OF_INTERVAL: f64 = 0.75;
+const MIN_DEVIATION_OF_MEAN: f64 = 0.6;
+
+/// When the heartbeats of one member were heard.
+#[derive(Clone, Debug)]
+pub(super) struct ArrivalWindow {
+    /// Intervals in milliseconds, a ring buffer.
+    samples: [u16; SAMPLE_WINDOW],
+    len: u8,
+    next: u8,
+    sum: u32,
+    sum_of_squares: u64,
+    last_ms: u64,
+}
+
+impl ArrivalWindow {
+    /// A window that takes `estimate_ms` for the usual interval until it has seen more.
+    pub(super) fn new(estimate_ms: u64) -> ArrivalWindow {
+        let mut window = ArrivalWindow {
+            samples: [0; SAMPLE_WINDOW],
+            len: 0,
+            next: 0,
+            sum: 0,
+            sum_of_squares: 0,
+            last_ms: 0,
+        };
+        window.add(estimate_ms);
+        window.add(estimate_ms);
+        window
+    }
+
+    fn add(&mut self, interval_ms: u64) {
+        let sample = u16::try_from(interval_ms).unwrap_or(u16::MAX);
+        let slot = &mut self.samples[usize::from(self.next)];
+        let old = std::mem::replace(slot, sample);
+        // Slots not used yet hold 0, which takes nothing away.
+        self.sum = self.sum + u32::from(sample) - u32::from(old);
+        self.sum_of_squares =
+            self.sum_of_squares + u64::from(sample).pow(2) - u64::from(old).pow(2);
+        self.next = (self.next + 1) % SAMPLE_WINDOW as u8;
+        self.len = (self.len + 1).min(SAMPLE_WINDOW as u8);
+    }
+
+    /// A heartbeat was heard.
+    pub(super) fn arrival(&mut self, now_ms: u64) {
+        self.add(now_ms.saturating_sub(self.last_ms));
+        self.last_ms = now_ms;
+    }
+
+    /// A heartbeat was heard after a time that says nothing about the usual intervals.
+    pub(super) fn restart(&mut self, now_ms: u64) {
+        self.last_ms = now_ms;
+    }
+
+    /// Suspicion: -log10 of the probability that a live member is silent for this long, intervals taken to be
+    /// normally distributed (by a logistic approximation).
+    pub(super) fn phi(&self, now_ms: u64, interval_ms: u64) -> f64 {
+        let count = f64::from(self.len);
+        let mean = f64::from(self.sum) / count;
+        let variance = (self.sum_of_squares as f64 / count - mean * mean).max(0.0);
+        let least = (MIN_DEVIATION_OF_INTERVAL * interval_ms as f64)
+            .max(MIN_DEVIATION_OF_MEAN * mean)
+            .max(1.0);
+        let deviation = variance.sqrt().max(least);
+        let mean = mean.max(interval_ms as f64);
+        let y = (now_ms.saturating_sub(self.last_ms) as f64 - mean) / deviation;
+        let exponent = y * (1.5976 + 0.070566 * y * y);
+        // log10(1 + e^x), by its limit where e^x would overflow.
+        if exponent > 500.0 {
+            exponent * std::f64::consts::LOG10_E
+        } else {
+            exponent.exp().ln_1p() * std::f64::consts::LOG10_E
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn steady(interval_ms: u64, beats: u64) -> ArrivalWindow {
+        let mut window = ArrivalWindow::new(interval_ms);
+        window.restart(0);
+        (1..=beats).for_each(|beat| window.arrival(beat * interval_ms));
+        window
+    }
+
+    #[test]
+    fn suspicion_grows_with_silence() {
+        let window = steady(1000, 100);
+        let phis: Vec<f64> = (0..40)
+            .map(|i| window.phi(100_000 + i * 500, 1000))
+            .collect();
+        assert!(phis.windows(2).all(|pair| pair[0] < pair[1]), "{phis:?}");
+        assert!(window.phi(104_000, 1000) < 8.0);
+        assert!(window.phi(106_000, 1000) > 8.0);
+        assert!(window.phi(u64::MAX, 1000).is_finite());
+    }
+
+    #[test]
+    fn slower_heartbeats_are_given_longer() {
+        let window = steady(3000, 100);
+        assert!(window.phi(310_000, 1000) < 8.0);
+        assert!(window.phi(320_000, 1000) > 8.0);
+    }
+
+    #[test]
+    fn the_window_forgets() {
+        let mut window = steady(60_000, 50);
+        let start = window.last_ms;
+        (1..=SAMPLE_WINDOW as u64).for_each(|beat| window.arrival(start + beat * 1000));
+        assert_eq!(window.sum, SAMPLE_WINDOW as u32 * 1000);
+        assert_eq!(window.sum_of_squares, SAMPLE_WINDOW as u64 * 1_000_000);
+    }
+}

@@ -1,0 +1,151 @@
+//! Who is alive: signs of life, suspicion, probes and convictions.
+
+use super::gossiper::{Gossiper, shuffle_front};
+use super::message::GossipMessage;
+use super::peer::Liveness;
+use super::state::{EndpointState, StateKey};
+use crate::HostId;
+
+/// News from gossip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LivenessEvent {
+    /// A member is alive that was not known to be.
+    Up(HostId),
+    /// A member that was alive is believed dead.
+    Down(HostId),
+    /// A member has published a value.
+    StateChanged {
+        /// The member.
+        host: HostId,
+        /// Which value.
+        key: StateKey,
+    },
+}
+
+impl Gossiper {
+    /// Takes in how far somebody (`from`) says that a member has come.
+    pub(super) fn hear(
+        &mut self,
+        now_ms: u64,
+        from: HostId,
+        i: usize,
+        generation: u64,
+        heartbeat: u64,
+    ) {
+        let peer = &mut self.peers[i];
+        if (generation, heartbeat) <= (peer.state.generation, peer.state.heartbeat) {
+            return;
+        }
+        // What another says of a member never heard of may be long past: life shows in progress.
+        let is_proof = peer.state.generation > 0 || from == peer.host;
+        if generation > peer.state.generation {
+            peer.state = EndpointState::started(generation);
+        }
+        peer.state.heartbeat = heartbeat;
+        if !is_proof {
+            return;
+        }
+        match peer.liveness {
+            Liveness::Alive | Liveness::Suspect { .. } => peer.arrivals.arrival(now_ms),
+            Liveness::Unheard | Liveness::Down => {
+                peer.arrivals.restart(now_ms);
+                self.events.push(LivenessEvent::Up(peer.host));
+            }
+        }
+        peer.liveness = Liveness::Alive;
+    }
+
+    /// Probes whoever has been silent for too long, and convicts whoever was probed in vain.
+    pub(super) fn detect(
+        &mut self,
+        now_ms: u64,
+        rng: &mut dyn FnMut() -> u64,
+        out: &mut Vec<(HostId, GossipMessage)>,
+    ) {
+        let mut suspects = Vec::new();
+        for i in (0..self.peers.len()).filter(|&i| i != self.own) {
+            let peer = &mut self.peers[i];
+            match peer.liveness {
+                Liveness::Alive => {
+                    let phi = peer.arrivals.phi(now_ms, self.config.interval_ms);
+                    if phi >= self.config.phi_convict_threshold {
+                        suspects.push(i);
+                    }
+                }
+                Liveness::Suspect { since_ms }
+                    if now_ms - since_ms >= self.config.probe_timeout_ms =>
+                {
+                    peer.liveness = Liveness::Down;
+                    self.events.push(LivenessEvent::Down(peer.host));
+                }
+                _ => {}
+            }
+        }
+        // If there are more than may be probed at once, the others' turn comes in a later round.
+        shuffle_front(&mut suspects, self.config.max_probes_per_round, rng);
+        for i in suspects {
+            self.peers[i].liveness = Liveness::Suspect { since_ms: now_ms };
+            self.probe(i, rng, out);
+        }
+    }
+
+    fn probe(
+        &mut self,
+        suspect: usize,
+        rng: &mut dyn FnMut() -> u64,
+        out: &mut Vec<(HostId, GossipMessage)>,
+    ) {
+        let target = self.peers[suspect].host;
+        let requester = self.host();
+        self.send(target, GossipMessage::Ping { requester }, out);
+        let is_helper = |&i: &usize| i != self.own && self.peers[i].liveness == Liveness::Alive;
+        let mut helpers: Vec<usize> = (0..self.peers.len()).filter(is_helper).collect();
+        shuffle_front(&mut helpers, self.config.probe_helpers, rng);
+        for i in helpers {
+            self.send(
+                self.peers[i].host,
+                GossipMessage::PingRequest { target },
+                out,
+            );
+        }
+    }
+
+    pub(super) fn receive_probe(
+        &mut self,
+        now_ms: u64,
+        from: HostId,
+        message: GossipMessage,
+        out: &mut Vec<(HostId, GossipMessage)>,
+    ) {
+        match message {
+            GossipMessage::Ping { requester } if self.position(requester).is_some() => {
+                // A new heartbeat: the answer is news whatever the requester has heard.
+                let (own, host) = (self.own, self.host());
+                self.peers[own].state.heartbeat += 1;
+                let digest = self.peers[own].state.digest(host);
+                self.send(from, GossipMessage::Pong { requester, digest }, out);
+            }
+            GossipMessage::Pong { requester, digest } => {
+                let Some(i) = self.position(digest.host) else {
+                    return;
+                };
+                if i != self.own && digest.generation < u64::MAX {
+                    self.hear(now_ms, from, i, digest.generation, digest.heartbeat);
+                }
+                // Only whoever was asked itself is passed on, so that no pong goes round in circles.
+                if requester != self.host()
+                    && digest.host == from
+                    && self.position(requester).is_some()
+                {
+                    self.send(requester, GossipMessage::Pong { requester, digest }, out);
+                }
+            }
+            GossipMessage::PingRequest { target }
+                if target != self.host() && self.position(target).is_some() =>
+            {
+                self.send(target, GossipMessage::Ping { requester: from }, out);
+            }
+            _ => {}
+        }
+    }
+}
