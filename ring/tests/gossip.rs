@@ -20,12 +20,12 @@ fn settled(size: usize, seed: u64) -> Cluster {
 }
 
 #[test]
-fn strangers_know_each_other_in_two_rounds() {
+fn strangers_know_each_other_in_three_rounds() {
     for seed in 0..50 {
         let mut cluster = Cluster::new(5, seed);
         assert!(
             cluster
-                .rounds_until(2, Cluster::everyone_is_alive)
+                .rounds_until(3, Cluster::everyone_is_alive)
                 .is_some(),
             "seed {seed}"
         );

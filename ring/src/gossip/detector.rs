@@ -3,10 +3,11 @@
 /// Intervals remembered.
 const SAMPLE_WINDOW: usize = 32;
 
-/// Deviation assumed at least, as a share of the gossip interval and of the mean: keeps a run of very even
-/// intervals from making a short pause look like a death.
-const MIN_DEVIATION_OF_INTERVAL: f64 = 0.75;
-const MIN_DEVIATION_OF_MEAN: f64 = 0.6;
+/// Deviation assumed at least: a share of the gossip interval, so that a run of very even intervals does not
+/// make a short pause look like a death, and a multiple of what the mean has above the interval: heartbeats
+/// that come by detours come at intervals with a long (exponential) tail.
+const MIN_DEVIATION: f64 = 0.75;
+const DETOUR_DEVIATION: f64 = 2.5;
 
 /// When the heartbeats of one member were heard.
 #[derive(Clone, Debug)]
@@ -62,22 +63,31 @@ impl ArrivalWindow {
     /// Suspicion: -log10 of the probability that a live member is silent for this long, intervals taken to be
     /// normally distributed (by a logistic approximation).
     pub(super) fn phi(&self, now_ms: u64, interval_ms: u64) -> f64 {
-        let count = f64::from(self.len);
-        let mean = f64::from(self.sum) / count;
-        let variance = (self.sum_of_squares as f64 / count - mean * mean).max(0.0);
-        let least = (MIN_DEVIATION_OF_INTERVAL * interval_ms as f64)
-            .max(MIN_DEVIATION_OF_MEAN * mean)
-            .max(1.0);
-        let deviation = variance.sqrt().max(least);
-        let mean = mean.max(interval_ms as f64);
+        let (mean, deviation) = self.expectation(interval_ms);
         let y = (now_ms.saturating_sub(self.last_ms) as f64 - mean) / deviation;
         let exponent = y * (1.5976 + 0.070566 * y * y);
         // log10(1 + e^x), by its limit where e^x would overflow.
-        if exponent > 500.0 {
-            exponent * std::f64::consts::LOG10_E
+        let log = if exponent > 500.0 {
+            exponent
         } else {
-            exponent.exp().ln_1p() * std::f64::consts::LOG10_E
-        }
+            exponent.exp().ln_1p()
+        };
+        log * std::f64::consts::LOG10_E
+    }
+
+    /// Mean and deviation of the intervals, in milliseconds.
+    fn expectation(&self, interval_ms: u64) -> (f64, f64) {
+        let (count, interval) = (f64::from(self.len), interval_ms as f64);
+        let mean = f64::from(self.sum) / count;
+        let variance = (self.sum_of_squares as f64 / count - mean * mean).max(0.0);
+        let detour = (mean - interval).max(0.0);
+        let least = (MIN_DEVIATION * interval + DETOUR_DEVIATION * detour).max(1.0);
+        (mean.max(interval), variance.sqrt().max(least))
+    }
+
+    /// How long a member has been silent, in milliseconds.
+    pub(super) fn silence_ms(&self, now_ms: u64) -> u64 {
+        now_ms.saturating_sub(self.last_ms)
     }
 }
 
@@ -108,7 +118,7 @@ mod tests {
     fn slower_heartbeats_are_given_longer() {
         let window = steady(3000, 100);
         assert!(window.phi(310_000, 1000) < 8.0);
-        assert!(window.phi(320_000, 1000) > 8.0);
+        assert!(window.phi(340_000, 1000) > 8.0);
     }
 
     #[test]

@@ -62,11 +62,12 @@ impl Gossiper {
         rng: &mut dyn FnMut() -> u64,
         out: &mut Vec<(HostId, GossipMessage)>,
     ) {
-        let mut suspects = Vec::new();
+        let (mut suspects, mut probed) = (Vec::new(), Vec::new());
         for i in (0..self.peers.len()).filter(|&i| i != self.own) {
             let peer = &mut self.peers[i];
             match peer.liveness {
-                Liveness::Alive => {
+                // Up to one interval the silence is none.
+                Liveness::Alive if peer.arrivals.silence_ms(now_ms) > self.config.interval_ms => {
                     let phi = peer.arrivals.phi(now_ms, self.config.interval_ms);
                     if phi >= self.config.phi_convict_threshold {
                         suspects.push(i);
@@ -78,6 +79,7 @@ impl Gossiper {
                     peer.liveness = Liveness::Down;
                     self.events.push(LivenessEvent::Down(peer.host));
                 }
+                Liveness::Suspect { .. } => probed.push(i),
                 _ => {}
             }
         }
@@ -85,6 +87,10 @@ impl Gossiper {
         shuffle_front(&mut suspects, self.config.max_probes_per_round, rng);
         for i in suspects {
             self.peers[i].liveness = Liveness::Suspect { since_ms: now_ms };
+            probed.push(i);
+        }
+        // Once more in each round until the verdict: a probe may be lost.
+        for i in probed {
             self.probe(i, rng, out);
         }
     }
