@@ -70,7 +70,7 @@ pub(super) fn duration_bytes(rest: &[u8]) -> Option<usize> {
         };
         length += count + unit;
     }
-    (length > 0 && !is_word_byte(rest.get(length))).then_some(length)
+    (length > 0).then_some(length)
 }
 
 fn unit_bytes(rest: &[u8]) -> Option<usize> {

@@ -1,11 +1,13 @@
 //! Syntax errors, worded as Cassandra's.
 
+use std::collections::VecDeque;
+
 use crate::ast::Position;
 use crate::lexer::{Lexer, Token, TokenKind};
 
-/// How many tokens around the offending one the message shows.
-const SNIPPET_TOKENS: usize = 5;
-/// How many bytes around the offending token the message shows at most.
+/// How many tokens before the offending one the message shows.
+const SNIPPET_TOKENS: usize = 10;
+/// How many bytes before the offending token the message shows at most.
 const SNIPPET_BYTES: usize = 100;
 /// How many bytes of the offending token the message shows at most.
 const TOKEN_BYTES: usize = 60;
@@ -85,48 +87,45 @@ fn shown(text: &str, token: Token) -> &str {
         .unwrap_or_default()
 }
 
-/// The text around the offending token, which stands in brackets; nothing at the end of the text.
+/// The text before the offending token, which stands in brackets; nothing at the end of the text.
 fn snippet(text: &str, offending: Token) -> String {
     if offending.kind == TokenKind::Eof {
         return String::new();
     }
-    let mut lexer = Lexer::new(text);
-    let mut starts = [0; SNIPPET_TOKENS];
-    let mut seen = 0;
-    loop {
-        let token = lexer.next_token();
-        if token.start >= offending.start || token.kind == TokenKind::Eof {
-            break;
-        }
-        if let Some(slot) = starts.get_mut(seen % SNIPPET_TOKENS) {
-            *slot = token.start;
-        }
-        seen += 1;
-    }
-    let first = if seen < SNIPPET_TOKENS {
-        0
-    } else {
-        starts.get(seen % SNIPPET_TOKENS).copied().unwrap_or(0)
-    };
+    let first = start_of_snippet(text, offending);
     let from = text.floor_char_boundary(first.max(offending.start.saturating_sub(SNIPPET_BYTES)));
-    let mut to = offending.end;
-    for _ in 0..SNIPPET_TOKENS {
-        to = to.max(lexer.next_token().end);
-    }
-    let to = text.floor_char_boundary(to.min(offending.end + SNIPPET_BYTES));
     format!(
-        " ({}{}[{}]{}{})",
+        " ({}{}[{}]{})",
         if from > 0 { "..." } else { "" },
         text.get(from..offending.start).unwrap_or_default(),
         shown(text, offending),
-        text.get(offending.end..to).unwrap_or_default(),
-        if text
-            .get(to..)
-            .is_some_and(|rest| !rest.trim_end().is_empty())
-        {
+        if offending.end < text.len() {
             "..."
         } else {
             ""
         },
     )
+}
+
+/// Where the snippet starts: `SNIPPET_TOKENS` before `offending`, where white space counts as a token too.
+fn start_of_snippet(text: &str, offending: Token) -> usize {
+    let mut lexer = Lexer::new(text);
+    let mut starts = VecDeque::with_capacity(SNIPPET_TOKENS + 2);
+    let mut end = 0;
+    loop {
+        let token = lexer.next_token();
+        if token.start > end {
+            starts.push_back(end);
+        }
+        if token.start >= offending.start || token.kind == TokenKind::Eof {
+            break;
+        }
+        starts.push_back(token.start);
+        end = token.end;
+        while starts.len() > SNIPPET_TOKENS {
+            starts.pop_front();
+        }
+    }
+    let surplus = starts.len().saturating_sub(SNIPPET_TOKENS);
+    starts.get(surplus).copied().unwrap_or(offending.start)
 }
