@@ -217,11 +217,22 @@ pub struct ReadCommand {
     pub resume: Option<Position>,
 }
 
+/// Where `per_partition_limit` ended the walk of one partition of an answer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct PartitionCut {
+    /// Index into the answer's partitions.
+    pub partition: u32,
+    /// Last clustering key walked; nothing is known of that partition beyond it.
+    pub clustering: Bytes,
+}
+
 /// A replica's answer: fragments, tombstones included, in canonical form, in the order of the read.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct ReadResult {
     /// Partitions found, in order; with `reversed` the rows inside each are still ascending.
     pub partitions: Vec<Partition>,
+    /// The partitions that were left at their `per_partition_limit` while the read went on, ascending.
+    pub cuts: Vec<PartitionCut>,
     /// Set when a limit stopped the read: everything up to and including this position is in the
     /// answer, nothing is known of what lies beyond. `None`: the target was walked to its end.
     pub truncated_at: Option<Position>,

@@ -1,0 +1,238 @@
+//! The committer threads: one per shard, one batch per turn, synced before it is acknowledged or at an interval.
+//!
+//! The only threads and the only clock of this crate.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use parking_lot::{Condvar, Mutex};
+
+use crate::committer::{Committer, CommitterLimits, Pending};
+use crate::engine::Durability;
+use crate::model::Mutation;
+use crate::store::{Store, StoreError};
+
+/// Keys folded after a batch, at most: writes wait for no more than this.
+const FOLDS_PER_TURN: usize = 16;
+
+/// When a write is acknowledged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SyncMode {
+    /// After the sync of its batch.
+    Batch,
+    /// After it is written; the log is synced at this interval in milliseconds, which bounds what a power cut can
+    /// take.
+    Periodic {
+        /// The interval.
+        interval_ms: u64,
+    },
+}
+
+/// Learns the outcome of one mutation.
+pub trait Completion: Send + 'static {
+    /// Called once, on the committer's thread: it must not block.
+    fn complete(self, outcome: Result<(), StoreError>);
+}
+
+impl<F: FnOnce(Result<(), StoreError>) + Send + 'static> Completion for F {
+    fn complete(self, outcome: Result<(), StoreError>) {
+        self(outcome);
+    }
+}
+
+struct Shard<C> {
+    state: Mutex<State<C>>,
+    wake: Condvar,
+}
+
+struct State<C> {
+    committer: Committer<C>,
+    /// Reads have left keys to fold, or somebody asked for a turn.
+    is_nudged: bool,
+    is_closing: bool,
+}
+
+/// The committers of a store. Dropping it commits what is queued and ends the threads.
+pub struct CommitterThreads<C: Completion> {
+    store: Arc<Store>,
+    shards: Vec<Arc<Shard<C>>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl<C: Completion> CommitterThreads<C> {
+    /// Starts a committer for each shard of the store.
+    pub fn start(
+        store: Arc<Store>,
+        limits: CommitterLimits,
+        mode: SyncMode,
+    ) -> std::io::Result<Self> {
+        let mut committers = CommitterThreads {
+            store,
+            shards: Vec::new(),
+            threads: Vec::new(),
+        };
+        for number in 0..committers.store.shards() {
+            let state = State {
+                committer: Committer::new(limits),
+                is_nudged: false,
+                is_closing: false,
+            };
+            let shard = Arc::new(Shard {
+                state: Mutex::new(state),
+                wake: Condvar::new(),
+            });
+            let (store, ours) = (committers.store.clone(), shard.clone());
+            let thread = std::thread::Builder::new().name(format!("committer-{number}"));
+            committers.shards.push(shard);
+            committers
+                .threads
+                .push(thread.spawn(move || run(&store, number, &ours, mode))?);
+        }
+        Ok(committers)
+    }
+
+    /// Queues a mutation with its shard's committer. A full queue completes it at once as overloaded.
+    pub fn submit(&self, mutation: Mutation, ticket: C) {
+        let Some(shard) = self
+            .shards
+            .get(self.store.shard_of(mutation.partition.token))
+        else {
+            return ticket.complete(Err(StoreError::Closed));
+        };
+        let refused = {
+            let mut state = shard.state.lock();
+            if state.is_closing {
+                Some((ticket, StoreError::Closed))
+            } else {
+                let was_empty = state.committer.waiting() == 0;
+                let refused = state.committer.enqueue(mutation, ticket).err();
+                if was_empty {
+                    shard.wake.notify_one();
+                }
+                refused.map(|ticket| (ticket, StoreError::Overloaded))
+            }
+        };
+        if let Some((ticket, error)) = refused {
+            ticket.complete(Err(error));
+        }
+    }
+
+    /// Lets idle committers fold what reads have noticed. Cheap; for a timer of about a second.
+    pub fn nudge(&self) {
+        for shard in &self.shards {
+            shard.state.lock().is_nudged = true;
+            shard.wake.notify_one();
+        }
+    }
+
+    /// Bytes queued or being written, in all shards.
+    pub fn queued_bytes(&self) -> usize {
+        self.shards
+            .iter()
+            .map(|shard| shard.state.lock().committer.bytes())
+            .sum()
+    }
+}
+
+impl<C: Completion> Drop for CommitterThreads<C> {
+    fn drop(&mut self) {
+        for shard in &self.shards {
+            shard.state.lock().is_closing = true;
+            shard.wake.notify_one();
+        }
+        for thread in self.threads.drain(..) {
+            // A committer that panicked has completed nothing since: nothing false was acknowledged.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn run<C: Completion>(store: &Store, number: usize, shard: &Shard<C>, mode: SyncMode) {
+    let interval = match mode {
+        SyncMode::Batch => None,
+        SyncMode::Periodic { interval_ms } => Some(Duration::from_millis(interval_ms)),
+    };
+    let mut batch: Vec<Pending<C>> = Vec::new();
+    let mut unsynced_since: Option<Instant> = None;
+    loop {
+        let is_closing = wait(shard, interval, unsynced_since, &mut batch);
+        if !batch.is_empty() {
+            let durability = if interval.is_none() {
+                Durability::Sync
+            } else {
+                Durability::NoSync
+            };
+            commit(store, shard, &mut batch, durability);
+            if interval.is_some() {
+                unsynced_since.get_or_insert_with(Instant::now);
+            }
+        }
+        if let (Some(interval), Some(since)) = (interval, unsynced_since)
+            && (is_closing || since.elapsed() >= interval)
+        {
+            // A failed sync stops the engine: the next write says so.
+            let _ = store.sync();
+            unsynced_since = None;
+        }
+        // A failed fold leaves the fragments as they were; a failed engine shows at the next write.
+        let _ = store.fold_pending(number, FOLDS_PER_TURN);
+        if is_closing && batch.is_empty() && shard.state.lock().committer.waiting() == 0 {
+            return;
+        }
+    }
+}
+
+/// Waits for something to do and takes the next batch; whether the committer is closing.
+fn wait<C>(
+    shard: &Shard<C>,
+    interval: Option<Duration>,
+    unsynced_since: Option<Instant>,
+    batch: &mut Vec<Pending<C>>,
+) -> bool {
+    let mut state = shard.state.lock();
+    while state.committer.waiting() == 0 && !state.is_closing && !state.is_nudged {
+        match (interval, unsynced_since) {
+            (Some(interval), Some(since)) => {
+                if shard
+                    .wake
+                    .wait_until(&mut state, since + interval)
+                    .timed_out()
+                {
+                    break;
+                }
+            }
+            _ => shard.wake.wait(&mut state),
+        }
+    }
+    state.is_nudged = false;
+    state.committer.take_batch(batch);
+    state.is_closing
+}
+
+fn commit<C: Completion>(
+    store: &Store,
+    shard: &Shard<C>,
+    batch: &mut Vec<Pending<C>>,
+    durability: Durability,
+) {
+    let outcome = store.commit_each(batch.iter().map(|pending| &pending.mutation), durability);
+    shard.state.lock().committer.complete(batch);
+    match outcome {
+        Ok(committed) => {
+            let mut refused = committed.refused.into_iter().peekable();
+            for (index, pending) in batch.drain(..).enumerate() {
+                let outcome = match refused.next_if(|(refused, _)| *refused == index) {
+                    Some((_, refusal)) => Err(refusal.into()),
+                    None => Ok(()),
+                };
+                pending.ticket.complete(outcome);
+            }
+        }
+        Err(error) => {
+            for pending in batch.drain(..) {
+                pending.ticket.complete(Err(error.clone()));
+            }
+        }
+    }
+}
