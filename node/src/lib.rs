@@ -1,3 +1,4 @@
 //! The server: planning, coordination, consensus, links, listeners.
 
 pub mod schema;
+pub mod system;

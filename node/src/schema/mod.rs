@@ -1,5 +1,24 @@
 //! Keyspaces, tables and columns: an immutable snapshot that requests hold from start to end. Pure.
 
+pub mod change;
+pub mod describe;
+pub mod name;
+
+mod alter_table;
+mod column_type;
+mod compaction;
+pub(crate) mod create_table;
+pub(crate) mod error;
+mod given_property;
+mod keyspace_change;
+mod lookup;
+pub(crate) mod property;
+mod record;
+mod replication;
+mod storage_options;
+mod table_options;
+mod version;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -7,6 +26,10 @@ use starling_cql_lite::types::CqlType;
 use starling_ring::placement::ReplicationStrategy;
 use starling_storage::model::{ColumnId, TableId, TableRef};
 use uuid::Uuid;
+
+pub use change::{
+    ChangeContext, ChangeTarget, ChangeType, SchemaChange, SchemaEffect, SchemaOutcome, apply,
+};
 
 /// All keyspaces and tables as of one metadata epoch.
 #[derive(Clone, Debug, Default, PartialEq)]
