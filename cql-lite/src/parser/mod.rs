@@ -2,12 +2,15 @@
 
 mod access;
 mod assignment;
+mod constant;
 mod cursor;
 mod data;
 mod describe;
 mod error;
+mod function;
 mod name;
 mod object;
+mod permission;
 mod property;
 mod relation;
 mod schema;
