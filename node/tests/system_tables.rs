@@ -1,5 +1,7 @@
 //! The system tables, as the queries of drivers and cqlsh see them.
 
+#![allow(clippy::unwrap_used)]
+
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -94,8 +96,7 @@ fn member(number: u8) -> Member {
 }
 
 fn decode(ty: &CqlType, wire: &[u8]) -> Value {
-    ty.validate(wire)
-        .unwrap_or_else(|error| panic!("{ty}: {error}"));
+    ty.validate(wire).unwrap_or_else(|error| panic!("{ty}: {error}"));
     Value::decode(ty, Some(wire)).unwrap()
 }
 
@@ -115,11 +116,7 @@ fn decode_partition(table: &Table, partition: &Partition) -> Vec<NamedRow> {
     assert!(partition.rows.is_sorted_by(|a, b| a.0 < b.0));
     let row = |(clustering, row): &(Bytes, starling_storage::model::Row)| {
         let mut named = NamedRow::from([(key.name.clone(), decode(&key.cql_type, &partition.key))]);
-        for (column, bytes) in table
-            .clustering()
-            .iter()
-            .zip(decompose(&specs, clustering).unwrap())
-        {
+        for (column, bytes) in table.clustering().iter().zip(decompose(&specs, clustering).unwrap()) {
             let wire = ordered::decode(&column.cql_type, &bytes).unwrap();
             named.insert(column.name.clone(), decode(&column.cql_type, &wire));
         }
@@ -130,11 +127,7 @@ fn decode_partition(table: &Table, partition: &Partition) -> Vec<NamedRow> {
             let [cell] = data.cells.as_slice() else {
                 panic!("{}: not one cell", column.name)
             };
-            let CellContent::Live {
-                value,
-                expiry: None,
-            } = &cell.content
-            else {
+            let CellContent::Live { value, expiry: None } = &cell.content else {
                 panic!("{}", column.name)
             };
             named.insert(column.name.clone(), decode(&column.cql_type, value));
@@ -164,9 +157,7 @@ fn names(rows: &[NamedRow], column: &str) -> Vec<String> {
 fn the_local_node_and_its_peers() {
     let fixture = Fixture::new();
     let local = fixture.read("system", "local");
-    let [local] = local.as_slice() else {
-        panic!("{local:?}")
-    };
+    let [local] = local.as_slice() else { panic!("{local:?}") };
     assert_eq!(local["key"], text("local"));
     assert_eq!(local["cluster_name"], text("flock"));
     assert_eq!(
@@ -228,19 +219,10 @@ fn the_schema_describes_user_tables() {
     let keyspaces = fixture.read("system_schema", "keyspaces");
     assert_eq!(
         names(&keyspaces, "keyspace_name"),
-        [
-            "ks",
-            "system",
-            "system_auth",
-            "system_schema",
-            "system_traces"
-        ]
+        ["ks", "system", "system_auth", "system_schema", "system_traces"]
     );
     let tables = fixture.read("system_schema", "tables");
-    let table = tables
-        .iter()
-        .find(|row| row["table_name"] == text("T1"))
-        .unwrap();
+    let table = tables.iter().find(|row| row["table_name"] == text("T1")).unwrap();
     assert_eq!(table["id"], Value::Uuid(Uuid::from_u128(1)));
     assert_eq!(table["comment"], text("note"));
     assert_eq!(table["gc_grace_seconds"], Value::Int(864_000));
@@ -251,16 +233,7 @@ fn the_schema_describes_user_tables() {
     let shown: Vec<[&Value; 5]> = columns
         .iter()
         .filter(|row| row["keyspace_name"] == text("ks"))
-        .map(|row| {
-            [
-                "column_name",
-                "kind",
-                "position",
-                "clustering_order",
-                "type",
-            ]
-            .map(|name| &row[name])
-        })
+        .map(|row| ["column_name", "kind", "position", "clustering_order", "type"].map(|name| &row[name]))
         .collect();
     let none = text("none");
     let expected = [
@@ -270,15 +243,7 @@ fn the_schema_describes_user_tables() {
         ("s", "static", -1, none.clone(), "int"),
         ("v", "regular", -1, none, "blob"),
     ]
-    .map(|(name, kind, position, order, ty)| {
-        [
-            text(name),
-            text(kind),
-            Value::Int(position),
-            order,
-            text(ty),
-        ]
-    });
+    .map(|(name, kind, position, order, ty)| [text(name), text(kind), Value::Int(position), order, text(ty)]);
     assert_eq!(shown, expected.each_ref().map(|row| row.each_ref()));
 }
 
@@ -288,10 +253,7 @@ fn every_system_table_is_listed_once_and_can_be_read() {
     let mut listed = Vec::new();
     for (keyspace, prefix) in [("system_schema", ""), ("system_virtual_schema", "")] {
         for row in fixture.read(keyspace, "tables") {
-            listed.push(format!(
-                "{prefix}{:?}.{:?}",
-                row["keyspace_name"], row["table_name"]
-            ));
+            listed.push(format!("{prefix}{:?}.{:?}", row["keyspace_name"], row["table_name"]));
         }
     }
     let mut expected: Vec<String> = fixture
@@ -316,10 +278,7 @@ fn every_system_table_is_listed_once_and_can_be_read() {
         );
     }
     let virtual_keyspaces = fixture.read("system_virtual_schema", "keyspaces");
-    assert_eq!(
-        names(&virtual_keyspaces, "keyspace_name"),
-        ["system_virtual_schema"]
-    );
+    assert_eq!(names(&virtual_keyspaces, "keyspace_name"), ["system_virtual_schema"]);
     assert!(!fixture.read("system_virtual_schema", "columns").is_empty());
 }
 
@@ -334,30 +293,15 @@ fn tables_and_columns_that_clients_ask_for_exist() {
         else {
             panic!("{query}")
         };
-        let after_from = query
-            .to_lowercase()
-            .split(" from ")
-            .nth(1)
-            .unwrap()
-            .to_owned();
+        let after_from = query.to_lowercase().split(" from ").nth(1).unwrap().to_owned();
         let name = after_from.split_whitespace().next().unwrap();
         let (keyspace, table) = name.split_once('.').unwrap();
         let table = fixture.table(keyspace, table);
-        let columns = query[7..]
-            .to_lowercase()
-            .split(" from ")
-            .next()
-            .unwrap()
-            .to_owned();
+        let columns = query[7..].to_lowercase().split(" from ").next().unwrap().to_owned();
         let conditions = after_from.split(" where ").nth(1).unwrap_or("").to_owned();
-        let compared = conditions
-            .split(" and ")
-            .map(|c| c.split(['=', ' ']).next().unwrap());
+        let compared = conditions.split(" and ").map(|c| c.split(['=', ' ']).next().unwrap());
         let asked: Vec<&str> = columns.split(',').map(str::trim).chain(compared).collect();
-        for column in asked
-            .into_iter()
-            .filter(|column| !column.is_empty() && *column != "*")
-        {
+        for column in asked.into_iter().filter(|column| !column.is_empty() && *column != "*") {
             assert!(table.column(column).is_some(), "{query}: {column}");
         }
     }
