@@ -48,8 +48,7 @@ impl Horizon {
         match content {
             CellContent::Live { expiry, .. } => self.may_purge_expired(expiry),
             CellContent::Tombstone {
-                local_deletion_time_s,
-                ..
+                local_deletion_time_s, ..
             } => *local_deletion_time_s < self.purge_before_s,
             CellContent::Counter { .. } => false,
         }
@@ -69,34 +68,28 @@ pub fn reduce_row(row: &mut Row, covering: Option<Deletion>, horizon: &Horizon) 
         row.deletion = None;
     }
     let shadow = timestamp(row.deletion).max(timestamp(covering));
-    if row.marker.is_some_and(|marker| {
-        shadow >= Some(marker.timestamp_us) || horizon.may_purge_expired(&marker.expiry)
-    }) {
+    if row
+        .marker
+        .is_some_and(|marker| shadow >= Some(marker.timestamp_us) || horizon.may_purge_expired(&marker.expiry))
+    {
         row.marker = None;
     }
     row.columns.retain_mut(|column| {
         reduce_column(column, shadow, horizon);
         column.deletion.is_some() || !column.cells.is_empty()
     });
-    row.deletion = row
-        .deletion
-        .filter(|deletion| !horizon.may_purge_deletion(deletion));
+    row.deletion = row.deletion.filter(|deletion| !horizon.may_purge_deletion(deletion));
 }
 
 fn reduce_column(column: &mut ColumnData, shadow: Option<i64>, horizon: &Horizon) {
-    if column
-        .deletion
-        .is_some_and(|own| shadow >= Some(own.timestamp_us))
-    {
+    if column.deletion.is_some_and(|own| shadow >= Some(own.timestamp_us)) {
         column.deletion = None;
     }
     let shadow = timestamp(column.deletion).max(shadow);
-    column.cells.retain(|cell| {
-        shadow < Some(cell.timestamp_us) && !horizon.may_purge_content(&cell.content)
-    });
-    column.deletion = column
-        .deletion
-        .filter(|deletion| !horizon.may_purge_deletion(deletion));
+    column
+        .cells
+        .retain(|cell| shadow < Some(cell.timestamp_us) && !horizon.may_purge_content(&cell.content));
+    column.deletion = column.deletion.filter(|deletion| !horizon.may_purge_deletion(deletion));
 }
 
 /// Whether a row says nothing at all.
@@ -120,11 +113,7 @@ pub fn reduce_partition(partition: &mut Partition, horizon: &Horizon) {
     ranges::drop_shadowed(&mut partition.range_tombstones, whole);
     let tombstones = &partition.range_tombstones;
     partition.rows.retain_mut(|(key, row)| {
-        reduce_row(
-            row,
-            ranges::greater(whole, ranges::covering(tombstones, key)),
-            horizon,
-        );
+        reduce_row(row, ranges::greater(whole, ranges::covering(tombstones, key)), horizon);
         !row_is_empty(row)
     });
     if let Some(row) = &mut partition.static_row {

@@ -62,8 +62,7 @@ impl<T> Committer<T> {
     /// Queues a mutation, or gives the ticket back because the queue is full.
     pub fn enqueue(&mut self, mutation: Mutation, ticket: T) -> Result<(), T> {
         let size_bytes = size_bytes(&mutation);
-        let is_full =
-            self.count >= self.limits.count_max || self.bytes + size_bytes > self.limits.bytes_max;
+        let is_full = self.count >= self.limits.count_max || self.bytes + size_bytes > self.limits.bytes_max;
         if self.count > 0 && is_full {
             return Err(ticket);
         }
@@ -82,8 +81,8 @@ impl<T> Committer<T> {
     pub fn take_batch(&mut self, batch: &mut Vec<Pending<T>>) {
         let mut bytes = 0;
         while let Some(next) = self.queue.front() {
-            let is_full = batch.len() >= self.limits.batch_count_max
-                || bytes + next.size_bytes > self.limits.batch_bytes_max;
+            let is_full =
+                batch.len() >= self.limits.batch_count_max || bytes + next.size_bytes > self.limits.batch_bytes_max;
             if !batch.is_empty() && is_full {
                 return;
             }
@@ -95,10 +94,7 @@ impl<T> Committer<T> {
     /// A batch was written, or failed: its room is free again.
     pub fn complete(&mut self, batch: &[Pending<T>]) {
         self.count -= batch.len();
-        self.bytes -= batch
-            .iter()
-            .map(|pending| pending.size_bytes)
-            .sum::<usize>();
+        self.bytes -= batch.iter().map(|pending| pending.size_bytes).sum::<usize>();
     }
 
     /// Mutations that wait to be taken.
@@ -133,10 +129,7 @@ fn size_bytes(mutation: &Mutation) -> usize {
         };
         128 + row.columns.len() * 80 + cells.map(cell).sum::<usize>()
     };
-    let tombstones: usize = range_tombstones
-        .iter()
-        .map(|t| 96 + t.start.len() + t.end.len())
-        .sum();
+    let tombstones: usize = range_tombstones.iter().map(|t| 96 + t.start.len() + t.end.len()).sum();
     let rows: usize = rows
         .iter()
         .map(|(clustering, fragment)| 32 + clustering.len() + row(fragment))

@@ -55,16 +55,11 @@ impl Header {
     pub fn drop_purgeable(&mut self, horizon: &Horizon) {
         self.range_tombstones
             .retain(|t| !horizon.may_purge_deletion(&t.deletion));
-        self.deletion = self
-            .deletion
-            .filter(|deletion| !horizon.may_purge_deletion(deletion));
+        self.deletion = self.deletion.filter(|deletion| !horizon.may_purge_deletion(deletion));
     }
 
     /// The deletion that covers a row of a reduced header.
     pub fn covering(&self, clustering: &[u8]) -> Option<Deletion> {
-        ranges::greater(
-            self.deletion,
-            ranges::covering(&self.range_tombstones, clustering),
-        )
+        ranges::greater(self.deletion, ranges::covering(&self.range_tombstones, clustering))
     }
 }

@@ -70,11 +70,7 @@ pub fn compose(components: &[KeyComponent<'_>]) -> Vec<u8> {
         match component.fixed_length {
             Some(length) if length > 0 && component.bytes.is_empty() => out.push(LEAD_EMPTY ^ mask),
             Some(length) => {
-                debug_assert_eq!(
-                    component.bytes.len(),
-                    length,
-                    "value of a fixed-length type"
-                );
+                debug_assert_eq!(component.bytes.len(), length, "value of a fixed-length type");
                 out.push(LEAD_PRESENT ^ mask);
                 out.extend(component.bytes.iter().map(|byte| byte ^ mask));
             }
@@ -293,8 +289,7 @@ pub fn parse_engine_key(bytes: &[u8]) -> Result<EngineKey, KeyError> {
     let (fixed, rest) = bytes
         .split_at_checked(ENGINE_PREFIX_LENGTH)
         .ok_or(KeyError::Truncated)?;
-    let number =
-        |at: usize| u32::from_be_bytes([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]]);
+    let number = |at: usize| u32::from_be_bytes([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]]);
     let token = ((u64::from(number(8)) << 32) | u64::from(number(12))) ^ (1 << 63);
     let (key, length) = unescape(rest, 0x00)?;
     Ok(EngineKey {

@@ -39,8 +39,7 @@ fn live_cell(column: ColumnId, cell: &Cell, now_s: i64) -> Option<LiveCell<'_>> 
     if !is_unexpired(expiry, now_s) {
         return None;
     }
-    let ttl_s =
-        expiry.map(|e| u32::try_from(e.expires_at_s.saturating_sub(now_s)).unwrap_or(u32::MAX));
+    let ttl_s = expiry.map(|e| u32::try_from(e.expires_at_s.saturating_sub(now_s)).unwrap_or(u32::MAX));
     Some(LiveCell {
         column,
         path: cell.path.as_ref(),
@@ -52,9 +51,7 @@ fn live_cell(column: ColumnId, cell: &Cell, now_s: i64) -> Option<LiveCell<'_>> 
 
 /// Whether a canonical row exists for CQL: its marker or any of its cells is alive.
 pub fn is_live(row: &Row, now_s: i64) -> bool {
-    row.marker
-        .is_some_and(|marker| is_unexpired(&marker.expiry, now_s))
-        || has_live_cell(row, now_s)
+    row.marker.is_some_and(|marker| is_unexpired(&marker.expiry, now_s)) || has_live_cell(row, now_s)
 }
 
 fn has_live_cell(row: &Row, now_s: i64) -> bool {
@@ -68,10 +65,7 @@ fn has_live_cell(row: &Row, now_s: i64) -> bool {
 }
 
 /// The live rows of a canonical partition, in ascending clustering order.
-pub fn live_rows(
-    partition: &Partition,
-    now_s: i64,
-) -> impl DoubleEndedIterator<Item = LiveRow<'_>> {
+pub fn live_rows(partition: &Partition, now_s: i64) -> impl DoubleEndedIterator<Item = LiveRow<'_>> {
     partition
         .rows
         .iter()
@@ -85,10 +79,7 @@ pub fn live_rows(
 
 /// The static row of a canonical partition, if any of its cells is alive.
 pub fn live_static_row(partition: &Partition, now_s: i64) -> Option<LiveRow<'_>> {
-    let row = partition
-        .static_row
-        .as_ref()
-        .filter(|row| has_live_cell(row, now_s))?;
+    let row = partition.static_row.as_ref().filter(|row| has_live_cell(row, now_s))?;
     Some(LiveRow {
         clustering: &[],
         row,
@@ -109,9 +100,7 @@ impl<'a> LiveRow<'a> {
             .column(column)
             .map(|data| data.cells.as_slice())
             .unwrap_or_default();
-        cells
-            .iter()
-            .filter_map(move |cell| live_cell(column, cell, now_s))
+        cells.iter().filter_map(move |cell| live_cell(column, cell, now_s))
     }
 
     /// All live cells, by column, then path.

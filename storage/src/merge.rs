@@ -33,9 +33,7 @@ fn compare_contents(a: &CellContent, b: &CellContent) -> Ordering {
     let rank = |content: &CellContent| match content {
         CellContent::Counter { .. } => 0,
         CellContent::Live { expiry: None, .. } => 1,
-        CellContent::Live {
-            expiry: Some(_), ..
-        } => 2,
+        CellContent::Live { expiry: Some(_), .. } => 2,
         CellContent::Tombstone { .. } => 3,
     };
     rank(a).cmp(&rank(b)).then_with(|| match (a, b) {
@@ -83,12 +81,7 @@ pub fn merge_deletion(into: &mut Option<Deletion>, other: Option<Deletion>) {
 }
 
 /// Joins two ascending vectors without repeats; what compares equal is joined by `merge`.
-fn merge_sorted<T>(
-    into: &mut Vec<T>,
-    other: Vec<T>,
-    compare: impl Fn(&T, &T) -> Ordering,
-    merge: impl Fn(&mut T, T),
-) {
+fn merge_sorted<T>(into: &mut Vec<T>, other: Vec<T>, compare: impl Fn(&T, &T) -> Ordering, merge: impl Fn(&mut T, T)) {
     let appends = match (into.last(), other.first()) {
         (Some(last), Some(first)) => compare(last, first) == Ordering::Less,
         _ => true,
@@ -102,12 +95,7 @@ fn merge_sorted<T>(
         return;
     }
     // Fragments of one row usually name the same columns: joined in place.
-    if into.len() == other.len()
-        && into
-            .iter()
-            .zip(&other)
-            .all(|(a, b)| compare(a, b) == Ordering::Equal)
-    {
+    if into.len() == other.len() && into.iter().zip(&other).all(|(a, b)| compare(a, b) == Ordering::Equal) {
         for (ours, theirs) in into.iter_mut().zip(other) {
             merge(ours, theirs);
         }
@@ -137,12 +125,7 @@ fn merge_cell(into: &mut Cell, other: Cell) {
 /// Joins two fragments of one column.
 pub fn merge_column(into: &mut ColumnData, other: ColumnData) {
     merge_deletion(&mut into.deletion, other.deletion);
-    merge_sorted(
-        &mut into.cells,
-        other.cells,
-        |a, b| a.path.cmp(&b.path),
-        merge_cell,
-    );
+    merge_sorted(&mut into.cells, other.cells, |a, b| a.path.cmp(&b.path), merge_cell);
 }
 
 /// Joins two fragments of one row.

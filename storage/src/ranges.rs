@@ -24,9 +24,7 @@ pub fn normalise(tombstones: &mut Vec<RangeTombstone>) {
             .push(tombstone.deletion);
         // Every end is a boundary too, even where nothing starts.
         starts.entry(tombstone.end.clone()).or_default();
-        ends.entry(tombstone.end)
-            .or_default()
-            .push(tombstone.deletion);
+        ends.entry(tombstone.end).or_default().push(tombstone.deletion);
     }
     let mut active: BTreeMap<(i64, i64, u64), usize> = BTreeMap::new();
     let rank = |d: &Deletion| (d.timestamp_us, d.local_deletion_time_s, d.issue_stamp);
@@ -43,13 +41,13 @@ pub fn normalise(tombstones: &mut Vec<RangeTombstone>) {
         for started in &starting {
             *active.entry(rank(started)).or_default() += 1;
         }
-        let greatest = active.last_key_value().map(
-            |(&(timestamp_us, local_deletion_time_s, issue_stamp), _)| Deletion {
+        let greatest = active
+            .last_key_value()
+            .map(|(&(timestamp_us, local_deletion_time_s, issue_stamp), _)| Deletion {
                 timestamp_us,
                 local_deletion_time_s,
                 issue_stamp,
-            },
-        );
+            });
         if open.as_ref().map(|(_, deletion)| *deletion) == greatest {
             continue;
         }
@@ -66,13 +64,11 @@ pub fn normalise(tombstones: &mut Vec<RangeTombstone>) {
 
 fn is_normal(tombstones: &[RangeTombstone]) -> bool {
     tombstones.iter().all(|t| t.start < t.end)
-        && tombstones
-            .windows(2)
-            .all(|pair| match pair[0].end.cmp(&pair[1].start) {
-                Ordering::Less => true,
-                Ordering::Equal => pair[0].deletion != pair[1].deletion,
-                Ordering::Greater => false,
-            })
+        && tombstones.windows(2).all(|pair| match pair[0].end.cmp(&pair[1].start) {
+            Ordering::Less => true,
+            Ordering::Equal => pair[0].deletion != pair[1].deletion,
+            Ordering::Greater => false,
+        })
 }
 
 /// The deletion that covers `key`, of normalised range tombstones.
@@ -94,11 +90,7 @@ pub fn within(tombstones: &[RangeTombstone], slices: &[Slice]) -> Vec<RangeTombs
     let mut parts = Vec::new();
     for slice in slices {
         let first = tombstones.partition_point(|t| t.end <= slice.start);
-        for tombstone in tombstones
-            .iter()
-            .skip(first)
-            .take_while(|t| t.start < slice.end)
-        {
+        for tombstone in tombstones.iter().skip(first).take_while(|t| t.start < slice.end) {
             parts.push(RangeTombstone {
                 start: tombstone.start.clone().max(slice.start.clone()),
                 end: tombstone.end.clone().min(slice.end.clone()),

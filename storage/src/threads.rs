@@ -62,11 +62,7 @@ pub struct CommitterThreads<C: Completion> {
 
 impl<C: Completion> CommitterThreads<C> {
     /// Starts a committer for each shard of the store.
-    pub fn start(
-        store: Arc<Store>,
-        limits: CommitterLimits,
-        mode: SyncMode,
-    ) -> std::io::Result<Self> {
+    pub fn start(store: Arc<Store>, limits: CommitterLimits, mode: SyncMode) -> std::io::Result<Self> {
         let mut committers = CommitterThreads {
             store,
             shards: Vec::new(),
@@ -94,10 +90,7 @@ impl<C: Completion> CommitterThreads<C> {
 
     /// Queues a mutation with its shard's committer. A full queue completes it at once as overloaded.
     pub fn submit(&self, mutation: Mutation, ticket: C) {
-        let Some(shard) = self
-            .shards
-            .get(self.store.shard_of(mutation.partition.token))
-        else {
+        let Some(shard) = self.shards.get(self.store.shard_of(mutation.partition.token)) else {
             return ticket.complete(Err(StoreError::Closed));
         };
         let refused = {
@@ -194,11 +187,7 @@ fn wait<C>(
     while state.committer.waiting() == 0 && !state.is_closing && !state.is_nudged {
         match (interval, unsynced_since) {
             (Some(interval), Some(since)) => {
-                if shard
-                    .wake
-                    .wait_until(&mut state, since + interval)
-                    .timed_out()
-                {
+                if shard.wake.wait_until(&mut state, since + interval).timed_out() {
                     break;
                 }
             }
@@ -210,12 +199,7 @@ fn wait<C>(
     state.is_closing
 }
 
-fn commit<C: Completion>(
-    store: &Store,
-    shard: &Shard<C>,
-    batch: &mut Vec<Pending<C>>,
-    durability: Durability,
-) {
+fn commit<C: Completion>(store: &Store, shard: &Shard<C>, batch: &mut Vec<Pending<C>>, durability: Durability) {
     let outcome = store.commit_each(batch.iter().map(|pending| &pending.mutation), durability);
     shard.state.lock().committer.complete(batch);
     match outcome {

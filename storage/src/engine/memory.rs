@@ -11,10 +11,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::{
-    Batch, Cursor, Direction, Durability, Engine, EngineError, EngineSize, Operation, Snapshot,
-    Space,
-};
+use super::{Batch, Cursor, Direction, Durability, Engine, EngineError, EngineSize, Operation, Snapshot, Space};
 
 /// How often the engine flushes and compacts by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -350,11 +347,7 @@ impl View {
         match parts.as_slice() {
             [] => None,
             [only] => Some((*only).clone()),
-            _ => Some(
-                space
-                    .combine(parts.iter().rev().map(|part| part.as_ref()))
-                    .into(),
-            ),
+            _ => Some(space.combine(parts.iter().rev().map(|part| part.as_ref())).into()),
         }
     }
 }
@@ -445,10 +438,7 @@ impl Cursor for ViewCursor<'_> {
     }
 
     fn key(&self) -> &[u8] {
-        self.current
-            .as_ref()
-            .map(|(key, _)| key.as_ref())
-            .unwrap_or_default()
+        self.current.as_ref().map(|(key, _)| key.as_ref()).unwrap_or_default()
     }
 
     fn value(&self) -> &[u8] {

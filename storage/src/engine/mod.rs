@@ -36,6 +36,7 @@ impl Space {
     }
 
     /// Position within [`Space::ALL`].
+    #[cfg(feature = "rocksdb")]
     pub(crate) fn index(self) -> usize {
         match self {
             Space::Rows => 0,
@@ -105,8 +106,7 @@ impl Batch {
     pub fn delete_range(&mut self, space: Space, start: impl Into<Bytes>, end: impl Into<Bytes>) {
         let (start, end) = (start.into(), end.into());
         self.size_bytes += start.len() + end.len();
-        self.operations
-            .push(Operation::DeleteRange(space, start, end));
+        self.operations.push(Operation::DeleteRange(space, start, end));
     }
 
     /// Its operations, in order.

@@ -43,12 +43,7 @@ fn put_header_parts(
 
 /// Appends a partition's header.
 pub(crate) fn put_header(out: &mut Vec<u8>, header: &Header) {
-    put_header_parts(
-        out,
-        &header.deletion,
-        &header.range_tombstones,
-        &header.static_row,
-    );
+    put_header_parts(out, &header.deletion, &header.range_tombstones, &header.static_row);
 }
 
 /// Reads a partition's header.

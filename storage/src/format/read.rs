@@ -36,11 +36,7 @@ fn position(reader: &mut Reader<'_>) -> Result<Position, FormatError> {
     } else {
         None
     };
-    Ok(Position {
-        token,
-        key,
-        clustering,
-    })
+    Ok(Position { token, key, clustering })
 }
 
 fn put_target(out: &mut Vec<u8>, target: &ReadTarget) {
@@ -108,10 +104,7 @@ impl ReadCommand {
             flag(self.has_clustering, READ_CLUSTERING)
                 | flag(self.reversed, READ_REVERSED)
                 | flag(self.resume.is_some(), READ_RESUME)
-                | flag(
-                    matches!(self.target, ReadTarget::TokenRange { .. }),
-                    READ_TOKEN_RANGE,
-                ),
+                | flag(matches!(self.target, ReadTarget::TokenRange { .. }), READ_TOKEN_RANGE),
         );
         put_target(&mut out, &self.target);
         put_slices(&mut out, &self.slices);
@@ -134,8 +127,7 @@ impl ReadCommand {
     pub fn decode(bytes: &Bytes) -> Result<Self, FormatError> {
         let mut reader = Reader::versioned(bytes)?;
         let table = table(&mut reader)?;
-        let flags =
-            reader.flags(READ_CLUSTERING | READ_REVERSED | READ_RESUME | READ_TOKEN_RANGE)?;
+        let flags = reader.flags(READ_CLUSTERING | READ_REVERSED | READ_RESUME | READ_TOKEN_RANGE)?;
         let first = Token(reader.token()?);
         let target = if flags & READ_TOKEN_RANGE != 0 {
             ReadTarget::TokenRange {
@@ -216,9 +208,7 @@ impl ReadResult {
                 partition: reader.varint_u32()?,
                 clustering: reader.bytes()?,
             };
-            if cuts
-                .last()
-                .is_some_and(|before| before.partition >= cut.partition)
+            if cuts.last().is_some_and(|before| before.partition >= cut.partition)
                 || cut.partition as usize >= partitions.len()
             {
                 return Err(FormatError::Malformed("cut of a partition"));

@@ -76,11 +76,7 @@ pub(crate) fn put_row(out: &mut Vec<u8>, row: &Row) {
     if let Some(base) = base {
         put_signed(out, base);
     }
-    if let Some(expiry) = row
-        .marker
-        .as_ref()
-        .and_then(|marker| marker.expiry.as_ref())
-    {
+    if let Some(expiry) = row.marker.as_ref().and_then(|marker| marker.expiry.as_ref()) {
         put_expiry(out, expiry);
     }
     if let Some(deletion) = &row.deletion {
@@ -145,11 +141,7 @@ fn put_column(out: &mut Vec<u8>, column: &ColumnData, base: i64) {
 fn column(reader: &mut Reader<'_>, base: i64) -> Result<ColumnData, FormatError> {
     let id = ColumnId(reader.varint_u32()?);
     let head = reader.varint()?;
-    let deletion = if head & 1 != 0 {
-        Some(deletion(reader)?)
-    } else {
-        None
-    };
+    let deletion = if head & 1 != 0 { Some(deletion(reader)?) } else { None };
     let count = usize::try_from(head >> 1).map_err(|_| FormatError::Truncated)?;
     if count > reader.remaining() / 2 {
         return Err(FormatError::Truncated);
@@ -170,9 +162,7 @@ fn column(reader: &mut Reader<'_>, base: i64) -> Result<ColumnData, FormatError>
 fn put_cell(out: &mut Vec<u8>, cell: &Cell, base: i64) {
     let mut flags = match &cell.content {
         CellContent::Live { expiry: None, .. } => CELL_LIVE,
-        CellContent::Live {
-            expiry: Some(_), ..
-        } => CELL_EXPIRING,
+        CellContent::Live { expiry: Some(_), .. } => CELL_EXPIRING,
         CellContent::Tombstone { .. } => CELL_TOMBSTONE,
         CellContent::Counter { .. } => CELL_COUNTER,
     };

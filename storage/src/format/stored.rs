@@ -133,10 +133,7 @@ impl<T: Stored> Accumulator<T> {
             return merged.unwrap_or_else(|| T::default().to_stored(0));
         }
         let mut out = vec![DAMAGED];
-        put_varint(
-            &mut out,
-            (self.damaged.len() + usize::from(merged.is_some())) as u64,
-        );
+        put_varint(&mut out, (self.damaged.len() + usize::from(merged.is_some())) as u64);
         for part in merged
             .iter()
             .map(Vec::as_slice)

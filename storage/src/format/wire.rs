@@ -131,10 +131,7 @@ impl<'a> Reader<'a> {
 }
 
 /// Refuses a repeated or descending key.
-pub(crate) fn check_ascending<T: PartialOrd>(
-    before: Option<&T>,
-    next: &T,
-) -> Result<(), FormatError> {
+pub(crate) fn check_ascending<T: PartialOrd>(before: Option<&T>, next: &T) -> Result<(), FormatError> {
     match before {
         Some(before) if before >= next => Err(FormatError::Malformed("keys not ascending")),
         _ => Ok(()),

@@ -8,9 +8,7 @@ use crate::canonical::{Horizon, partition_is_empty, reduce_row, row_is_empty};
 use crate::header::Header;
 use crate::key;
 use crate::live::{is_live, live_static_row};
-use crate::model::{
-    CellContent, Partition, PartitionCut, Position, ReadCommand, ReadResult, ReadTarget, Row, Slice,
-};
+use crate::model::{CellContent, Partition, PartitionCut, Position, ReadCommand, ReadResult, ReadTarget, Row, Slice};
 use crate::ranges;
 
 /// After this many fragments that are in no answer (purgeable, shadowed) a read stops and says where.
@@ -120,12 +118,7 @@ impl<'a> Collector<'a> {
     /// A partition begins; what is known of its header is needed before its rows.
     pub(crate) fn begin(&mut self, token: Token, key: Bytes, mut header: Header) {
         header.reduce(&self.horizon);
-        self.size_bytes += 32
-            + key.len()
-            + header
-                .static_row
-                .as_ref()
-                .map_or(0, |row| row_size_bytes(&[], row));
+        self.size_bytes += 32 + key.len() + header.static_row.as_ref().map_or(0, |row| row_size_bytes(&[], row));
         self.open = Some(Open {
             token,
             key,

@@ -10,10 +10,7 @@ use super::collect::{Collector, Flow, regions};
 /// Reads partitions in memory exactly as [`super::Store::read`] reads the engine. They may come in any order, each at
 /// most once; their fragments need not be in canonical form.
 pub fn read_partitions(command: &ReadCommand, partitions: &[Partition]) -> ReadResult {
-    let mut wanted: Vec<&Partition> = partitions
-        .iter()
-        .filter(|p| is_target(command, p))
-        .collect();
+    let mut wanted: Vec<&Partition> = partitions.iter().filter(|p| is_target(command, p)).collect();
     wanted.sort_by(|a, b| (a.token, &a.key).cmp(&(b.token, &b.key)));
     let mut collector = Collector::new(command);
     for partition in wanted {
@@ -51,8 +48,7 @@ fn is_target(command: &ReadCommand, partition: &Partition) -> bool {
     match &command.target {
         ReadTarget::Partition { token, key } => partition.token == *token && partition.key == *key,
         ReadTarget::TokenRange { start, end } => {
-            (*start < partition.token || *start == starling_ring::Token::MIN)
-                && partition.token <= *end
+            (*start < partition.token || *start == starling_ring::Token::MIN) && partition.token <= *end
         }
     }
 }

@@ -13,11 +13,7 @@ impl Store {
     }
 
     /// Puts or removes (`None`) several keys at once.
-    pub fn put_meta_all(
-        &self,
-        entries: &[(&[u8], Option<&[u8]>)],
-        durability: Durability,
-    ) -> Result<(), StoreError> {
+    pub fn put_meta_all(&self, entries: &[(&[u8], Option<&[u8]>)], durability: Durability) -> Result<(), StoreError> {
         let mut batch = Batch::new();
         for (key, value) in entries {
             let key = Bytes::copy_from_slice(key);
@@ -43,8 +39,7 @@ impl Store {
     ) -> Result<Vec<(Bytes, Bytes)>, StoreError> {
         let start = after.map_or_else(|| prefix.to_vec(), |after| [after, &[0]].concat());
         let snapshot = self.engine.snapshot()?;
-        let mut cursor =
-            snapshot.cursor(Space::Meta, &start, &prefix_end(prefix), Direction::Forward)?;
+        let mut cursor = snapshot.cursor(Space::Meta, &start, &prefix_end(prefix), Direction::Forward)?;
         let mut entries = Vec::new();
         while entries.len() < count_max && cursor.advance()? {
             entries.push((
@@ -58,10 +53,7 @@ impl Store {
 
 /// The first key after all that start with `prefix`. Metadata keys are shorter than 256 bytes of 0xFF.
 fn prefix_end(prefix: &[u8]) -> Vec<u8> {
-    let kept = prefix
-        .iter()
-        .rposition(|&byte| byte != 0xFF)
-        .map_or(0, |at| at + 1);
+    let kept = prefix.iter().rposition(|&byte| byte != 0xFF).map_or(0, |at| at + 1);
     let mut end = prefix.get(..kept).unwrap_or_default().to_vec();
     match end.last_mut() {
         Some(last) => *last += 1,

@@ -89,8 +89,7 @@ impl Store {
         let filter = HeaderFilter::new(settings.header_filter_bytes);
         {
             let snapshot = engine.snapshot()?;
-            let mut headers =
-                snapshot.cursor(Space::Headers, &[], &[0xFF; 32], Direction::Forward)?;
+            let mut headers = snapshot.cursor(Space::Headers, &[], &[0xFF; 32], Direction::Forward)?;
             while headers.advance()? {
                 filter.insert(headers.key());
             }
@@ -143,11 +142,7 @@ impl Store {
 
     /// Applies mutations in one batch, without reading: fragments are merged by the engine. Mutations of tables
     /// or incarnations that are not current are refused, the others applied.
-    pub fn commit(
-        &self,
-        mutations: &[Mutation],
-        durability: Durability,
-    ) -> Result<Committed, StoreError> {
+    pub fn commit(&self, mutations: &[Mutation], durability: Durability) -> Result<Committed, StoreError> {
         self.commit_each(mutations.iter(), durability)
     }
 
@@ -158,8 +153,7 @@ impl Store {
         durability: Durability,
     ) -> Result<Committed, StoreError> {
         let mut committed = Committed::default();
-        let mut guards =
-            self.lock_shards_of(mutations.clone().map(|mutation| mutation.partition.token));
+        let mut guards = self.lock_shards_of(mutations.clone().map(|mutation| mutation.partition.token));
         let mut batch = Batch::new();
         {
             let tables = self.tables.read();
@@ -168,11 +162,7 @@ impl Store {
                     Ok(()) => {
                         let shard = self.shard_of(mutation.partition.token);
                         let recent = guards.iter_mut().find(|(number, _)| *number == shard);
-                        self.add(
-                            mutation,
-                            recent.map(|(_, recent)| &mut **recent),
-                            &mut batch,
-                        );
+                        self.add(mutation, recent.map(|(_, recent)| &mut **recent), &mut batch);
                     }
                     Err(refusal) => committed.refused.push((index, refusal)),
                 }
@@ -206,10 +196,7 @@ impl Store {
     }
 
     /// Locks the shards of these tokens, in order, and starts a commit in each.
-    fn lock_shards_of(
-        &self,
-        tokens: impl Iterator<Item = Token>,
-    ) -> Vec<(usize, MutexGuard<'_, RecentCommits>)> {
+    fn lock_shards_of(&self, tokens: impl Iterator<Item = Token>) -> Vec<(usize, MutexGuard<'_, RecentCommits>)> {
         let wanted = tokens.fold(0u64, |wanted, token| wanted | 1 << self.shard_of(token));
         self.lock_shards(wanted)
     }
@@ -246,10 +233,7 @@ impl Store {
 
     /// Removes what is left of a table: all of it, or its incarnations below `keep`. It is out of sight already.
     pub fn drop_table(&self, id: TableId, keep: Option<u32>) -> Result<(), StoreError> {
-        let (start, end) = keep.map_or_else(
-            || key::whole_table(id),
-            |keep| key::older_incarnations(id, keep),
-        );
+        let (start, end) = keep.map_or_else(|| key::whole_table(id), |keep| key::older_incarnations(id, keep));
         if start >= end {
             return Ok(());
         }

@@ -81,10 +81,7 @@ impl Store {
                 break;
             };
             let parsed = key::parse_engine_key(&found)?;
-            let prefix = found
-                .get(..parsed.prefix_length)
-                .unwrap_or_default()
-                .to_vec();
+            let prefix = found.get(..parsed.prefix_length).unwrap_or_default().to_vec();
             from = key::partition_end(&prefix);
             match self.purge_partition(parsed.token, prefix, horizon)? {
                 Some(keys) => progress.keys += keys,
@@ -118,12 +115,7 @@ impl Store {
     }
 
     /// The keys removed or rewritten; `None` if a commit came in between.
-    fn purge_partition(
-        &self,
-        token: Token,
-        prefix: Vec<u8>,
-        horizon: Horizon,
-    ) -> Result<Option<usize>, StoreError> {
+    fn purge_partition(&self, token: Token, prefix: Vec<u8>, horizon: Horizon) -> Result<Option<usize>, StoreError> {
         let shard = self.shard_of(token);
         let Some(recent) = self.shards.get(shard) else {
             return Ok(Some(0));
@@ -154,8 +146,7 @@ impl PartitionPurge<'_> {
         let before = header.clone();
         header.reduce(&self.horizon);
         let end = key::partition_end(&self.prefix);
-        let mut rows =
-            Walk::new(snapshot.cursor(Space::Rows, &self.prefix, &end, Direction::Forward)?)?;
+        let mut rows = Walk::new(snapshot.cursor(Space::Rows, &self.prefix, &end, Direction::Forward)?)?;
         while rows.valid {
             self.row(rows.cursor.key(), rows.cursor.value(), &header)?;
             rows.advance()?;
@@ -169,8 +160,7 @@ impl PartitionPurge<'_> {
             if header.is_empty() {
                 self.batch.delete(Space::Headers, self.prefix.clone());
             } else {
-                self.batch
-                    .put(Space::Headers, self.prefix.clone(), header.to_stored(0));
+                self.batch.put(Space::Headers, self.prefix.clone(), header.to_stored(0));
             }
         }
         Ok(if self.write()? { Some(self.keys) } else { None })

@@ -33,19 +33,12 @@ impl EngineRead<'_> {
         let mut collector = Collector::new(command);
         match &command.target {
             ReadTarget::Partition { token, key } => self.partition(&mut collector, *token, key)?,
-            ReadTarget::TokenRange { start, end } => {
-                self.token_range(&mut collector, *start, *end)?
-            }
+            ReadTarget::TokenRange { start, end } => self.token_range(&mut collector, *start, *end)?,
         }
         Ok(collector.finish())
     }
 
-    fn partition(
-        &mut self,
-        collector: &mut Collector<'_>,
-        token: Token,
-        key: &Bytes,
-    ) -> Result<(), StoreError> {
+    fn partition(&mut self, collector: &mut Collector<'_>, token: Token, key: &Bytes) -> Result<(), StoreError> {
         let command = self.command;
         let regions = regions(command, token, key);
         if regions.is_empty() {
@@ -61,15 +54,12 @@ impl EngineRead<'_> {
             }
             return Ok(());
         }
-        let single_rows =
-            regions.len() <= POINT_LOOKUPS_MAX && regions.iter().all(|r| r.single_row().is_some());
+        let single_rows = regions.len() <= POINT_LOOKUPS_MAX && regions.iter().all(|r| r.single_row().is_some());
         let may_have_header = self.filter.may_contain(&prefix);
         if single_rows && regions.len() == 1 && !may_have_header {
             let engine = self.engine;
             collector.begin(token, key.clone(), Header::default());
-            self.point_rows(collector, &prefix, &regions, |key| {
-                Ok(engine.get(Space::Rows, key)?)
-            })?;
+            self.point_rows(collector, &prefix, &regions, |key| Ok(engine.get(Space::Rows, key)?))?;
             return Ok(());
         }
         let engine = self.engine;
@@ -84,9 +74,7 @@ impl EngineRead<'_> {
         };
         collector.begin(token, key.clone(), header);
         if single_rows {
-            self.point_rows(collector, &prefix, &regions, |key| {
-                Ok(snapshot.get(Space::Rows, key)?)
-            })?;
+            self.point_rows(collector, &prefix, &regions, |key| Ok(snapshot.get(Space::Rows, key)?))?;
             return Ok(());
         }
         let mut rows = self.cursor(&*snapshot, &prefix, &regions)?;
@@ -105,11 +93,7 @@ impl EngineRead<'_> {
     ) -> Result<(), StoreError> {
         let count = regions.len();
         for at in 0..count {
-            let region = &regions[if self.command.reversed {
-                count - 1 - at
-            } else {
-                at
-            }];
+            let region = &regions[if self.command.reversed { count - 1 - at } else { at }];
             let row_key = [prefix, &region.start].concat();
             if let Some(value) = get(&row_key)? {
                 let row = self.decode(Space::Rows, &row_key, value)?;
@@ -122,12 +106,7 @@ impl EngineRead<'_> {
         Ok(())
     }
 
-    fn cursor<'s>(
-        &self,
-        snapshot: &'s dyn Snapshot,
-        prefix: &[u8],
-        regions: &[Slice],
-    ) -> Result<Walk<'s>, StoreError> {
+    fn cursor<'s>(&self, snapshot: &'s dyn Snapshot, prefix: &[u8], regions: &[Slice]) -> Result<Walk<'s>, StoreError> {
         let direction = if self.command.reversed {
             Direction::Reverse
         } else {
@@ -137,10 +116,7 @@ impl EngineRead<'_> {
             Some(slice) => [prefix, pick(slice)].concat(),
             None => prefix.to_vec(),
         };
-        let (start, end) = (
-            bound(regions.first(), |r| &r.start),
-            bound(regions.last(), |r| &r.end),
-        );
+        let (start, end) = (bound(regions.first(), |r| &r.start), bound(regions.last(), |r| &r.end));
         Walk::new(snapshot.cursor(Space::Rows, &start, &end, direction)?)
     }
 
@@ -164,9 +140,7 @@ impl EngineRead<'_> {
                 walk.to_at_least(&start)?;
             }
             while walk.valid && (start.as_slice()..end.as_slice()).contains(&walk.cursor.key()) {
-                let clustering = Bytes::copy_from_slice(
-                    walk.cursor.key().get(prefix.len()..).unwrap_or_default(),
-                );
+                let clustering = Bytes::copy_from_slice(walk.cursor.key().get(prefix.len()..).unwrap_or_default());
                 let value = Bytes::copy_from_slice(walk.cursor.value());
                 let row = self.decode(Space::Rows, walk.cursor.key(), value)?;
                 walk.advance()?;
@@ -179,12 +153,7 @@ impl EngineRead<'_> {
         Ok(Flow::Continue)
     }
 
-    fn token_range(
-        &mut self,
-        collector: &mut Collector<'_>,
-        start: Token,
-        end: Token,
-    ) -> Result<(), StoreError> {
+    fn token_range(&mut self, collector: &mut Collector<'_>, start: Token, end: Token) -> Result<(), StoreError> {
         let command = self.command;
         let (mut first, last) = key::token_range(command.table, start, end);
         if let Some(resume) = &command.resume {
@@ -201,8 +170,7 @@ impl EngineRead<'_> {
         }
         let engine = self.engine;
         let snapshot = engine.snapshot()?;
-        let mut rows =
-            Walk::new(snapshot.cursor(Space::Rows, &first, &last, Direction::Forward)?)?;
+        let mut rows = Walk::new(snapshot.cursor(Space::Rows, &first, &last, Direction::Forward)?)?;
         let mut headers = match command.has_clustering {
             true => Some(Walk::new(snapshot.cursor(
                 Space::Headers,
@@ -213,29 +181,19 @@ impl EngineRead<'_> {
             false => None,
         };
         loop {
-            let header_key = headers
-                .as_ref()
-                .filter(|walk| walk.valid)
-                .map(|walk| walk.cursor.key());
+            let header_key = headers.as_ref().filter(|walk| walk.valid).map(|walk| walk.cursor.key());
             let row_key = rows.valid.then(|| rows.cursor.key());
             let Some(next) = header_key.into_iter().chain(row_key).min() else {
                 return Ok(());
             };
             let parsed = key::parse_engine_key(next)?;
-            let prefix = next
-                .get(..parsed.prefix_length)
-                .unwrap_or_default()
-                .to_vec();
+            let prefix = next.get(..parsed.prefix_length).unwrap_or_default().to_vec();
             let mut header = Header::default();
             if let Some(walk) = headers
                 .as_mut()
                 .filter(|walk| walk.valid && walk.cursor.key() == prefix)
             {
-                header = self.decode(
-                    Space::Headers,
-                    &prefix,
-                    Bytes::copy_from_slice(walk.cursor.value()),
-                )?;
+                header = self.decode(Space::Headers, &prefix, Bytes::copy_from_slice(walk.cursor.value()))?;
                 walk.advance()?;
             }
             let regions = regions(command, parsed.token, &parsed.key);
@@ -247,11 +205,7 @@ impl EngineRead<'_> {
                 } else {
                     self.rows(collector, &mut rows, &prefix, &regions)?
                 };
-                let flow = if flow == Flow::Continue {
-                    collector.end()
-                } else {
-                    flow
-                };
+                let flow = if flow == Flow::Continue { collector.end() } else { flow };
                 if flow == Flow::Stop {
                     return Ok(());
                 }
@@ -260,12 +214,7 @@ impl EngineRead<'_> {
         }
     }
 
-    fn decode<T: Stored>(
-        &mut self,
-        space: Space,
-        key: &[u8],
-        value: Bytes,
-    ) -> Result<T, StoreError> {
+    fn decode<T: Stored>(&mut self, space: Space, key: &[u8], value: Bytes) -> Result<T, StoreError> {
         let (value, fragments) = T::from_stored(&value)?;
         if fragments >= self.fold_threshold {
             self.fold_hints.push((space, Bytes::copy_from_slice(key)));

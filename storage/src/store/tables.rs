@@ -21,10 +21,7 @@ struct Known {
 
 impl Tables {
     pub(crate) fn new(tables: &[TableRef], next_table_id: u32) -> Self {
-        let incarnations = tables
-            .iter()
-            .map(|table| (table.id, table.incarnation))
-            .collect();
+        let incarnations = tables.iter().map(|table| (table.id, table.incarnation)).collect();
         Tables {
             known: Some(Known {
                 incarnations,
