@@ -27,13 +27,8 @@ pub(super) fn alter(
     };
     let mut table = Table::clone(before);
     match &alter.change {
-        TableChange::Add {
-            if_not_exists,
-            columns,
-        } => add(&mut table, columns, *if_not_exists)?,
-        TableChange::Drop {
-            timestamp: Some(_), ..
-        } => return Err(not_supported("DROP ... USING TIMESTAMP")),
+        TableChange::Add { if_not_exists, columns } => add(&mut table, columns, *if_not_exists)?,
+        TableChange::Drop { timestamp: Some(_), .. } => return Err(not_supported("DROP ... USING TIMESTAMP")),
         TableChange::Drop {
             if_exists,
             columns,
@@ -45,9 +40,7 @@ pub(super) fn alter(
         }
         TableChange::AlterMask { .. } => return Err(not_supported("MASKED WITH")),
         TableChange::DropCompactStorage => {
-            return Err(invalid(
-                "Cannot DROP COMPACT STORAGE on table without COMPACT STORAGE",
-            ));
+            return Err(invalid("Cannot DROP COMPACT STORAGE on table without COMPACT STORAGE"));
         }
         TableChange::Properties(given) => set_options(&mut table, given)?,
     }
@@ -62,11 +55,7 @@ pub(super) fn alter(
     ))
 }
 
-fn add(
-    table: &mut Table,
-    columns: &[ColumnDefinition],
-    if_not_exists: bool,
-) -> Result<(), CqlError> {
+fn add(table: &mut Table, columns: &[ColumnDefinition], if_not_exists: bool) -> Result<(), CqlError> {
     for definition in columns {
         if table.column(&definition.name.name).is_some() {
             if if_not_exists {
@@ -119,30 +108,18 @@ fn drop(table: &mut Table, columns: &[Identifier], if_exists: bool) -> Result<()
     Ok(())
 }
 
-fn rename(
-    table: &mut Table,
-    names: &[(Identifier, Identifier)],
-    if_exists: bool,
-) -> Result<(), CqlError> {
+fn rename(table: &mut Table, names: &[(Identifier, Identifier)], if_exists: bool) -> Result<(), CqlError> {
     for (old, new) in names {
         let full_name = format!("{}.{}", table.keyspace, table.name);
         let is_taken = table.column(&new.name).is_some();
-        let Some(column) = table
-            .columns
-            .iter_mut()
-            .find(|column| column.name == old.name)
-        else {
+        let Some(column) = table.columns.iter_mut().find(|column| column.name == old.name) else {
             if if_exists {
                 continue;
             }
-            return Err(invalid(format!(
-                "Column {old} was not found in table {full_name}"
-            )));
+            return Err(invalid(format!("Column {old} was not found in table {full_name}")));
         };
         if !column.kind.is_primary_key() {
-            return Err(invalid(format!(
-                "Cannot rename non PRIMARY KEY column {old}"
-            )));
+            return Err(invalid(format!("Cannot rename non PRIMARY KEY column {old}")));
         }
         if is_taken {
             return Err(invalid(format!(

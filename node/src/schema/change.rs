@@ -112,12 +112,7 @@ impl SchemaOutcome {
         }
     }
 
-    pub(super) fn table(
-        schema: Schema,
-        change_type: ChangeType,
-        keyspace: &str,
-        name: &str,
-    ) -> Self {
+    pub(super) fn table(schema: Schema, change_type: ChangeType, keyspace: &str, name: &str) -> Self {
         let change = SchemaChange {
             change_type,
             target: ChangeTarget::Table,
@@ -152,19 +147,13 @@ pub fn apply(
         Statement::CreateKeyspace(create) => keyspace_change::create(schema, create, context),
         Statement::AlterKeyspace(alter) => keyspace_change::alter(schema, alter, context),
         Statement::DropKeyspace(drop) => keyspace_change::drop(schema, drop),
-        Statement::CreateTable(create) => {
-            create_table::create(schema, current_keyspace, create, context)
-        }
+        Statement::CreateTable(create) => create_table::create(schema, current_keyspace, create, context),
         Statement::AlterTable(alter) => alter_table::alter(schema, current_keyspace, alter),
         Statement::DropTable(drop) => {
             let keyspace = target_keyspace(current_keyspace, &drop.name)?;
             drop_table(schema, keyspace, &drop.name.name.name, drop.if_exists)
         }
-        Statement::Truncate(name) => truncate(
-            schema,
-            target_keyspace(current_keyspace, name)?,
-            &name.name.name,
-        ),
+        Statement::Truncate(name) => truncate(schema, target_keyspace(current_keyspace, name)?, &name.name.name),
         other => Err(not_supported(other.name())),
     }
 }
@@ -177,10 +166,7 @@ pub(super) fn target_keyspace<'a>(
     current_keyspace: Option<&'a str>,
     name: &'a QualifiedName,
 ) -> Result<&'a str, CqlError> {
-    let given = name
-        .keyspace
-        .as_ref()
-        .map(|keyspace| keyspace.name.as_str());
+    let given = name.keyspace.as_ref().map(|keyspace| keyspace.name.as_str());
     let keyspace = given.or(current_keyspace).ok_or_else(|| {
         invalid("No keyspace has been specified. USE a keyspace, or explicitly specify keyspace.tablename")
     })?;
@@ -190,12 +176,7 @@ pub(super) fn target_keyspace<'a>(
     Ok(keyspace)
 }
 
-fn drop_table(
-    schema: &Schema,
-    keyspace: &str,
-    name: &str,
-    if_exists: bool,
-) -> Result<SchemaOutcome, CqlError> {
+fn drop_table(schema: &Schema, keyspace: &str, name: &str, if_exists: bool) -> Result<SchemaOutcome, CqlError> {
     if schema.table(keyspace, name).is_none() {
         if if_exists {
             return Ok(SchemaOutcome::nothing(schema));
@@ -205,12 +186,7 @@ fn drop_table(
     let next = with_keyspace(schema, keyspace, |changed| {
         changed.tables.remove(name);
     });
-    Ok(SchemaOutcome::table(
-        next,
-        ChangeType::Dropped,
-        keyspace,
-        name,
-    ))
+    Ok(SchemaOutcome::table(next, ChangeType::Dropped, keyspace, name))
 }
 
 fn truncate(schema: &Schema, keyspace: &str, name: &str) -> Result<SchemaOutcome, CqlError> {
@@ -221,11 +197,11 @@ fn truncate(schema: &Schema, keyspace: &str, name: &str) -> Result<SchemaOutcome
         .table(keyspace, name)
         .ok_or_else(|| invalid(format!("unconfigured table {name}")))?;
     let mut changed = Table::clone(table);
-    changed.table.incarnation = changed.table.incarnation.checked_add(1).ok_or_else(|| {
-        invalid(format!(
-            "Table '{keyspace}.{name}' cannot be truncated any more"
-        ))
-    })?;
+    changed.table.incarnation = changed
+        .table
+        .incarnation
+        .checked_add(1)
+        .ok_or_else(|| invalid(format!("Table '{keyspace}.{name}' cannot be truncated any more")))?;
     Ok(SchemaOutcome {
         schema: with_table(schema, changed),
         effect: SchemaEffect::Truncated {
@@ -237,11 +213,7 @@ fn truncate(schema: &Schema, keyspace: &str, name: &str) -> Result<SchemaOutcome
 }
 
 /// `schema` with one keyspace changed, if it is there.
-pub(super) fn with_keyspace(
-    schema: &Schema,
-    keyspace: &str,
-    change: impl FnOnce(&mut Keyspace),
-) -> Schema {
+pub(super) fn with_keyspace(schema: &Schema, keyspace: &str, change: impl FnOnce(&mut Keyspace)) -> Schema {
     let mut next = schema.clone();
     if let Some(keyspace) = next.keyspaces.get_mut(keyspace) {
         change(Arc::make_mut(keyspace));

@@ -55,11 +55,9 @@ pub fn check_supported(column: &str, type_name: &TypeName) -> Result<(), CqlErro
 /// Invalid.
 pub fn check_key_type(column: &str, type_name: &TypeName) -> Result<(), CqlError> {
     match &type_name.kind {
-        TypeNameKind::List(_) | TypeNameKind::Set(_) | TypeNameKind::Map(..) => {
-            Err(invalid(format!(
-                "Invalid non-frozen collection type {type_name} for PRIMARY KEY column '{column}'"
-            )))
-        }
+        TypeNameKind::List(_) | TypeNameKind::Set(_) | TypeNameKind::Map(..) => Err(invalid(format!(
+            "Invalid non-frozen collection type {type_name} for PRIMARY KEY column '{column}'"
+        ))),
         TypeNameKind::Named(name) if name.name.name == "counter" => Err(invalid(format!(
             "counter type is not supported for PRIMARY KEY column '{column}'"
         ))),
@@ -85,9 +83,7 @@ fn inner_types(type_name: &TypeName) -> Vec<&TypeName> {
 fn mentions(type_name: &TypeName, native: &str) -> bool {
     match &type_name.kind {
         TypeNameKind::Named(name) => name.keyspace.is_none() && name.name.name == native,
-        _ => inner_types(type_name)
-            .into_iter()
-            .any(|inner| mentions(inner, native)),
+        _ => inner_types(type_name).into_iter().any(|inner| mentions(inner, native)),
     }
 }
 
@@ -109,7 +105,5 @@ fn needlessly_frozen(type_name: &TypeName) -> Option<&TypeName> {
     {
         return Some(&**inner);
     }
-    inner_types(type_name)
-        .into_iter()
-        .find_map(needlessly_frozen)
+    inner_types(type_name).into_iter().find_map(needlessly_frozen)
 }

@@ -70,15 +70,11 @@ pub fn canonical_compaction(given: &Options) -> Result<Options, CqlError> {
     let known = |name: &str| match short {
         "SizeTieredCompactionStrategy" => SIZE_TIERED.contains(&name),
         "LeveledCompactionStrategy" => LEVELED.contains(&name),
-        "TimeWindowCompactionStrategy" => {
-            TIME_WINDOW.contains(&name) || SIZE_TIERED.contains(&name)
-        }
+        "TimeWindowCompactionStrategy" => TIME_WINDOW.contains(&name) || SIZE_TIERED.contains(&name),
         _ => UNIFIED.contains(&name),
     };
     let has_thresholds = match short {
-        "SizeTieredCompactionStrategy"
-        | "LeveledCompactionStrategy"
-        | "TimeWindowCompactionStrategy" => true,
+        "SizeTieredCompactionStrategy" | "LeveledCompactionStrategy" | "TimeWindowCompactionStrategy" => true,
         "UnifiedCompactionStrategy" => false,
         _ => {
             let full = if class.contains('.') {
@@ -86,9 +82,7 @@ pub fn canonical_compaction(given: &Options) -> Result<Options, CqlError> {
             } else {
                 format!("{PACKAGE}{class}")
             };
-            return Err(config(format!(
-                "Unable to find compaction strategy class '{full}'"
-            )));
+            return Err(config(format!("Unable to find compaction strategy class '{full}'")));
         }
     };
     for (name, value) in given {
@@ -115,31 +109,20 @@ pub fn canonical_compaction(given: &Options) -> Result<Options, CqlError> {
 
 fn check_value(name: &str, value: &str) -> Result<(), CqlError> {
     match name {
-        "enabled"
-        | "unchecked_tombstone_compaction"
-        | "only_purge_repaired_tombstones"
-        | "log_all"
+        "enabled" | "unchecked_tombstone_compaction" | "only_purge_repaired_tombstones" | "log_all"
             if !value.eq_ignore_ascii_case("true") && !value.eq_ignore_ascii_case("false") =>
         {
             Err(config(format!(
                 "'{name}' should be either 'true' or 'false', not '{value}'"
             )))
         }
-        "tombstone_threshold" if value.parse::<f64>().is_err() => Err(config(format!(
-            "{value} is not a parsable float for {name}"
-        ))),
-        "min_sstable_size"
-        | "sstable_size_in_mb"
-        | "compaction_window_size"
-        | "tombstone_compaction_interval"
-            if value
-                .trim_end_matches(char::is_alphabetic)
-                .parse::<f64>()
-                .is_err() =>
+        "tombstone_threshold" if value.parse::<f64>().is_err() => {
+            Err(config(format!("{value} is not a parsable float for {name}")))
+        }
+        "min_sstable_size" | "sstable_size_in_mb" | "compaction_window_size" | "tombstone_compaction_interval"
+            if value.trim_end_matches(char::is_alphabetic).parse::<f64>().is_err() =>
         {
-            Err(config(format!(
-                "{value} is not a parsable number for {name}"
-            )))
+            Err(config(format!("{value} is not a parsable number for {name}")))
         }
         "compaction_window_unit" if !["MINUTES", "HOURS", "DAYS"].contains(&value) => {
             Err(config(format!("{value} is not valid for {name}")))
@@ -188,44 +171,23 @@ mod tests {
         assert_eq!(
             compaction,
             Ok(options(&[
-                (
-                    "class",
-                    "org.apache.cassandra.db.compaction.LeveledCompactionStrategy"
-                ),
+                ("class", "org.apache.cassandra.db.compaction.LeveledCompactionStrategy"),
                 ("max_threshold", "32"),
                 ("min_threshold", "4"),
             ]))
         );
         let unified = [
-            (
-                "class",
-                "org.apache.cassandra.db.compaction.UnifiedCompactionStrategy",
-            ),
+            ("class", "org.apache.cassandra.db.compaction.UnifiedCompactionStrategy"),
             ("scaling_parameters", "T4"),
         ];
-        assert_eq!(
-            canonical_compaction(&options(&unified)),
-            Ok(options(&unified))
-        );
+        assert_eq!(canonical_compaction(&options(&unified)), Ok(options(&unified)));
         for bad in [
             &[("enabled", "true")][..],
             &[("class", "FooStrategy")],
-            &[
-                ("class", "SizeTieredCompactionStrategy"),
-                ("sstable_size_in_mb", "1"),
-            ],
-            &[
-                ("class", "SizeTieredCompactionStrategy"),
-                ("min_threshold", "1"),
-            ],
-            &[
-                ("class", "SizeTieredCompactionStrategy"),
-                ("min_threshold", "40"),
-            ],
-            &[
-                ("class", "SizeTieredCompactionStrategy"),
-                ("enabled", "maybe"),
-            ],
+            &[("class", "SizeTieredCompactionStrategy"), ("sstable_size_in_mb", "1")],
+            &[("class", "SizeTieredCompactionStrategy"), ("min_threshold", "1")],
+            &[("class", "SizeTieredCompactionStrategy"), ("min_threshold", "40")],
+            &[("class", "SizeTieredCompactionStrategy"), ("enabled", "maybe")],
             &[
                 ("class", "TimeWindowCompactionStrategy"),
                 ("compaction_window_unit", "WEEKS"),

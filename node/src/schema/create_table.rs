@@ -49,23 +49,16 @@ pub(super) fn create(
     if table.uuid.is_nil() {
         table.uuid = context.new_uuid;
     } else if schema.tables().any(|other| other.uuid == table.uuid) {
-        return Err(config(format!(
-            "A table with id {} already exists",
-            table.uuid
-        )));
+        return Err(config(format!("A table with id {} already exists", table.uuid)));
     }
     table.table.id = TableId(schema.next_table_id);
-    let next_table_id = schema.next_table_id.checked_add(1).ok_or_else(|| {
-        invalid("Cannot create any more tables: all table numbers have been used")
-    })?;
+    let next_table_id = schema
+        .next_table_id
+        .checked_add(1)
+        .ok_or_else(|| invalid("Cannot create any more tables: all table numbers have been used"))?;
     let mut next = with_table(schema, table);
     next.next_table_id = next_table_id;
-    Ok(SchemaOutcome::table(
-        next,
-        ChangeType::Created,
-        keyspace,
-        name,
-    ))
+    Ok(SchemaOutcome::table(next, ChangeType::Created, keyspace, name))
 }
 
 /// The table that a statement defines, without a number, and with the nil UUID unless the statement gives one.
@@ -124,22 +117,16 @@ pub(crate) fn build(keyspace: &str, create: &CreateTable) -> Result<Table, CqlEr
 }
 
 /// Adds a column under a new number; the caller sorts.
-pub(super) fn add_column(
-    table: &mut Table,
-    definition: &ColumnDefinition,
-    kind: ColumnKind,
-) -> Result<(), CqlError> {
+pub(super) fn add_column(table: &mut Table, definition: &ColumnDefinition, kind: ColumnKind) -> Result<(), CqlError> {
     let name = definition.name.name.clone();
     if name.is_empty() {
         return Err(invalid("Column names must not be empty"));
     }
     let id = ColumnId(table.next_column_id);
-    table.next_column_id = table.next_column_id.checked_add(1).ok_or_else(|| {
-        invalid(format!(
-            "Table '{}' cannot have any more columns",
-            table.name
-        ))
-    })?;
+    table.next_column_id = table
+        .next_column_id
+        .checked_add(1)
+        .ok_or_else(|| invalid(format!("Table '{}' cannot have any more columns", table.name)))?;
     let cql_type = resolve_type(&table.keyspace, &definition.type_name)?;
     table.columns.push(Column {
         id,
@@ -150,14 +137,9 @@ pub(super) fn add_column(
     Ok(())
 }
 
-fn column_kind(
-    definition: &ColumnDefinition,
-    key: &PrimaryKey,
-    reversed: &BTreeSet<&str>,
-) -> ColumnKind {
+fn column_kind(definition: &ColumnDefinition, key: &PrimaryKey, reversed: &BTreeSet<&str>) -> ColumnKind {
     let name = definition.name.name.as_str();
-    let position_in =
-        |columns: &[Identifier]| columns.iter().position(|column| column.name == name);
+    let position_in = |columns: &[Identifier]| columns.iter().position(|column| column.name == name);
     if let Some(position) = position_in(&key.partition_key) {
         ColumnKind::PartitionKey(position)
     } else if let Some(position) = position_in(&key.clustering) {
@@ -267,9 +249,6 @@ fn reversed_columns<'a>(
             }));
         }
     }
-    let descending = create
-        .clustering_order
-        .iter()
-        .filter(|order| order.descending);
+    let descending = create.clustering_order.iter().filter(|order| order.descending);
     Ok(descending.map(|order| order.column.name.as_str()).collect())
 }

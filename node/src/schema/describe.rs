@@ -1,15 +1,12 @@
-//! Server-side DESCRIBE: CREATE statements that can be run again, and lists of names.
-
-use std::fmt::Write;
+//! Server-side DESCRIBE: CREATE statements and lists of names.
 
 use starling_cql_lite::ast::{Describe, DescribeTarget, QualifiedName};
 use starling_cql_lite::protocol::error::CqlError;
 
+use super::create_statement::{create_keyspace, create_table};
 use super::error::invalid;
 use super::name::quote_name;
-use super::property::PropertyValue;
-use super::table_options::INERT_OPTIONS;
-use super::{Column, ColumnKind, Keyspace, Schema, Table};
+use super::{Keyspace, Schema, Table};
 
 /// What DESCRIBE CLUSTER tells.
 #[derive(Clone, Copy, Debug)]
@@ -45,90 +42,90 @@ pub fn describe(
     statement: &Describe,
     cluster: &ClusterDescription<'_>,
 ) -> Result<Description, CqlError> {
+    use DescribeTarget as Target;
+    let (columns, rows) = match &statement.target {
+        Target::Cluster => {
+            let row = [cluster.cluster_name, cluster.partitioner, cluster.snitch];
+            (CLUSTER_COLUMNS, vec![row.map(str::to_owned).to_vec()])
+        }
+        Target::Keyspaces | Target::Tables | Target::Types | Target::Functions | Target::Aggregates => {
+            (LIST_COLUMNS, list_rows(schema, current_keyspace, &statement.target)?)
+        }
+        _ => (ELEMENT_COLUMNS, element_rows(schema, current_keyspace, statement)?),
+    };
+    Ok(Description { columns, rows })
+}
+
+/// Names, of the current keyspace if there is one.
+fn list_rows(
+    schema: &Schema,
+    current_keyspace: Option<&str>,
+    target: &DescribeTarget,
+) -> Result<Vec<Vec<String>>, CqlError> {
+    if *target == DescribeTarget::Keyspaces {
+        let names = schema.keyspaces.keys();
+        return Ok(names.map(|name| row(name, "keyspace", name, None)).collect());
+    }
+    let keyspaces = listed_keyspaces(schema, current_keyspace)?;
+    if *target != DescribeTarget::Tables {
+        // There are no types, functions and aggregates of users.
+        return Ok(Vec::new());
+    }
+    let tables = keyspaces.into_iter().flat_map(|keyspace| keyspace.tables.values());
+    Ok(tables
+        .map(|table| row(&table.keyspace, "table", &table.name, None))
+        .collect())
+}
+
+/// CREATE statements.
+fn element_rows(
+    schema: &Schema,
+    current_keyspace: Option<&str>,
+    statement: &Describe,
+) -> Result<Vec<Vec<String>>, CqlError> {
+    use DescribeTarget as Target;
     let internals = statement.with_internals;
-    let elements = |rows| {
-        Ok(Description {
-            columns: ELEMENT_COLUMNS,
-            rows,
-        })
-    };
-    let list = |rows| {
-        Ok(Description {
-            columns: LIST_COLUMNS,
-            rows,
-        })
-    };
     match &statement.target {
-        DescribeTarget::Cluster => Ok(Description {
-            columns: CLUSTER_COLUMNS,
-            rows: vec![
-                [cluster.cluster_name, cluster.partitioner, cluster.snitch]
-                    .map(str::to_owned)
-                    .to_vec(),
-            ],
-        }),
-        DescribeTarget::Schema { full } => {
+        Target::Schema { full } => {
             let keyspaces = schema
                 .keyspaces
                 .values()
                 .filter(|keyspace| *full || !keyspace.is_virtual);
-            elements(
-                keyspaces
-                    .flat_map(|keyspace| keyspace_rows(keyspace, internals))
-                    .collect(),
-            )
+            Ok(keyspaces
+                .flat_map(|keyspace| keyspace_rows(keyspace, internals))
+                .collect())
         }
-        DescribeTarget::Keyspaces => {
-            let row = |keyspace: &Keyspace| row(&keyspace.name, "keyspace", &keyspace.name, None);
-            list(
-                schema
-                    .keyspaces
-                    .values()
-                    .map(|keyspace| row(keyspace))
-                    .collect(),
-            )
-        }
-        DescribeTarget::Keyspace { only, name } => {
-            let name = name
-                .as_ref()
-                .map(|name| name.name.as_str())
+        Target::Keyspace { only, name } => {
+            let given = name.as_ref().map(|name| name.name.as_str());
+            let name = given
                 .or(current_keyspace)
                 .ok_or_else(|| invalid("No keyspace specified and no current keyspace"))?;
             let keyspace = find_keyspace(schema, name)?;
-            elements(if *only {
+            Ok(if *only {
                 vec![keyspace_row(keyspace)]
             } else {
                 keyspace_rows(keyspace, internals)
             })
         }
-        DescribeTarget::Tables => {
-            let keyspaces = listed_keyspaces(schema, current_keyspace)?;
-            let tables = keyspaces
-                .into_iter()
-                .flat_map(|keyspace| keyspace.tables.values());
-            list(
-                tables
-                    .map(|table| row(&table.keyspace, "table", &table.name, None))
-                    .collect(),
-            )
-        }
-        DescribeTarget::Types | DescribeTarget::Functions | DescribeTarget::Aggregates => {
-            listed_keyspaces(schema, current_keyspace)?;
-            list(Vec::new())
-        }
-        DescribeTarget::Table(name) => {
+        Target::Table(name) => {
             let table = find_table(schema, current_keyspace, name)?;
-            elements(vec![table_row(table, internals)])
+            Ok(vec![table_row(table, internals)])
         }
-        DescribeTarget::Index(name)
-        | DescribeTarget::View(name)
-        | DescribeTarget::Type(name)
-        | DescribeTarget::Function(name)
-        | DescribeTarget::Aggregate(name) => {
+        Target::Any(name) => any_rows(schema, current_keyspace, name, internals),
+        Target::Index(name)
+        | Target::View(name)
+        | Target::Type(name)
+        | Target::Function(name)
+        | Target::Aggregate(name) => {
             let keyspace = find_keyspace(schema, named_keyspace(current_keyspace, name)?)?;
             Err(not_found(name, keyspace))
         }
-        DescribeTarget::Any(name) => elements(any_rows(schema, current_keyspace, name, internals)?),
+        Target::Cluster
+        | Target::Keyspaces
+        | Target::Tables
+        | Target::Types
+        | Target::Functions
+        | Target::Aggregates => Ok(Vec::new()),
     }
 }
 
@@ -144,26 +141,14 @@ fn any_rows(
             return Ok(keyspace_rows(keyspace, internals));
         }
         if current_keyspace.is_none() {
-            return Err(invalid(format!(
-                "'{}' not found in keyspaces",
-                name.name.name
-            )));
+            return Err(invalid(format!("'{}' not found in keyspaces", name.name.name)));
         }
     }
-    Ok(vec![table_row(
-        find_table(schema, current_keyspace, name)?,
-        internals,
-    )])
+    Ok(vec![table_row(find_table(schema, current_keyspace, name)?, internals)])
 }
 
-fn named_keyspace<'a>(
-    current_keyspace: Option<&'a str>,
-    name: &'a QualifiedName,
-) -> Result<&'a str, CqlError> {
-    let given = name
-        .keyspace
-        .as_ref()
-        .map(|keyspace| keyspace.name.as_str());
+fn named_keyspace<'a>(current_keyspace: Option<&'a str>, name: &'a QualifiedName) -> Result<&'a str, CqlError> {
+    let given = name.keyspace.as_ref().map(|keyspace| keyspace.name.as_str());
     given
         .or(current_keyspace)
         .ok_or_else(|| invalid("No keyspace specified and no current keyspace"))
@@ -196,17 +181,10 @@ fn not_found(name: &QualifiedName, keyspace: &Keyspace) -> CqlError {
     ))
 }
 
-fn listed_keyspaces<'a>(
-    schema: &'a Schema,
-    current: Option<&str>,
-) -> Result<Vec<&'a Keyspace>, CqlError> {
+fn listed_keyspaces<'a>(schema: &'a Schema, current: Option<&str>) -> Result<Vec<&'a Keyspace>, CqlError> {
     match current {
         Some(name) => Ok(vec![find_keyspace(schema, name)?]),
-        None => Ok(schema
-            .keyspaces
-            .values()
-            .map(|keyspace| &**keyspace)
-            .collect()),
+        None => Ok(schema.keyspaces.values().map(|keyspace| &**keyspace).collect()),
     }
 }
 
@@ -239,141 +217,6 @@ fn table_row(table: &Table, internals: bool) -> Vec<String> {
 }
 
 fn keyspace_rows(keyspace: &Keyspace, internals: bool) -> Vec<Vec<String>> {
-    let tables = keyspace
-        .tables
-        .values()
-        .map(|table| table_row(table, internals));
-    std::iter::once(keyspace_row(keyspace))
-        .chain(tables)
-        .collect()
-}
-
-/// The CREATE KEYSPACE statement that makes `keyspace` again; a comment for a system keyspace.
-pub fn create_keyspace(keyspace: &Keyspace) -> String {
-    let name = quote_name(&keyspace.name);
-    if keyspace.is_virtual {
-        return format!(
-            "/*\nWarning: Keyspace {name} is a system keyspace and cannot be recreated with CQL.\n\
-             Structure, for reference:\nVIRTUAL KEYSPACE {name};\n*/"
-        );
-    }
-    format!(
-        "CREATE KEYSPACE {name} WITH replication = {} AND durable_writes = {};",
-        keyspace.replication, keyspace.durable_writes
-    )
-}
-
-/// The CREATE TABLE statement that makes `table` again, with its id if `internals`; for a system table it
-/// stands in a comment.
-pub fn create_table(table: &Table, internals: bool) -> String {
-    let name = format!(
-        "{}.{}",
-        quote_name(&table.keyspace),
-        quote_name(&table.name)
-    );
-    let body = format!(
-        "{name} (\n{}) WITH {}",
-        columns(table),
-        options(table, internals)
-    );
-    if crate::system::is_system_keyspace(&table.keyspace) {
-        return format!(
-            "/*\nWarning: Table {name} is a virtual table and cannot be recreated with CQL.\n\
-             Structure, for reference:\nVIRTUAL TABLE {body};\n*/"
-        );
-    }
-    format!("CREATE TABLE {body};")
-}
-
-fn columns(table: &Table) -> String {
-    let single_key = match (table.partition_key(), table.has_clustering()) {
-        ([only], false) => Some(only.id),
-        _ => None,
-    };
-    let mut lines: Vec<String> = table
-        .columns
-        .iter()
-        .map(|column| {
-            let suffix = match column.kind {
-                ColumnKind::Static => " static",
-                _ if single_key == Some(column.id) => " PRIMARY KEY",
-                _ => "",
-            };
-            format!(
-                "    {} {}{suffix}",
-                quote_name(&column.name),
-                column.cql_type
-            )
-        })
-        .collect();
-    if single_key.is_none() {
-        lines.push(format!("    PRIMARY KEY ({})", primary_key(table)));
-    }
-    lines.join(",\n") + "\n"
-}
-
-fn primary_key(table: &Table) -> String {
-    let mut parts = vec![match table.partition_key() {
-        [only] => quote_name(&only.name).into_owned(),
-        several => format!("({})", names(several)),
-    }];
-    if table.has_clustering() {
-        parts.push(names(table.clustering()));
-    }
-    parts.join(", ")
-}
-
-fn names(columns: &[Column]) -> String {
-    columns
-        .iter()
-        .map(|column| quote_name(&column.name))
-        .collect::<Vec<_>>()
-        .join(", ")
-}
-
-fn options(table: &Table, internals: bool) -> String {
-    let mut parts = Vec::new();
-    if internals {
-        parts.push(format!("ID = {}", table.uuid));
-    }
-    let order: Vec<String> = table.clustering().iter().map(clustering_order).collect();
-    if !order.is_empty() {
-        parts.push(format!("CLUSTERING ORDER BY ({})", order.join(", ")));
-    }
-    let options = &table.options;
-    let mut named: Vec<(&str, PropertyValue)> = INERT_OPTIONS
-        .iter()
-        .map(|name| (*name, options.inert_value(name)))
-        .collect();
-    named.push(("comment", PropertyValue::string(options.comment.clone())));
-    named.push((
-        "default_time_to_live",
-        PropertyValue::bare(options.default_ttl_s.to_string()),
-    ));
-    named.push((
-        "gc_grace_seconds",
-        PropertyValue::bare(options.gc_grace_s.to_string()),
-    ));
-    named.sort_by_key(|(name, _)| *name);
-    parts.extend(
-        named
-            .into_iter()
-            .map(|(name, value)| format!("{name} = {}", value.to_cql())),
-    );
-    let mut text = String::new();
-    for (index, part) in parts.iter().enumerate() {
-        let separator = if index == 0 { "" } else { "\n    AND " };
-        // Writing to a String cannot fail.
-        let _ = write!(text, "{separator}{part}");
-    }
-    text
-}
-
-fn clustering_order(column: &Column) -> String {
-    let descending = matches!(column.kind, ColumnKind::Clustering { reversed: true, .. });
-    format!(
-        "{} {}",
-        quote_name(&column.name),
-        if descending { "DESC" } else { "ASC" }
-    )
+    let tables = keyspace.tables.values().map(|table| table_row(table, internals));
+    std::iter::once(keyspace_row(keyspace)).chain(tables).collect()
 }

@@ -41,8 +41,6 @@ pub fn table_exists(keyspace: &str, table: &str) -> CqlError {
     CqlError::AlreadyExists {
         keyspace: keyspace.to_owned(),
         table: table.to_owned(),
-        message: format!(
-            "Cannot add already existing table \"{table}\" to keyspace \"{keyspace}\""
-        ),
+        message: format!("Cannot add already existing table \"{table}\" to keyspace \"{keyspace}\""),
     }
 }

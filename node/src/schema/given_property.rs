@@ -14,10 +14,7 @@ pub fn properties(given: &[ast::Property]) -> Result<Properties, CqlError> {
     let mut properties = Properties::new();
     for property in given {
         let name = property.name.name.to_ascii_lowercase();
-        if properties
-            .insert(name.clone(), value(&property.value))
-            .is_some()
-        {
+        if properties.insert(name.clone(), value(&property.value)).is_some() {
             return Err(syntax(format!("Multiple definition for property '{name}'")));
         }
     }

@@ -32,9 +32,7 @@ impl Schema {
 
     /// All tables, by keyspace and name.
     pub fn tables(&self) -> impl Iterator<Item = &Arc<Table>> {
-        self.keyspaces
-            .values()
-            .flat_map(|keyspace| keyspace.tables.values())
+        self.keyspaces.values().flat_map(|keyspace| keyspace.tables.values())
     }
 }
 
@@ -66,16 +64,12 @@ impl Table {
 
     /// Static columns, by name.
     pub fn static_columns(&self) -> impl Iterator<Item = &Column> {
-        self.columns
-            .iter()
-            .filter(|column| column.kind == ColumnKind::Static)
+        self.columns.iter().filter(|column| column.kind == ColumnKind::Static)
     }
 
     /// Regular columns, by name.
     pub fn regular_columns(&self) -> impl Iterator<Item = &Column> {
-        self.columns
-            .iter()
-            .filter(|column| column.kind == ColumnKind::Regular)
+        self.columns.iter().filter(|column| column.kind == ColumnKind::Regular)
     }
 
     /// Whether rows have clustering keys.
@@ -95,10 +89,7 @@ impl Table {
 impl ColumnKind {
     /// Whether the column belongs to the primary key.
     pub fn is_primary_key(&self) -> bool {
-        matches!(
-            self,
-            ColumnKind::PartitionKey(_) | ColumnKind::Clustering { .. }
-        )
+        matches!(self, ColumnKind::PartitionKey(_) | ColumnKind::Clustering { .. })
     }
 
     /// What `system_schema.columns` calls it.

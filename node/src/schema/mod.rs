@@ -7,6 +7,7 @@ pub mod name;
 mod alter_table;
 mod column_type;
 mod compaction;
+pub mod create_statement;
 pub(crate) mod create_table;
 pub(crate) mod error;
 mod given_property;
@@ -27,9 +28,7 @@ use starling_ring::placement::ReplicationStrategy;
 use starling_storage::model::{ColumnId, TableId, TableRef};
 use uuid::Uuid;
 
-pub use change::{
-    ChangeContext, ChangeTarget, ChangeType, SchemaChange, SchemaEffect, SchemaOutcome, apply,
-};
+pub use change::{ChangeContext, ChangeTarget, ChangeType, SchemaChange, SchemaEffect, SchemaOutcome, apply};
 
 /// All keyspaces and tables as of one metadata epoch.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -13,9 +13,7 @@ pub const TABLE_NAME_LENGTH: usize = 222;
 pub fn is_valid_name(name: &str, max_length: usize) -> bool {
     !name.is_empty()
         && name.len() <= max_length
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 /// A name as CQL text: in double quotes where it would not read back as itself.

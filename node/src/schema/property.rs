@@ -40,22 +40,14 @@ impl PropertyValue {
 
     /// A map from pairs.
     pub fn map(pairs: &[(&str, &str)]) -> Self {
-        PropertyValue::Map(
-            pairs
-                .iter()
-                .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
-                .collect(),
-        )
+        PropertyValue::Map(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect())
     }
 
     /// CQL text that parses to this value again; map entries in order of their keys.
     pub fn to_cql(&self) -> String {
         match self {
             PropertyValue::Simple { text, quoted: true } => quote_text(text),
-            PropertyValue::Simple {
-                text,
-                quoted: false,
-            } => text.clone(),
+            PropertyValue::Simple { text, quoted: false } => text.clone(),
             PropertyValue::Map(map) => {
                 let entries: Vec<String> = map
                     .iter()

@@ -58,14 +58,9 @@ enum KindRecord {
 impl Serialize for Schema {
     /// Writes the user keyspaces; virtual ones are the same on every node and are left out.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let keyspaces = self
-            .keyspaces
-            .values()
-            .filter(|keyspace| !keyspace.is_virtual);
+        let keyspaces = self.keyspaces.values().filter(|keyspace| !keyspace.is_virtual);
         let record = SchemaRecord {
-            keyspaces: keyspaces
-                .map(|keyspace| keyspace_record(keyspace))
-                .collect(),
+            keyspaces: keyspaces.map(|keyspace| keyspace_record(keyspace)).collect(),
             next_table_id: self.next_table_id,
         };
         record.serialize(serializer)
@@ -84,16 +79,9 @@ impl<'de> Deserialize<'de> for Schema {
         };
         let mut ids = BTreeSet::new();
         for keyspace in record.keyspaces {
-            let keyspace =
-                keyspace_of(keyspace, record.next_table_id, &mut ids).map_err(D::Error::custom)?;
-            if let Some(twice) = schema
-                .keyspaces
-                .insert(keyspace.name.clone(), Arc::new(keyspace))
-            {
-                return Err(D::Error::custom(format!(
-                    "keyspace {} occurs twice",
-                    twice.name
-                )));
+            let keyspace = keyspace_of(keyspace, record.next_table_id, &mut ids).map_err(D::Error::custom)?;
+            if let Some(twice) = schema.keyspaces.insert(keyspace.name.clone(), Arc::new(keyspace)) {
+                return Err(D::Error::custom(format!("keyspace {} occurs twice", twice.name)));
             }
         }
         Ok(schema)
@@ -105,11 +93,7 @@ fn keyspace_record(keyspace: &Keyspace) -> KeyspaceRecord {
         name: keyspace.name.clone(),
         replication: keyspace.replication.clone(),
         durable_writes: keyspace.durable_writes,
-        tables: keyspace
-            .tables
-            .values()
-            .map(|table| table_record(table))
-            .collect(),
+        tables: keyspace.tables.values().map(|table| table_record(table)).collect(),
     }
 }
 
@@ -145,11 +129,7 @@ fn column_record(column: &Column) -> ColumnRecord {
     }
 }
 
-fn keyspace_of(
-    record: KeyspaceRecord,
-    next_table_id: u32,
-    ids: &mut BTreeSet<u32>,
-) -> Result<Keyspace, String> {
+fn keyspace_of(record: KeyspaceRecord, next_table_id: u32, ids: &mut BTreeSet<u32>) -> Result<Keyspace, String> {
     let mut tables = BTreeMap::new();
     for table in record.tables {
         if table.id >= next_table_id || !ids.insert(table.id) {
@@ -209,10 +189,11 @@ fn table_of(keyspace: &str, record: TableRecord) -> Result<Table, String> {
         .iter()
         .enumerate()
         .all(|(at, c)| c.kind == ColumnKind::PartitionKey(at));
-    let clustering_positions =
-        table.clustering().iter().enumerate().all(
-            |(at, c)| matches!(c.kind, ColumnKind::Clustering { position, .. } if position == at),
-        );
+    let clustering_positions = table
+        .clustering()
+        .iter()
+        .enumerate()
+        .all(|(at, c)| matches!(c.kind, ColumnKind::Clustering { position, .. } if position == at));
     if table.partition_key().is_empty() || !key_positions || !clustering_positions {
         return Err(at("the primary key has gaps"));
     }

@@ -29,9 +29,7 @@ pub fn parse_replication(
         .ok_or_else(|| config("Missing replication strategy class"))?;
     match class.strip_prefix(PACKAGE).unwrap_or(class) {
         "SimpleStrategy" => simple(keyspace, options, previous, datacenters, warnings),
-        "NetworkTopologyStrategy" => {
-            network_topology(keyspace, options, previous, datacenters, warnings)
-        }
+        "NetworkTopologyStrategy" => network_topology(keyspace, options, previous, datacenters, warnings),
         "LocalStrategy" => Err(config(
             "Unable to use given strategy class: LocalStrategy is reserved for internal use.",
         )),
@@ -41,9 +39,7 @@ pub fn parse_replication(
             } else {
                 format!("{PACKAGE}{class}")
             };
-            Err(config(format!(
-                "Unable to find replication strategy class '{full}'"
-            )))
+            Err(config(format!("Unable to find replication strategy class '{full}'")))
         }
     }
 }
@@ -64,9 +60,7 @@ fn simple(
         (Some(text), _) => parse_factor(text)?,
         (None, Some(ReplicationStrategy::Simple { replication_factor })) => *replication_factor,
         (None, _) => {
-            return Err(config(
-                "SimpleStrategy requires a replication_factor strategy option.",
-            ));
+            return Err(config("SimpleStrategy requires a replication_factor strategy option."));
         }
     };
     let nodes: usize = datacenters.values().sum();
@@ -98,14 +92,8 @@ fn network_topology(
     if let Some(text) = options.get(REPLICATION_FACTOR) {
         let default = parse_factor(text)?;
         // What an ALTER does not name keeps its factor: lowering it by accident would lose replicas.
-        if let Some(ReplicationStrategy::NetworkTopology {
-            datacenters: before,
-        }) = previous
-        {
-            for (name, factor) in before
-                .iter()
-                .filter(|(name, _)| datacenters.contains_key(*name))
-            {
+        if let Some(ReplicationStrategy::NetworkTopology { datacenters: before }) = previous {
+            for (name, factor) in before.iter().filter(|(name, _)| datacenters.contains_key(*name)) {
                 factors.entry(name.clone()).or_insert(*factor);
             }
         }
@@ -116,9 +104,7 @@ fn network_topology(
     // An explicit 0 leaves a datacentre out.
     factors.retain(|_, factor| *factor > 0);
     if factors.is_empty() {
-        return Err(config(
-            "Configuration for at least one datacenter must be present",
-        ));
+        return Err(config("Configuration for at least one datacenter must be present"));
     }
     for (name, factor) in &factors {
         let nodes = datacenters.get(name).copied().unwrap_or(0);
@@ -128,9 +114,7 @@ fn network_topology(
             ));
         }
     }
-    Ok(ReplicationStrategy::NetworkTopology {
-        datacenters: factors,
-    })
+    Ok(ReplicationStrategy::NetworkTopology { datacenters: factors })
 }
 
 fn unrecognized(option: &str, strategy: &str, keyspace: &str) -> CqlError {
@@ -151,9 +135,7 @@ fn parse_factor(text: &str) -> Result<u32, CqlError> {
         .ok()
         .filter(|factor| *factor <= MAX_REPLICATION_FACTOR)
         .ok_or_else(|| match factor {
-            ..0 => config(format!(
-                "Replication factor must be non-negative, found {factor}"
-            )),
+            ..0 => config(format!("Replication factor must be non-negative, found {factor}")),
             _ => config(format!(
                 "Replication factor must be at most {MAX_REPLICATION_FACTOR}, found {factor}"
             )),

@@ -43,11 +43,7 @@ pub fn canonical_caching(given: &Options) -> Result<Options, CqlError> {
         match name.as_str() {
             "keys" if known => caching.insert(name.clone(), upper),
             "rows_per_partition" if known => caching.insert(name.clone(), upper),
-            "rows_per_partition"
-                if value
-                    .parse::<u32>()
-                    .is_ok_and(|rows| rows <= i32::MAX as u32) =>
-            {
+            "rows_per_partition" if value.parse::<u32>().is_ok_and(|rows| rows <= i32::MAX as u32) => {
                 caching.insert(name.clone(), value.clone())
             }
             "keys" | "rows_per_partition" => {
@@ -81,10 +77,7 @@ pub fn canonical_compression(given: &Options) -> Result<Options, CqlError> {
         }
         return Ok(Options::from([("enabled".to_owned(), "false".to_owned())]));
     }
-    if let Some(name) = given
-        .keys()
-        .find(|name| !COMPRESSION_OPTIONS.contains(&name.as_str()))
-    {
+    if let Some(name) = given.keys().find(|name| !COMPRESSION_OPTIONS.contains(&name.as_str())) {
         return Err(config(format!("Unknown compression options: ({name})")));
     }
     let mut compression = given.clone();
@@ -95,9 +88,7 @@ pub fn canonical_compression(given: &Options) -> Result<Options, CqlError> {
         .ok_or_else(|| config("Missing sub-option 'class' for the 'compression' option."))?;
     let short = class.strip_prefix(COMPRESSOR_PACKAGE).unwrap_or(class);
     if !COMPRESSORS.contains(&short) {
-        return Err(config(format!(
-            "Could not create Compression for type {class}"
-        )));
+        return Err(config(format!("Could not create Compression for type {class}")));
     }
     let full = format!("{COMPRESSOR_PACKAGE}{short}");
     compression.insert("class".to_owned(), full);
@@ -107,11 +98,9 @@ pub fn canonical_compression(given: &Options) -> Result<Options, CqlError> {
     let chunk = compression
         .entry("chunk_length_in_kb".to_owned())
         .or_insert_with(|| "16".to_owned());
-    let length: u32 = chunk.parse().map_err(|_| {
-        config(format!(
-            "Invalid value [{chunk}] for parameter 'chunk_length_in_kb'."
-        ))
-    })?;
+    let length: u32 = chunk
+        .parse()
+        .map_err(|_| config(format!("Invalid value [{chunk}] for parameter 'chunk_length_in_kb'.")))?;
     if !length.is_power_of_two() || length > 1 << 20 {
         return Err(config("chunk_length_in_kb must be a power of 2"));
     }
@@ -132,10 +121,7 @@ mod tests {
     #[test]
     fn caching_is_completed_and_checked() {
         let caching = canonical_caching(&options(&[("rows_per_partition", "10")]));
-        assert_eq!(
-            caching,
-            Ok(options(&[("keys", "ALL"), ("rows_per_partition", "10")]))
-        );
+        assert_eq!(caching, Ok(options(&[("keys", "ALL"), ("rows_per_partition", "10")])));
         for bad in [
             ("keys", "10"),
             ("rows_per_partition", "-1"),
@@ -148,10 +134,7 @@ mod tests {
 
     #[test]
     fn compression_is_completed_and_checked() {
-        let compression = canonical_compression(&options(&[
-            ("class", "ZstdCompressor"),
-            ("compression_level", "3"),
-        ]));
+        let compression = canonical_compression(&options(&[("class", "ZstdCompressor"), ("compression_level", "3")]));
         assert_eq!(
             compression,
             Ok(options(&[

@@ -88,12 +88,8 @@ impl TableOptions {
     }
 
     fn check_intervals(&self) -> Result<(), CqlError> {
-        let min = self
-            .inert_value("min_index_interval")
-            .as_int("min_index_interval")?;
-        let max = self
-            .inert_value("max_index_interval")
-            .as_int("max_index_interval")?;
+        let min = self.inert_value("min_index_interval").as_int("min_index_interval")?;
+        let max = self.inert_value("max_index_interval").as_int("max_index_interval")?;
         if min < 1 {
             return Err(config(format!(
                 "min_index_interval must be greater than or equal to 1 (got {min})"
@@ -142,15 +138,9 @@ fn default_value(name: &str) -> PropertyValue {
 /// Checks the value of an inert option and brings it into the form that is kept.
 fn canonical_value(name: &str, value: &PropertyValue) -> Result<PropertyValue, CqlError> {
     Ok(match name {
-        "additional_write_policy" | "speculative_retry" => {
-            PropertyValue::string(retry_policy(value.as_text(name)?)?)
-        }
-        "allow_auto_snapshot" | "incremental_backups" | "cdc" => {
-            PropertyValue::bare(value.as_bool(name)?.to_string())
-        }
-        "bloom_filter_fp_chance" => {
-            PropertyValue::bare(format!("{:?}", bloom_filter_fp_chance(value)?))
-        }
+        "additional_write_policy" | "speculative_retry" => PropertyValue::string(retry_policy(value.as_text(name)?)?),
+        "allow_auto_snapshot" | "incremental_backups" | "cdc" => PropertyValue::bare(value.as_bool(name)?.to_string()),
+        "bloom_filter_fp_chance" => PropertyValue::bare(format!("{:?}", bloom_filter_fp_chance(value)?)),
         "caching" => PropertyValue::Map(canonical_caching(value.as_map(name)?)?),
         "compaction" => PropertyValue::Map(canonical_compaction(value.as_map(name)?)?),
         "compression" => PropertyValue::Map(canonical_compression(value.as_map(name)?)?),
@@ -163,27 +153,19 @@ fn canonical_value(name: &str, value: &PropertyValue) -> Result<PropertyValue, C
             }
             PropertyValue::bare(format!("{chance:?}"))
         }
-        "max_index_interval" | "min_index_interval" => {
-            PropertyValue::bare(value.as_int(name)?.to_string())
-        }
+        "max_index_interval" | "min_index_interval" => PropertyValue::bare(value.as_int(name)?.to_string()),
         "memtable" => {
             let text = value.as_text(name)?;
             if !MEMTABLES.contains(&text) {
-                return Err(config(format!(
-                    "Memtable configuration \"{text}\" not found."
-                )));
+                return Err(config(format!("Memtable configuration \"{text}\" not found.")));
             }
             PropertyValue::string(text)
         }
-        "memtable_flush_period_in_ms" => {
-            PropertyValue::bare(non_negative(name, value)?.to_string())
-        }
+        "memtable_flush_period_in_ms" => PropertyValue::bare(non_negative(name, value)?.to_string()),
         "read_repair" => {
             let text = value.as_text(name)?.to_ascii_uppercase();
             if text != "BLOCKING" && text != "NONE" {
-                return Err(config(format!(
-                    "{name} must be BLOCKING or NONE (got {text})"
-                )));
+                return Err(config(format!("{name} must be BLOCKING or NONE (got {text})")));
             }
             PropertyValue::string(text)
         }
@@ -205,11 +187,7 @@ fn bloom_filter_fp_chance(value: &PropertyValue) -> Result<f64, CqlError> {
 
 fn non_negative(name: &str, value: &PropertyValue) -> Result<u32, CqlError> {
     let number = value.as_int(name)?;
-    u32::try_from(number).map_err(|_| {
-        config(format!(
-            "{name} must be greater than or equal to 0 (got {number})"
-        ))
-    })
+    u32::try_from(number).map_err(|_| config(format!("{name} must be greater than or equal to 0 (got {number})")))
 }
 
 fn time_to_live(name: &str, value: &PropertyValue) -> Result<u32, CqlError> {
@@ -225,11 +203,7 @@ fn time_to_live(name: &str, value: &PropertyValue) -> Result<u32, CqlError> {
 /// A speculative retry policy: NEVER, ALWAYS, a percentile, a number of milliseconds, or the MIN or
 /// MAX of a percentile and a number of milliseconds.
 fn retry_policy(text: &str) -> Result<String, CqlError> {
-    let unknown = || {
-        config(format!(
-            "Specified Speculative Retry Policy [{text}] is not supported"
-        ))
-    };
+    let unknown = || config(format!("Specified Speculative Retry Policy [{text}] is not supported"));
     let upper = text.trim().to_ascii_uppercase();
     if upper == "NEVER" || upper == "NONE" {
         return Ok("NEVER".to_owned());
@@ -238,10 +212,7 @@ fn retry_policy(text: &str) -> Result<String, CqlError> {
         return Ok(upper);
     }
     for function in ["MIN(", "MAX("] {
-        if let Some(inner) = upper
-            .strip_prefix(function)
-            .and_then(|rest| rest.strip_suffix(')'))
-        {
+        if let Some(inner) = upper.strip_prefix(function).and_then(|rest| rest.strip_suffix(')')) {
             let (left, right) = inner.split_once(',').ok_or_else(unknown)?;
             let left = threshold(left.trim()).ok_or_else(unknown)?;
             let right = threshold(right.trim()).ok_or_else(unknown)?;

@@ -10,11 +10,7 @@ impl Schema {
     /// one version with and without them; neither does TRUNCATE, which clients do not see as a change.
     pub fn version(&self) -> Uuid {
         let mut hasher = Fingerprint(Xxh3::new());
-        for keyspace in self
-            .keyspaces
-            .values()
-            .filter(|keyspace| !keyspace.is_virtual)
-        {
+        for keyspace in self.keyspaces.values().filter(|keyspace| !keyspace.is_virtual) {
             hasher.keyspace(keyspace);
         }
         uuid::Builder::from_custom_bytes(hasher.0.digest128().to_be_bytes()).into_uuid()

@@ -73,8 +73,7 @@ fn table(definition: &Definition) -> Result<Table, CqlError> {
     };
     let mut table = create_table::build(definition.keyspace, &create)?;
     let full_name = format!("{}.{}", definition.keyspace, table.name);
-    table.uuid =
-        uuid::Builder::from_custom_bytes(xxh3_128(full_name.as_bytes()).to_be_bytes()).into_uuid();
+    table.uuid = uuid::Builder::from_custom_bytes(xxh3_128(full_name.as_bytes()).to_be_bytes()).into_uuid();
     table.table.id = TableId(definition.id);
     table.options.comment = definition.comment.to_owned();
     table.options.gc_grace_s = GC_GRACE_S;
@@ -93,8 +92,7 @@ mod tests {
         let mut ids = BTreeSet::new();
         let mut uuids = BTreeSet::new();
         for definition in DEFINITIONS {
-            let table =
-                table(definition).unwrap_or_else(|error| panic!("{}: {error}", definition.cql));
+            let table = table(definition).unwrap_or_else(|error| panic!("{}: {error}", definition.cql));
             assert!(
                 definition.id > 0 && definition.id < FIRST_USER_TABLE_ID.0,
                 "{}",
@@ -102,11 +100,7 @@ mod tests {
             );
             assert!(ids.insert(definition.id), "{}", table.name);
             assert!(uuids.insert(table.uuid), "{}", table.name);
-            assert!(
-                is_system_keyspace(definition.keyspace),
-                "{}",
-                definition.keyspace
-            );
+            assert!(is_system_keyspace(definition.keyspace), "{}", definition.keyspace);
             assert!(!(definition.keyspace == "system" && table.name.contains("scylla")));
         }
     }

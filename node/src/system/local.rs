@@ -5,11 +5,7 @@ use super::wire::{inet, int, text, text_set, uuid};
 use super::{CQL_VERSION, ClusterView, NATIVE_PROTOCOL_VERSION, PARTITIONER, RELEASE_VERSION};
 
 pub fn local(view: &ClusterView<'_>, builder: &mut PartitionsBuilder<'_>) {
-    let Some(member) = view
-        .members
-        .iter()
-        .find(|member| member.host_id == view.local)
-    else {
+    let Some(member) = view.members.iter().find(|member| member.host_id == view.local) else {
         return;
     };
     builder.row([

@@ -59,15 +59,9 @@ pub fn rows(table: &Table, view: &ClusterView<'_>) -> Vec<Partition> {
         ("system_schema", "keyspaces") => schema_rows::keyspaces(view.schema, &mut builder),
         ("system_schema", "tables") => schema_rows::tables(view.schema, &mut builder),
         ("system_schema", "columns") => schema_rows::columns(view.schema, &mut builder),
-        ("system_virtual_schema", "keyspaces") => {
-            virtual_schema_rows::keyspaces(view.schema, &mut builder)
-        }
-        ("system_virtual_schema", "tables") => {
-            virtual_schema_rows::tables(view.schema, &mut builder)
-        }
-        ("system_virtual_schema", "columns") => {
-            virtual_schema_rows::columns(view.schema, &mut builder)
-        }
+        ("system_virtual_schema", "keyspaces") => virtual_schema_rows::keyspaces(view.schema, &mut builder),
+        ("system_virtual_schema", "tables") => virtual_schema_rows::tables(view.schema, &mut builder),
+        ("system_virtual_schema", "columns") => virtual_schema_rows::columns(view.schema, &mut builder),
         _ => {}
     }
     builder.finish()

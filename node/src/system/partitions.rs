@@ -37,10 +37,8 @@ impl<'t> PartitionsBuilder<'t> {
             values.keys().all(|name| self.table.column(name).is_some()),
             "unknown column"
         );
-        let (Some(key), Some(clustering)) = (
-            partition_key(self.table, &values),
-            clustering_key(self.table, &values),
-        ) else {
+        let (Some(key), Some(clustering)) = (partition_key(self.table, &values), clustering_key(self.table, &values))
+        else {
             debug_assert!(false, "a row without a key");
             return;
         };
@@ -86,12 +84,7 @@ fn clustering_key(table: &Table, values: &BTreeMap<&str, Bytes>) -> Option<Bytes
     let mut encoded = Vec::new();
     for column in table.clustering() {
         let mut bytes = Vec::new();
-        ordered::encode(
-            &column.cql_type,
-            values.get(column.name.as_str())?,
-            &mut bytes,
-        )
-        .ok()?;
+        ordered::encode(&column.cql_type, values.get(column.name.as_str())?, &mut bytes).ok()?;
         encoded.push((column, bytes));
     }
     let components: Vec<KeyComponent<'_>> = encoded
@@ -114,10 +107,7 @@ fn row(table: &Table, mut values: BTreeMap<&str, Bytes>) -> Row {
         .regular_columns()
         .filter_map(|column| {
             let value = values.remove(column.name.as_str())?;
-            let content = CellContent::Live {
-                value,
-                expiry: None,
-            };
+            let content = CellContent::Live { value, expiry: None };
             let cell = Cell {
                 path: None,
                 timestamp_us: TIMESTAMP_US,

@@ -14,10 +14,7 @@ pub fn keyspaces(schema: &Schema, builder: &mut PartitionsBuilder<'_>) {
         builder.row([
             ("keyspace_name", text(&keyspace.name)),
             ("durable_writes", boolean(keyspace.durable_writes)),
-            (
-                "replication",
-                text_map(keyspace.replication.options().iter()),
-            ),
+            ("replication", text_map(keyspace.replication.options().iter())),
         ]);
     }
 }
@@ -63,21 +60,14 @@ fn table_row(table: &Table) -> Vec<(&'static str, Bytes)> {
         ("gc_grace_seconds", int(options.gc_grace_s)),
         ("id", uuid(table.uuid)),
     ];
-    for name in [
-        "additional_write_policy",
-        "read_repair",
-        "speculative_retry",
-    ] {
+    for name in ["additional_write_policy", "read_repair", "speculative_retry"] {
         row.push((name, simple(options, name)));
     }
     for name in ["allow_auto_snapshot", "cdc", "incremental_backups"] {
         row.push((name, boolean(number(options, name, PropertyValue::as_bool))));
     }
     for name in ["bloom_filter_fp_chance", "crc_check_chance"] {
-        row.push((
-            name,
-            double(number(options, name, PropertyValue::as_double)),
-        ));
+        row.push((name, double(number(options, name, PropertyValue::as_double))));
     }
     for name in [
         "max_index_interval",
@@ -90,10 +80,7 @@ fn table_row(table: &Table) -> Vec<(&'static str, Bytes)> {
         let value = options.inert_value(name);
         row.push((
             name,
-            value
-                .as_map(name)
-                .map(|map| text_map(map.iter()))
-                .unwrap_or_default(),
+            value.as_map(name).map(|map| text_map(map.iter())).unwrap_or_default(),
         ));
     }
     // Shown only where it differs from the default.
@@ -104,11 +91,7 @@ fn table_row(table: &Table) -> Vec<(&'static str, Bytes)> {
 }
 
 fn simple(options: &TableOptions, name: &'static str) -> Bytes {
-    options
-        .inert_value(name)
-        .as_text(name)
-        .map(text)
-        .unwrap_or_default()
+    options.inert_value(name).as_text(name).map(text).unwrap_or_default()
 }
 
 /// A value that was checked when it was set.

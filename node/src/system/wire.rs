@@ -47,8 +47,6 @@ pub fn text_set(values: impl Iterator<Item = String>) -> Bytes {
 
 /// A `map<text, text>`; see [`text_set`].
 pub fn text_map<'a>(entries: impl Iterator<Item = (&'a String, &'a String)>) -> Bytes {
-    let entries = entries
-        .map(|(key, value)| (key.as_bytes(), value.as_bytes()))
-        .collect();
+    let entries = entries.map(|(key, value)| (key.as_bytes(), value.as_bytes())).collect();
     encode_map(&CqlType::Text, entries).unwrap_or_default()
 }
