@@ -1,4 +1,5 @@
 //! The server: planning, coordination, consensus, links, listeners.
 
+pub mod plan;
 pub mod schema;
 pub mod system;

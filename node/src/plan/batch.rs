@@ -1,0 +1,152 @@
+//! BATCH: modifications that are applied together.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use starling_cql_lite::ast::{self, BatchKind, BatchStatementKind};
+use starling_cql_lite::protocol::error::{CqlError, WriteType};
+use starling_storage::merge::merge_partition;
+use starling_storage::model::{Mutation, TableRef};
+
+use super::attributes::Attributes;
+use super::errors::{invalid, unsupported};
+use super::modification::{self, Modification};
+use super::names;
+use super::operation::{TableMutation, WriteOperation};
+use super::term::Terms;
+use super::values::Environment;
+use super::variables::Variables;
+use super::write::{self, WriteTimes};
+use crate::schema::{Schema, Table};
+
+/// A prepared BATCH statement.
+#[derive(Clone, Debug)]
+pub(crate) struct BatchPlan {
+    pub kind: BatchKind,
+    pub attributes: Attributes,
+    pub modifications: Vec<Modification>,
+}
+
+/// Prepares a BATCH statement.
+pub(crate) fn prepare(
+    schema: &Schema,
+    session: Option<&str>,
+    variables: &mut Variables,
+    batch: &ast::Batch,
+) -> Result<BatchPlan, CqlError> {
+    check_kind(batch.kind)?;
+    if batch.using.ttl.is_some() {
+        return Err(invalid("Global TTL on the BATCH statement is not supported."));
+    }
+    let own_timestamp = |kind: &BatchStatementKind| match kind {
+        BatchStatementKind::Insert(insert) => insert.using.timestamp.is_some(),
+        BatchStatementKind::Update(update) => update.using.timestamp.is_some(),
+        BatchStatementKind::Delete(delete) => delete.timestamp.is_some(),
+    };
+    if batch.using.timestamp.is_some() && batch.statements.iter().any(|statement| own_timestamp(&statement.kind)) {
+        return Err(invalid(
+            "Timestamp must be set either on BATCH or individual statements",
+        ));
+    }
+    let mut modifications = Vec::with_capacity(batch.statements.len());
+    for statement in &batch.statements {
+        let table = match &statement.kind {
+            BatchStatementKind::Insert(insert) => &insert.table,
+            BatchStatementKind::Update(update) => &update.table,
+            BatchStatementKind::Delete(delete) => &delete.table,
+        };
+        let info = Arc::new(names::table(schema, session, table)?);
+        modifications.push(match &statement.kind {
+            BatchStatementKind::Insert(insert) => modification::insert(&info, variables, insert)?,
+            BatchStatementKind::Update(update) => modification::update(&info, variables, update)?,
+            BatchStatementKind::Delete(delete) => modification::delete(&info, variables, delete)?,
+        });
+    }
+    let attributes = match (modifications.first(), &batch.using.timestamp) {
+        (Some(first), Some(_)) => {
+            let info = Arc::clone(&first.info);
+            Attributes::prepare(
+                &mut Terms { info: &info, variables },
+                batch.using.timestamp.as_ref(),
+                None,
+            )?
+        }
+        // Nothing to stamp; a marker would have no table to be described with.
+        _ => Attributes::default(),
+    };
+    Ok(BatchPlan {
+        kind: batch.kind,
+        attributes,
+        modifications,
+    })
+}
+
+/// Refuses the kinds of batches that need what is not there.
+pub(crate) fn check_kind(kind: BatchKind) -> Result<(), CqlError> {
+    match kind {
+        BatchKind::Counter => Err(unsupported("COUNTER BATCH")),
+        BatchKind::Logged | BatchKind::Unlogged => Ok(()),
+    }
+}
+
+impl BatchPlan {
+    /// The batch's mutations.
+    pub fn bind(&self, environment: &Environment<'_>, times: WriteTimes) -> Result<WriteOperation, CqlError> {
+        let default_timestamp_us = self.attributes.timestamp_us(environment, times.default_timestamp_us)?;
+        let times = WriteTimes {
+            default_timestamp_us,
+            ..times
+        };
+        let mut merged = Merged::default();
+        for modification in &self.modifications {
+            for mutation in write::mutations(modification, environment, times)? {
+                merged.add(&modification.info.table, mutation);
+            }
+        }
+        merged.finish(self.kind)
+    }
+}
+
+/// Mutations by table and partition.
+#[derive(Default)]
+pub(crate) struct Merged {
+    mutations: Vec<TableMutation>,
+    places: HashMap<(TableRef, Bytes), usize>,
+}
+
+impl Merged {
+    /// Adds one, merging it with what there is of its partition.
+    pub fn add(&mut self, table: &Arc<Table>, mutation: Mutation) {
+        let place = (mutation.table, mutation.partition.key.clone());
+        let known = self.places.get(&place).and_then(|&index| self.mutations.get_mut(index));
+        match known {
+            Some(known) => merge_partition(&mut known.mutation.partition, mutation.partition),
+            None => {
+                self.places.insert(place, self.mutations.len());
+                self.mutations.push(TableMutation {
+                    table: Arc::clone(table),
+                    mutation,
+                });
+            }
+        }
+    }
+
+    /// The write. A logged batch of one partition is atomic as it is; others need a log.
+    pub fn finish(self, kind: BatchKind) -> Result<WriteOperation, CqlError> {
+        if kind == BatchKind::Logged && self.mutations.len() > 1 {
+            return Err(invalid(
+                "Logged batches over more than one partition are not supported yet; use BEGIN UNLOGGED BATCH",
+            ));
+        }
+        let kind = if self.mutations.len() > 1 {
+            WriteType::UnloggedBatch
+        } else {
+            WriteType::Simple
+        };
+        Ok(WriteOperation {
+            mutations: self.mutations,
+            kind,
+        })
+    }
+}

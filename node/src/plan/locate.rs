@@ -1,0 +1,325 @@
+//! From bound values to places: partition keys, token ranges, clustering slices.
+
+use bytes::Bytes;
+use starling_cql_lite::collection::{Elements, tuple_fields};
+use starling_cql_lite::ordered;
+use starling_cql_lite::protocol::error::CqlError;
+use starling_cql_lite::types::CqlType;
+use starling_ring::Token;
+use starling_storage::model::{ReadTarget, Slice};
+
+use super::errors::invalid;
+use super::keys::{self, ClusteringLayout};
+use super::names::TableInfo;
+use super::relation::{Choice, Demand, End, Operand};
+use super::restriction::Restrictions;
+use super::slices::{self, Component, Side};
+use super::term::Term;
+use super::values::{Environment, TermValue};
+
+/// Most partitions, and most clustering slices, that the product of a statement's INs may name.
+pub(crate) const PRODUCT_MAX: usize = 10_000;
+
+/// The value of a term that may be neither null nor unset.
+pub(crate) fn required(term: &Term, environment: &Environment<'_>, column: &str) -> Result<Bytes, CqlError> {
+    match term.evaluate(environment)? {
+        TermValue::Value(value) => Ok(value),
+        TermValue::Null => Err(invalid(format!("Invalid null value in condition for column {column}"))),
+        TermValue::Unset => Err(invalid(format!("Invalid unset value for column {column}"))),
+    }
+}
+
+/// The values of one operand, one for each column.
+pub(crate) fn operand(
+    info: &TableInfo,
+    columns: &[usize],
+    operand: &Operand,
+    environment: &Environment<'_>,
+) -> Result<Vec<Bytes>, CqlError> {
+    match operand {
+        Operand::Terms(terms) => terms
+            .iter()
+            .zip(columns)
+            .map(|(term, &column)| required(term, environment, &info.column(column).name))
+            .collect(),
+        Operand::Marker(term) => {
+            let name = format!("({})", info.names(columns));
+            let value = required(term, environment, &name)?;
+            tuple(info, columns, &value)
+        }
+    }
+}
+
+fn tuple(info: &TableInfo, columns: &[usize], wire: &Bytes) -> Result<Vec<Bytes>, CqlError> {
+    let fields = tuple_fields(wire, columns.len()).map_err(|error| invalid(error.to_string()))?;
+    let mut values = Vec::with_capacity(columns.len());
+    for (field, &column) in fields.iter().zip(columns) {
+        let name = &info.column(column).name;
+        let field = field.ok_or_else(|| invalid(format!("Invalid null value in condition for column {name}")))?;
+        values.push(wire.slice_ref(field));
+    }
+    if values.len() != columns.len() {
+        return Err(invalid(format!("Expected {} elements in value tuple", columns.len())));
+    }
+    Ok(values)
+}
+
+/// All alternatives of a choice, each one value for each column.
+pub(crate) fn alternatives(
+    info: &TableInfo,
+    columns: &[usize],
+    choice: &Choice,
+    environment: &Environment<'_>,
+) -> Result<Vec<Vec<Bytes>>, CqlError> {
+    match choice {
+        Choice::One(one) => Ok(vec![operand(info, columns, one, environment)?]),
+        Choice::Any(any) => any.iter().map(|one| operand(info, columns, one, environment)).collect(),
+        Choice::List(term) => {
+            let name = format!("in({})", info.names(columns));
+            let list = required(term, environment, &name)?;
+            let damaged = |error: &dyn std::fmt::Display| invalid(error.to_string());
+            let mut elements = Elements::new(&list, 1).map_err(|error| damaged(&error))?;
+            let mut all = Vec::new();
+            while let Some(element) = elements.next_element().map_err(|error| damaged(&error))? {
+                let element = list.slice_ref(element);
+                all.push(if columns.len() == 1 {
+                    vec![element]
+                } else {
+                    tuple(info, columns, &element)?
+                });
+            }
+            Ok(all)
+        }
+    }
+}
+
+/// The partition keys that choices for every component name, in order of their values, each once.
+pub(crate) fn partition_keys(
+    info: &TableInfo,
+    choices: &[Choice],
+    environment: &Environment<'_>,
+) -> Result<Vec<Bytes>, CqlError> {
+    if let Some(components) = single_key(info, choices, environment)? {
+        let components: Vec<&[u8]> = components.iter().map(|component| &component[..]).collect();
+        return Ok(vec![keys::partition_key(&components)?]);
+    }
+    let mut products: Vec<Vec<Bytes>> = vec![Vec::new()];
+    for (choice, &column) in choices.iter().zip(&info.partition_key) {
+        let cql_type = &info.column(column).cql_type;
+        let mut values: Vec<(Vec<u8>, Bytes)> = Vec::new();
+        for value in alternatives(info, &[column], choice, environment)?
+            .into_iter()
+            .flatten()
+        {
+            values.push((order_bytes(cql_type, &value)?, value));
+        }
+        values.sort_unstable();
+        values.dedup();
+        check_product(products.len(), values.len(), "partition keys")?;
+        products = products
+            .iter()
+            .flat_map(|product| {
+                values
+                    .iter()
+                    .map(|(_, value)| [product.as_slice(), &[value.clone()]].concat())
+            })
+            .collect();
+    }
+    products
+        .iter()
+        .map(|product| {
+            let components: Vec<&[u8]> = product.iter().map(|component| &component[..]).collect();
+            keys::partition_key(&components)
+        })
+        .collect()
+}
+
+fn single_key(
+    info: &TableInfo,
+    choices: &[Choice],
+    environment: &Environment<'_>,
+) -> Result<Option<Vec<Bytes>>, CqlError> {
+    let mut components = Vec::with_capacity(choices.len());
+    for (choice, &column) in choices.iter().zip(&info.partition_key) {
+        let Choice::One(Operand::Terms(terms)) = choice else {
+            return Ok(None);
+        };
+        let Some(term) = terms.first() else { return Ok(None) };
+        components.push(required(term, environment, &info.column(column).name)?);
+    }
+    Ok(Some(components))
+}
+
+fn check_product(left: usize, right: usize, what: &str) -> Result<(), CqlError> {
+    let product = left.saturating_mul(right);
+    if product > PRODUCT_MAX {
+        return Err(invalid(format!(
+            "The IN restrictions name {product} {what}, more than {PRODUCT_MAX}"
+        )));
+    }
+    Ok(())
+}
+
+/// Bytes that compare as values of a type do.
+pub(crate) fn order_bytes(cql_type: &CqlType, wire: &[u8]) -> Result<Vec<u8>, CqlError> {
+    let mut bytes = Vec::with_capacity(wire.len());
+    if wire.is_empty() {
+        return Ok(bytes);
+    }
+    ordered::encode(cql_type, wire, &mut bytes).map_err(|error| invalid(error.to_string()))?;
+    Ok(bytes)
+}
+
+/// The range of tokens that a demand on `token(...)` names; `None`: no token at all.
+pub(crate) fn token_range(
+    info: &TableInfo,
+    demand: &Demand,
+    environment: &Environment<'_>,
+) -> Result<Option<ReadTarget>, CqlError> {
+    let name = format!("token({})", info.names(&info.partition_key));
+    let value = |operand: &Operand| -> Result<i64, CqlError> {
+        let Operand::Terms(terms) = operand else {
+            return Err(invalid("Invalid token value"));
+        };
+        let term = terms.first().ok_or_else(|| invalid("Invalid token value"))?;
+        let bytes = required(term, environment, &name)?;
+        let bytes = <[u8; 8]>::try_from(&bytes[..]).map_err(|_| invalid("Invalid empty token value"))?;
+        Ok(i64::from_be_bytes(bytes))
+    };
+    // Exclusive start, inclusive end; i64::MIN is no key's token, and as an upper bound it means the ring's end.
+    let (start, end) = match demand {
+        Demand::Choice(Choice::One(operand)) => {
+            let token = value(operand)?;
+            (token.saturating_sub(1), token)
+        }
+        Demand::Choice(_) => return Err(invalid("IN is not supported on token()")),
+        Demand::Range { lower, upper } => {
+            let start = match lower {
+                None => i64::MIN,
+                Some(End {
+                    operand,
+                    inclusive: true,
+                }) => value(operand)?.saturating_sub(1),
+                Some(End {
+                    operand,
+                    inclusive: false,
+                }) => value(operand)?,
+            };
+            let end = match upper {
+                None => i64::MAX,
+                Some(End { operand, inclusive }) => match value(operand)? {
+                    i64::MIN => i64::MAX,
+                    token if *inclusive => token,
+                    token => token.saturating_sub(1),
+                },
+            };
+            (start, end)
+        }
+    };
+    Ok((start < end).then_some(ReadTarget::TokenRange {
+        start: Token(start),
+        end: Token(end),
+    }))
+}
+
+/// The clustering slices that prefix and range name. `None`: everything; an empty list: nothing.
+pub(crate) fn clustering_slices(
+    info: &TableInfo,
+    layout: &ClusteringLayout,
+    restrictions: &Restrictions,
+    environment: &Environment<'_>,
+) -> Result<Option<Vec<Slice>>, CqlError> {
+    if restrictions.clustering_depth == 0 {
+        return Ok(None);
+    }
+    let prefixes = clustering_prefixes(info, layout, restrictions, environment)?;
+    let depth: usize = restrictions.prefix.iter().map(|(width, _)| width).sum();
+    let Some(Demand::Range { lower, upper }) = &restrictions.range else {
+        let complete = depth == layout.len();
+        return Ok(Some(
+            prefixes.iter().map(|prefix| slices::point(prefix, complete)).collect(),
+        ));
+    };
+    let lower = end_components(info, layout, depth, lower.as_ref(), environment)?;
+    let upper = end_components(info, layout, depth, upper.as_ref(), environment)?;
+    let mut all = Vec::new();
+    for prefix in &prefixes {
+        let mut found = vec![slices::point(prefix, false)];
+        for (end, side) in [(&lower, Side::Above), (&upper, Side::Below)] {
+            if let Some((components, inclusive)) = end {
+                let complete = depth + components.len() == layout.len();
+                let half = slices::comparison(prefix, components, side, *inclusive, complete);
+                found = slices::intersect(&found, &half);
+            }
+        }
+        all.append(&mut found);
+    }
+    Ok(Some(slices::normalize(all)))
+}
+
+/// The composed prefixes that the choices name, ascending, each once.
+pub(crate) fn clustering_prefixes(
+    info: &TableInfo,
+    layout: &ClusteringLayout,
+    restrictions: &Restrictions,
+    environment: &Environment<'_>,
+) -> Result<Vec<Vec<u8>>, CqlError> {
+    let mut prefixes: Vec<Vec<u8>> = vec![Vec::new()];
+    let mut depth = 0;
+    for (width, choice) in &restrictions.prefix {
+        let columns = info.clustering.get(depth..depth + width).unwrap_or_default();
+        let mut options = Vec::new();
+        for values in alternatives(info, columns, choice, environment)? {
+            let mut composed = Vec::new();
+            for (offset, value) in values.iter().enumerate() {
+                composed.extend_from_slice(&layout.component(depth + offset, value)?);
+            }
+            options.push(composed);
+        }
+        check_product(prefixes.len(), options.len(), "clustering keys")?;
+        prefixes = prefixes
+            .iter()
+            .flat_map(|prefix| {
+                options
+                    .iter()
+                    .map(|option| [prefix.as_slice(), option.as_slice()].concat())
+            })
+            .collect();
+        depth += width;
+    }
+    prefixes.sort_unstable();
+    prefixes.dedup();
+    Ok(prefixes)
+}
+
+type EndComponents = Option<(Vec<Component>, bool)>;
+
+fn end_components(
+    info: &TableInfo,
+    layout: &ClusteringLayout,
+    depth: usize,
+    end: Option<&End>,
+    environment: &Environment<'_>,
+) -> Result<EndComponents, CqlError> {
+    let Some(end) = end else { return Ok(None) };
+    let columns = info.clustering.get(depth..).unwrap_or_default();
+    let width = match &end.operand {
+        Operand::Terms(terms) => terms.len(),
+        Operand::Marker(Term::Marker(_, CqlType::Tuple(types))) => types.len(),
+        Operand::Marker(_) => columns.len(),
+    };
+    let columns = columns.get(..width).unwrap_or(columns);
+    let values = operand(info, columns, &end.operand, environment)?;
+    let components: Result<Vec<Component>, CqlError> = values
+        .iter()
+        .enumerate()
+        .map(|(offset, value)| {
+            let position = depth + offset;
+            Ok(Component {
+                composed: layout.component(position, value)?,
+                reversed: layout.is_reversed(position),
+            })
+        })
+        .collect();
+    Ok(Some((components?, end.inclusive)))
+}

@@ -1,0 +1,49 @@
+//! Planning: from parsed statements and bound values to mutations and reads, and from replicas' answers to
+//! result rows. Pure.
+//!
+//! [`prepare`] resolves a statement's names against a [`crate::schema::Schema`] once; [`Prepared::bind`] puts
+//! values in and gives an [`Operation`]; a read runs through [`ReadProgress`], which says what to read next.
+
+mod aggregate;
+mod arithmetic;
+mod attributes;
+mod batch;
+mod cast;
+mod errors;
+mod filter;
+mod function;
+mod keys;
+mod locate;
+mod modification;
+mod names;
+mod number;
+mod operation;
+mod output;
+mod page;
+mod paging;
+mod prepared;
+mod progress;
+mod read;
+mod relation;
+mod restriction;
+mod row;
+mod select;
+mod selection;
+mod selector;
+mod slices;
+mod term;
+mod timeuuid;
+mod values;
+mod variables;
+mod write;
+
+pub use names::TableInfo;
+pub use operation::{Operation, TableMutation, WriteOperation};
+pub use page::Page;
+pub use paging::PagingState;
+pub use prepared::{Prepared, bind_batch, prepare};
+pub use progress::ReadProgress;
+pub use read::ReadOperation;
+pub use selection::ResultColumn;
+pub use values::{BindContext, BoundValue, BoundValues};
+pub use variables::Variable;

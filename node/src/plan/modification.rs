@@ -1,0 +1,283 @@
+//! INSERT, UPDATE and DELETE prepared: where they write, and which columns.
+
+use std::sync::Arc;
+
+use starling_cql_lite::ast::{self, AssignmentOperation, DeleteTarget, InsertSource};
+use starling_cql_lite::protocol::error::CqlError;
+
+use super::attributes::Attributes;
+use super::errors::{invalid, unsupported};
+use super::keys::ClusteringLayout;
+use super::names::TableInfo;
+use super::relation::{Choice, Demand, Operand, Relations, Restriction};
+use super::restriction::{Purpose, Restrictions};
+use super::term::{Term, Terms};
+use super::variables::{Receiver, Variables};
+use crate::schema::ColumnKind;
+
+/// What a modification does to the rows it names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Action {
+    /// INSERT: sets columns and marks the row as there.
+    Insert,
+    /// UPDATE, and DELETE of columns: sets columns.
+    Set,
+    /// DELETE of rows, ranges or partitions.
+    Delete,
+}
+
+/// A prepared modification.
+#[derive(Clone, Debug)]
+pub(crate) struct Modification {
+    /// The table.
+    pub info: Arc<TableInfo>,
+    /// Its clustering columns.
+    pub layout: ClusteringLayout,
+    /// Where.
+    pub restrictions: Restrictions,
+    /// What.
+    pub action: Action,
+    /// Columns and their values, ascending by column id; statics apart.
+    pub regular: Vec<(usize, Term)>,
+    /// Static columns and their values, ascending by column id.
+    pub statics: Vec<(usize, Term)>,
+    /// USING.
+    pub attributes: Attributes,
+}
+
+/// Prepares an INSERT.
+pub(crate) fn insert(
+    info: &Arc<TableInfo>,
+    variables: &mut Variables,
+    insert: &ast::Insert,
+) -> Result<Modification, CqlError> {
+    check_writable(info)?;
+    if insert.if_not_exists {
+        return Err(unsupported("IF NOT EXISTS on INSERT (lightweight transaction)"));
+    }
+    let InsertSource::Values { columns, values } = &insert.source else {
+        return Err(unsupported("INSERT JSON"));
+    };
+    if columns.len() != values.len() {
+        return Err(invalid("Unmatched column names/values"));
+    }
+    let mut terms = Terms { info, variables };
+    let mut relations = Relations::default();
+    let mut assignments = Vec::new();
+    let mut seen = Vec::with_capacity(columns.len());
+    for (name, value) in columns.iter().zip(values) {
+        let index = info.find(name)?;
+        if seen.contains(&index) {
+            return Err(invalid("The column names contains duplicates"));
+        }
+        seen.push(index);
+        let term = terms.prepare(value, &Receiver::column(info, index))?;
+        match info.column(index).kind {
+            ColumnKind::PartitionKey(_) | ColumnKind::Clustering { .. } => {
+                let demand = Demand::Choice(Choice::One(Operand::Terms(vec![term])));
+                relations.columns.push(Restriction {
+                    columns: vec![index],
+                    demand,
+                });
+            }
+            ColumnKind::Static | ColumnKind::Regular => assignments.push((index, term)),
+        }
+    }
+    let attributes = Attributes::prepare(&mut terms, insert.using.timestamp.as_ref(), insert.using.ttl.as_ref())?;
+    build(
+        info,
+        Action::Insert,
+        Purpose::Update,
+        relations,
+        assignments,
+        attributes,
+    )
+}
+
+/// Prepares an UPDATE.
+pub(crate) fn update(
+    info: &Arc<TableInfo>,
+    variables: &mut Variables,
+    update: &ast::Update,
+) -> Result<Modification, CqlError> {
+    check_writable(info)?;
+    if update.condition.is_some() {
+        return Err(unsupported("IF on UPDATE (lightweight transaction)"));
+    }
+    let mut terms = Terms { info, variables };
+    let attributes = Attributes::prepare(&mut terms, update.using.timestamp.as_ref(), update.using.ttl.as_ref())?;
+    let mut assignments: Vec<(usize, Term)> = Vec::with_capacity(update.assignments.len());
+    for assignment in &update.assignments {
+        let index = info.find(&assignment.column)?;
+        let name = &assignment.column;
+        if is_key(info, index) {
+            return Err(invalid(format!("PRIMARY KEY part {name} found in SET part")));
+        }
+        if assignments.iter().any(|(other, _)| *other == index) {
+            return Err(invalid(format!("Multiple incompatible setting of column {name}")));
+        }
+        match &assignment.operation {
+            AssignmentOperation::Set(value) => {
+                assignments.push((index, terms.prepare(value, &Receiver::column(info, index))?));
+            }
+            AssignmentOperation::Add(_) | AssignmentOperation::Subtract(_) | AssignmentOperation::Prepend(_) => {
+                return Err(invalid(format!(
+                    "Invalid operation ({name} = {name} + ...) for non counter column {name}: counters and collections \
+                     are not supported yet"
+                )));
+            }
+            AssignmentOperation::SetElement { .. } => {
+                return Err(invalid(format!(
+                    "Invalid operation ({name}[...] = ...) for non collection column {name}: collections are not \
+                     supported yet"
+                )));
+            }
+            AssignmentOperation::SetField { .. } => {
+                return Err(invalid(format!(
+                    "Invalid operation ({name}.field = ...) for non-UDT column {name}: user-defined types are not \
+                     supported yet"
+                )));
+            }
+        }
+    }
+    let relations = Relations::prepare(&mut terms, &update.relations)?;
+    build(info, Action::Set, Purpose::Update, relations, assignments, attributes)
+}
+
+/// Prepares a DELETE.
+pub(crate) fn delete(
+    info: &Arc<TableInfo>,
+    variables: &mut Variables,
+    delete: &ast::Delete,
+) -> Result<Modification, CqlError> {
+    check_writable(info)?;
+    if delete.condition.is_some() {
+        return Err(unsupported("IF on DELETE (lightweight transaction)"));
+    }
+    let mut terms = Terms { info, variables };
+    let mut assignments: Vec<(usize, Term)> = Vec::with_capacity(delete.targets.len());
+    for target in &delete.targets {
+        let name = match target {
+            DeleteTarget::Column(name) => name,
+            DeleteTarget::Element { column, .. } | DeleteTarget::Field { column, .. } => {
+                info.find(column)?;
+                return Err(invalid(format!(
+                    "Invalid deletion operation for column {column}: collections and user-defined types are not \
+                     supported yet"
+                )));
+            }
+        };
+        let index = info.find(name)?;
+        if is_key(info, index) {
+            return Err(invalid(format!(
+                "Invalid identifier {name} for deletion (should not be a PRIMARY KEY part)"
+            )));
+        }
+        if !assignments.iter().any(|(other, _)| *other == index) {
+            assignments.push((index, Term::Null));
+        }
+    }
+    let attributes = Attributes::prepare(&mut terms, delete.timestamp.as_ref(), None)?;
+    let relations = Relations::prepare(&mut terms, &delete.relations)?;
+    let (action, purpose) = match assignments.is_empty() {
+        true => (Action::Delete, Purpose::Delete),
+        false => (Action::Set, Purpose::DeleteColumns),
+    };
+    build(info, action, purpose, relations, assignments, attributes)
+}
+
+fn build(
+    info: &Arc<TableInfo>,
+    action: Action,
+    purpose: Purpose,
+    relations: Relations,
+    assignments: Vec<(usize, Term)>,
+    attributes: Attributes,
+) -> Result<Modification, CqlError> {
+    let restrictions = Restrictions::new(info, relations, purpose)?;
+    let (mut statics, mut regular): (Vec<_>, Vec<_>) = assignments
+        .into_iter()
+        .partition(|(index, _)| info.column(*index).kind == ColumnKind::Static);
+    statics.sort_by_key(|(index, _)| info.column(*index).id);
+    regular.sort_by_key(|(index, _)| info.column(*index).id);
+    let only_static = !statics.is_empty() && regular.is_empty();
+    if action != Action::Delete {
+        if only_static && action == Action::Set && restrictions.clustering_depth > 0 {
+            let statement = if purpose == Purpose::DeleteColumns {
+                "DELETE"
+            } else {
+                "UPDATE"
+            };
+            return Err(invalid(format!(
+                "Invalid restrictions on clustering columns since the {statement} statement modifies only static columns"
+            )));
+        }
+        let skipped = only_static && restrictions.clustering_depth == 0;
+        let missing = info.clustering.get(restrictions.clustering_depth..).unwrap_or_default();
+        if !skipped && !missing.is_empty() {
+            return Err(invalid(format!(
+                "Some clustering keys are missing: {}",
+                info.names(missing)
+            )));
+        }
+    }
+    let layout = ClusteringLayout::new(info);
+    Ok(Modification {
+        info: Arc::clone(info),
+        layout,
+        restrictions,
+        action,
+        regular,
+        statics,
+        attributes,
+    })
+}
+
+fn is_key(info: &TableInfo, index: usize) -> bool {
+    matches!(
+        info.column(index).kind,
+        ColumnKind::PartitionKey(_) | ColumnKind::Clustering { .. }
+    )
+}
+
+/// Refuses tables that only the server writes.
+pub(crate) fn check_writable(info: &TableInfo) -> Result<(), CqlError> {
+    if info.is_virtual {
+        return Err(CqlError::Unauthorized(format!(
+            "{} keyspace is not user-modifiable.",
+            info.table.keyspace
+        )));
+    }
+    Ok(())
+}
+
+impl Modification {
+    /// Whether it writes static columns and no row.
+    pub fn is_static_only(&self) -> bool {
+        self.action != Action::Delete && self.restrictions.clustering_depth == 0 && self.layout.len() > 0
+    }
+
+    /// Indices of the markers that are the partition key's components, if all of them are plain markers.
+    pub fn partition_key_markers(&self) -> Vec<u16> {
+        key_markers(&self.restrictions)
+    }
+}
+
+/// See [`Modification::partition_key_markers`].
+pub(crate) fn key_markers(restrictions: &Restrictions) -> Vec<u16> {
+    let super::restriction::PartitionRestriction::Keys(choices) = &restrictions.partition else {
+        return Vec::new();
+    };
+    let marker = |choice: &Choice| match choice {
+        Choice::One(Operand::Terms(terms)) => match terms.as_slice() {
+            [Term::Marker(index, _)] => u16::try_from(*index).ok(),
+            _ => None,
+        },
+        _ => None,
+    };
+    choices
+        .iter()
+        .map(marker)
+        .collect::<Option<Vec<u16>>>()
+        .unwrap_or_default()
+}

@@ -1,0 +1,220 @@
+//! Prepared statements: names resolved once, values bound many times.
+
+use std::sync::Arc;
+
+use starling_cql_lite::ast::{BatchKind, Identifier, ParsedStatement, Statement};
+use starling_cql_lite::protocol::error::{CqlError, WriteType};
+
+use super::batch::{self, BatchPlan, Merged};
+use super::errors::invalid;
+use super::modification::{self, Modification, check_writable, key_markers};
+use super::names;
+use super::operation::{Operation, TableMutation, WriteOperation};
+use super::read::ReadOperation;
+use super::select::{self, SelectPlan};
+use super::selection::ResultColumn;
+use super::values::{BindContext, BoundValue, BoundValues, Entropy, Environment};
+use super::variables::{Variable, Variables};
+use super::write::{self, WriteTimes};
+use crate::schema::{Schema, Table};
+
+/// A statement with all names resolved against one schema.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// Its bind variables, in order.
+    pub variables: Vec<Variable>,
+    /// Indices of the variables that make up the partition key, one for each component; empty if not all
+    /// components are plain markers.
+    pub partition_key_indices: Vec<u16>,
+    /// Columns of the result; empty for statements without rows (DESCRIBE's are the executor's).
+    pub columns: Vec<ResultColumn>,
+    /// The table whose columns variables and result show; `None` for BATCH over several, USE and DDL.
+    pub table: Option<Arc<Table>>,
+    plan: Plan,
+}
+
+#[derive(Clone, Debug)]
+enum Plan {
+    Modification(Box<Modification>),
+    Batch(BatchPlan),
+    Select(Arc<SelectPlan>),
+    Use(String),
+    Truncate(Arc<Table>),
+    Other(Arc<Statement>),
+}
+
+/// Resolves a statement. `session`: the keyspace of USE, if any.
+///
+/// # Errors
+/// Invalid for names that do not exist and for what the language does not allow; Unauthorized for writes to
+/// system tables.
+pub fn prepare(schema: &Schema, session: Option<&str>, parsed: ParsedStatement) -> Result<Prepared, CqlError> {
+    let mut variables = Variables::new(parsed.markers.len());
+    let (plan, table) = match parsed.statement {
+        Statement::Select(select) => {
+            let info = Arc::new(names::table(schema, session, &select.table)?);
+            let plan = select::prepare(&info, &mut variables, &select)?;
+            (Plan::Select(Arc::new(plan)), Some(Arc::clone(&info.table)))
+        }
+        Statement::Insert(insert) => {
+            let info = Arc::new(names::table(schema, session, &insert.table)?);
+            modification_plan(modification::insert(&info, &mut variables, &insert)?)
+        }
+        Statement::Update(update) => {
+            let info = Arc::new(names::table(schema, session, &update.table)?);
+            modification_plan(modification::update(&info, &mut variables, &update)?)
+        }
+        Statement::Delete(delete) => {
+            let info = Arc::new(names::table(schema, session, &delete.table)?);
+            modification_plan(modification::delete(&info, &mut variables, &delete)?)
+        }
+        Statement::Batch(batch) => {
+            let plan = batch::prepare(schema, session, &mut variables, &batch)?;
+            let first = plan.modifications.first().map(|first| Arc::clone(&first.info.table));
+            let same = |table: &Arc<Table>| {
+                plan.modifications
+                    .iter()
+                    .all(|other| Arc::ptr_eq(&other.info.table, table))
+            };
+            let table = first.filter(same);
+            (Plan::Batch(plan), table)
+        }
+        Statement::Use(name) => (Plan::Use(existing_keyspace(schema, &name)?), None),
+        Statement::Truncate(name) => {
+            let info = names::table(schema, session, &name)?;
+            check_writable(&info)?;
+            (Plan::Truncate(Arc::clone(&info.table)), Some(info.table))
+        }
+        other => (Plan::Other(Arc::new(other)), None),
+    };
+    if matches!(plan, Plan::Other(_)) && !parsed.markers.is_empty() {
+        return Err(invalid("Bind variables are not allowed in this statement"));
+    }
+    let (partition_key_indices, columns) = match &plan {
+        Plan::Modification(modification) => (modification.partition_key_markers(), Vec::new()),
+        Plan::Batch(batch) if table.is_some() => {
+            let first = batch.modifications.first();
+            (
+                first.map(Modification::partition_key_markers).unwrap_or_default(),
+                Vec::new(),
+            )
+        }
+        Plan::Select(select) => (key_markers(&select.restrictions), select.clause.columns.clone()),
+        _ => (Vec::new(), Vec::new()),
+    };
+    Ok(Prepared {
+        variables: variables.finish()?,
+        partition_key_indices,
+        columns,
+        table,
+        plan,
+    })
+}
+
+fn modification_plan(modification: Modification) -> (Plan, Option<Arc<Table>>) {
+    let table = Arc::clone(&modification.info.table);
+    (Plan::Modification(Box::new(modification)), Some(table))
+}
+
+fn existing_keyspace(schema: &Schema, name: &Identifier) -> Result<String, CqlError> {
+    if !schema.keyspaces.contains_key(&name.name) {
+        return Err(invalid(format!("Keyspace '{}' does not exist", name.name)));
+    }
+    Ok(name.name.clone())
+}
+
+impl Prepared {
+    /// Whether it is a SELECT.
+    pub fn is_read(&self) -> bool {
+        matches!(self.plan, Plan::Select(_))
+    }
+
+    /// Whether a protocol BATCH may hold it: INSERT, UPDATE or DELETE.
+    pub fn is_modification(&self) -> bool {
+        matches!(self.plan, Plan::Modification(_))
+    }
+
+    /// Puts values to its variables.
+    ///
+    /// # Errors
+    /// Invalid for values that do not fit; Protocol for a paging state that is not this statement's.
+    pub fn bind(&self, values: BoundValues, context: &BindContext) -> Result<Operation, CqlError> {
+        let values = values.resolve(&self.variables)?;
+        let entropy = Entropy::new(context.entropy);
+        let environment = Environment {
+            values: &values,
+            now_us: context.now_us,
+            entropy: &entropy,
+        };
+        let times = WriteTimes {
+            default_timestamp_us: context.default_timestamp_us,
+            now_s: context.now_s,
+        };
+        Ok(match &self.plan {
+            Plan::Modification(modification) => Operation::Write(single(modification, &environment, times)?),
+            Plan::Batch(batch) => Operation::Write(batch.bind(&environment, times)?),
+            Plan::Select(select) => Operation::Read(Box::new(ReadOperation::bind(select, &environment, context)?)),
+            Plan::Use(keyspace) => Operation::Use(keyspace.clone()),
+            Plan::Truncate(table) => Operation::Truncate(Arc::clone(table)),
+            Plan::Other(statement) => Operation::Other(Arc::clone(statement)),
+        })
+    }
+}
+
+fn single(
+    modification: &Modification,
+    environment: &Environment<'_>,
+    times: WriteTimes,
+) -> Result<WriteOperation, CqlError> {
+    let table = &modification.info.table;
+    let mutations = write::mutations(modification, environment, times)?;
+    let kind = if mutations.len() > 1 {
+        WriteType::UnloggedBatch
+    } else {
+        WriteType::Simple
+    };
+    let with_table = |mutation| TableMutation {
+        table: Arc::clone(table),
+        mutation,
+    };
+    Ok(WriteOperation {
+        mutations: mutations.into_iter().map(with_table).collect(),
+        kind,
+    })
+}
+
+/// Binds a BATCH message of the protocol: statements that were prepared one by one, each with its values.
+///
+/// # Errors
+/// As [`Prepared::bind`]; Invalid for statements that no batch may hold, and for a logged batch over more
+/// than one partition.
+pub fn bind_batch(
+    kind: BatchKind,
+    statements: Vec<(&Prepared, Vec<BoundValue>)>,
+    context: &BindContext,
+) -> Result<WriteOperation, CqlError> {
+    batch::check_kind(kind)?;
+    let entropy = Entropy::new(context.entropy);
+    let times = WriteTimes {
+        default_timestamp_us: context.default_timestamp_us,
+        now_s: context.now_s,
+    };
+    let mut merged = Merged::default();
+    for (prepared, values) in statements {
+        let Plan::Modification(modification) = &prepared.plan else {
+            return Err(invalid(
+                "Invalid statement in batch: only UPDATE, INSERT and DELETE statements are allowed.",
+            ));
+        };
+        let values = BoundValues::Positional(values).resolve(&prepared.variables)?;
+        let environment = Environment {
+            values: &values,
+            now_us: context.now_us,
+            entropy: &entropy,
+        };
+        for mutation in write::mutations(modification, &environment, times)? {
+            merged.add(&modification.info.table, mutation);
+        }
+    }
+    merged.finish(kind)
+}

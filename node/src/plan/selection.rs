@@ -1,0 +1,415 @@
+//! The select clause: its selectors resolved, and the columns of the result.
+
+use starling_cql_lite::ast::{self, ArithmeticOperator, SelectorKind, TermKind};
+use starling_cql_lite::protocol::error::CqlError;
+use starling_cql_lite::types::CqlType;
+
+use super::aggregate::AggregateKind;
+use super::arithmetic;
+use super::errors::{invalid, unsupported};
+use super::function;
+use super::names::TableInfo;
+use super::selector::{Aggregate, ArithmeticSelector, Selector};
+use super::term::{Term, Terms, constant_type, parse_type};
+use super::variables::Receiver;
+use crate::schema::ColumnKind;
+
+/// A column of a result.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResultColumn {
+    /// Its title: the alias, else what was selected.
+    pub name: String,
+    /// Its type.
+    pub cql_type: CqlType,
+}
+
+/// A select clause.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SelectClause {
+    /// One for each column of the result.
+    pub selectors: Vec<Selector>,
+    /// Columns of the result.
+    pub columns: Vec<ResultColumn>,
+    /// Aggregates that the selectors refer to.
+    pub aggregates: Vec<Aggregate>,
+    /// Terms that the selectors refer to.
+    pub constants: Vec<Term>,
+}
+
+struct Typed {
+    selector: Selector,
+    cql_type: CqlType,
+    name: String,
+}
+
+impl SelectClause {
+    /// Resolves a select clause.
+    pub fn prepare(terms: &mut Terms<'_>, selection: &ast::Selection) -> Result<SelectClause, CqlError> {
+        let mut clause = SelectClause::default();
+        match selection {
+            ast::Selection::All => {
+                for &index in &terms.info.select_order {
+                    let column = terms.info.column(index);
+                    clause.selectors.push(Selector::Column(index));
+                    clause.columns.push(ResultColumn {
+                        name: column.name.clone(),
+                        cql_type: column.cql_type.clone(),
+                    });
+                }
+            }
+            ast::Selection::Selectors(selectors) => {
+                for aliased in selectors {
+                    let typed = clause.selector(terms, &aliased.selector, None, false)?;
+                    let name = aliased.alias.as_ref().map_or(typed.name, |alias| alias.name.clone());
+                    clause.selectors.push(typed.selector);
+                    clause.columns.push(ResultColumn {
+                        name,
+                        cql_type: typed.cql_type,
+                    });
+                }
+            }
+        }
+        Ok(clause)
+    }
+
+    /// The columns that the selectors and aggregates read.
+    pub fn read_columns(&self) -> Vec<usize> {
+        let mut columns = Vec::new();
+        for selector in &self.selectors {
+            selector.collect_columns(&mut columns);
+        }
+        for aggregate in &self.aggregates {
+            if let Some(argument) = &aggregate.argument {
+                argument.collect_columns(&mut columns);
+            }
+        }
+        columns
+    }
+
+    fn selector(
+        &mut self,
+        terms: &mut Terms<'_>,
+        selector: &ast::Selector,
+        wanted: Option<&CqlType>,
+        in_aggregate: bool,
+    ) -> Result<Typed, CqlError> {
+        match &selector.kind {
+            SelectorKind::Column(name) => {
+                let index = terms.info.find(name)?;
+                let column = terms.info.column(index);
+                let cql_type = column.cql_type.clone();
+                Ok(Typed {
+                    selector: Selector::Column(index),
+                    cql_type,
+                    name: column.name.clone(),
+                })
+            }
+            SelectorKind::Term(term) => self.term(terms, term, wanted),
+            SelectorKind::CountAll => {
+                let slot = self.aggregate(AggregateKind::Count, None, CqlType::Int, in_aggregate)?;
+                Ok(Typed {
+                    selector: slot,
+                    cql_type: CqlType::BigInt,
+                    name: "count".to_owned(),
+                })
+            }
+            SelectorKind::WriteTime(inner) => metadata(terms.info, inner, "writetime"),
+            SelectorKind::MaxWriteTime(inner) => metadata(terms.info, inner, "maxwritetime"),
+            SelectorKind::Ttl(inner) => metadata(terms.info, inner, "ttl"),
+            SelectorKind::Cast { selector, type_name } => {
+                let inner = self.selector(terms, selector, None, in_aggregate)?;
+                let to = parse_type(type_name)?;
+                let cast = function::cast_function(&inner.cql_type, &to)?;
+                let name = format!("cast({} as {to})", inner.name);
+                Ok(Typed {
+                    selector: Selector::Call(cast, vec![inner.selector]),
+                    cql_type: to,
+                    name,
+                })
+            }
+            SelectorKind::TypeHint { type_name, selector } => {
+                let hinted = parse_type(type_name)?;
+                let inner = self.selector(terms, selector, Some(&hinted), in_aggregate)?;
+                if inner.cql_type != hinted {
+                    return Err(invalid(format!(
+                        "Cannot assign value of type {} to {hinted}",
+                        inner.cql_type
+                    )));
+                }
+                Ok(Typed {
+                    name: format!("({hinted}){}", inner.name),
+                    ..inner
+                })
+            }
+            SelectorKind::Function { name, arguments } => self.call(terms, name, arguments, wanted, in_aggregate),
+            SelectorKind::Arithmetic { operator, left, right } => {
+                self.arithmetic(terms, *operator, left, right, in_aggregate)
+            }
+            SelectorKind::Negate(inner) => {
+                let inner = self.selector(terms, inner, wanted, in_aggregate)?;
+                let zero = Term::Value(arithmetic::zero(&inner.cql_type)?);
+                let left = (self.constant(zero), inner.cql_type.clone());
+                let right = (inner.selector, inner.cql_type.clone());
+                let result = inner.cql_type.clone();
+                let operation = ArithmeticSelector {
+                    operator: ArithmeticOperator::Subtract,
+                    left,
+                    right,
+                    result,
+                };
+                let selector = Selector::Arithmetic(Box::new(operation));
+                Ok(Typed {
+                    selector,
+                    cql_type: inner.cql_type,
+                    name: format!("-{}", inner.name),
+                })
+            }
+            SelectorKind::Tuple(elements) if elements.len() == 1 => match elements.first() {
+                Some(only) => self.selector(terms, only, wanted, in_aggregate),
+                None => Err(unsupported("Selecting an empty tuple")),
+            },
+            SelectorKind::Field { .. } => Err(unsupported("Selecting a field of a user-defined type")),
+            SelectorKind::Element { .. } | SelectorKind::Slice { .. } => {
+                Err(unsupported("Selecting an element of a collection"))
+            }
+            SelectorKind::List(_) | SelectorKind::Set(_) | SelectorKind::Map(_) => {
+                Err(unsupported("Selecting a collection literal"))
+            }
+            SelectorKind::UserType(_) | SelectorKind::Tuple(_) => Err(unsupported("Selecting a tuple literal")),
+        }
+    }
+
+    fn constant(&mut self, term: Term) -> Selector {
+        self.constants.push(term);
+        Selector::Constant(self.constants.len() - 1)
+    }
+
+    fn term(&mut self, terms: &mut Terms<'_>, term: &ast::Term, wanted: Option<&CqlType>) -> Result<Typed, CqlError> {
+        let (natural, name) = match &term.kind {
+            TermKind::Constant(constant) => {
+                let quoted = matches!(constant.kind, ast::ConstantKind::String);
+                let name = if quoted {
+                    format!("'{}'", constant.text)
+                } else {
+                    constant.text.clone()
+                };
+                (Some(constant_type(constant)), name)
+            }
+            TermKind::Null => (None, "null".to_owned()),
+            _ => (None, "?".to_owned()),
+        };
+        let cql_type = wanted.cloned().or(natural).ok_or_else(|| {
+            invalid(format!(
+                "Cannot infer type for term {name} in selection clause (try using a cast to force a type)"
+            ))
+        })?;
+        let prepared = terms.prepare(term, &Receiver::new("[selection]", cql_type.clone()))?;
+        Ok(Typed {
+            selector: self.constant(prepared),
+            cql_type,
+            name,
+        })
+    }
+
+    fn aggregate(
+        &mut self,
+        kind: AggregateKind,
+        argument: Option<Selector>,
+        cql_type: CqlType,
+        in_aggregate: bool,
+    ) -> Result<Selector, CqlError> {
+        if in_aggregate {
+            return Err(invalid(
+                "aggregate functions cannot be used as arguments of aggregate functions",
+            ));
+        }
+        self.aggregates.push(Aggregate {
+            kind,
+            argument,
+            cql_type,
+        });
+        Ok(Selector::Aggregate(self.aggregates.len() - 1))
+    }
+
+    fn call(
+        &mut self,
+        terms: &mut Terms<'_>,
+        name: &ast::QualifiedName,
+        arguments: &[ast::Selector],
+        wanted: Option<&CqlType>,
+        in_aggregate: bool,
+    ) -> Result<Typed, CqlError> {
+        let plain = name.name.name.to_ascii_lowercase();
+        let is_native = name.keyspace.as_ref().is_none_or(|keyspace| keyspace.name == "system");
+        if let Some(kind) = AggregateKind::named(&plain).filter(|_| is_native) {
+            let [argument] = arguments else {
+                return Err(invalid(format!(
+                    "Invalid number of arguments in call to function system.{plain}: 1 required but {} provided",
+                    arguments.len()
+                )));
+            };
+            let inner = self.selector(terms, argument, None, true)?;
+            let cql_type = kind.result_type(&plain, &inner.cql_type)?;
+            let selector = self.aggregate(kind, Some(inner.selector), inner.cql_type, in_aggregate)?;
+            return Ok(Typed {
+                selector,
+                cql_type,
+                name: format!("system.{plain}({})", inner.name),
+            });
+        }
+        // Types first, so that markers and literals among the arguments get the types the function wants.
+        let types: Result<Vec<Option<CqlType>>, CqlError> =
+            arguments.iter().map(|argument| natural_type(terms, argument)).collect();
+        let function = function::resolve(name, &types?, wanted, terms.info)?;
+        let mut selectors = Vec::with_capacity(arguments.len());
+        let mut names = Vec::with_capacity(arguments.len());
+        for (position, argument) in arguments.iter().enumerate() {
+            let inner = self.selector(terms, argument, function.arguments.get(position), in_aggregate)?;
+            if !function.accepts(position, &inner.cql_type) {
+                return Err(invalid(format!(
+                    "Type error: {} cannot be passed as argument {position} of function system.{} of type {}",
+                    inner.name,
+                    function.name,
+                    function
+                        .arguments
+                        .get(position)
+                        .map(ToString::to_string)
+                        .unwrap_or_default()
+                )));
+            }
+            selectors.push(inner.selector);
+            names.push(inner.name);
+        }
+        let title = format!("system.{}({})", function.name, names.join(", "));
+        let cql_type = function.returns.clone();
+        Ok(Typed {
+            selector: Selector::Call(function, selectors),
+            cql_type,
+            name: title,
+        })
+    }
+
+    fn arithmetic(
+        &mut self,
+        terms: &mut Terms<'_>,
+        operator: ArithmeticOperator,
+        left: &ast::Selector,
+        right: &ast::Selector,
+        in_aggregate: bool,
+    ) -> Result<Typed, CqlError> {
+        // A literal or marker beside something typed takes that type.
+        let is_term = |selector: &ast::Selector| matches!(selector.kind, SelectorKind::Term(_));
+        let left_type = natural_type(terms, left)?;
+        let right_type = natural_type(terms, right)?;
+        let for_left = if is_term(left) && !is_term(right) {
+            right_type.as_ref()
+        } else {
+            None
+        };
+        let for_right = if is_term(right) && !is_term(left) {
+            left_type.as_ref()
+        } else {
+            None
+        };
+        let fits = |selector: &ast::Selector, wanted: Option<&CqlType>| literal_fits(selector, wanted);
+        let left_wanted = for_left.filter(|wanted| fits(left, Some(wanted)));
+        let right_wanted = for_right.filter(|wanted| fits(right, Some(wanted)));
+        let a = self.selector(terms, left, left_wanted, in_aggregate)?;
+        let b = self.selector(terms, right, right_wanted, in_aggregate)?;
+        let sign = operator.as_str();
+        let result = arithmetic::result_type(&a.cql_type, &b.cql_type).ok_or_else(|| {
+            invalid(format!(
+                "the operation '{} {sign} {}' is not supported",
+                a.cql_type, b.cql_type
+            ))
+        })?;
+        let name = format!("{} {sign} {}", a.name, b.name);
+        let (left, right) = ((a.selector, a.cql_type), (b.selector, b.cql_type));
+        let operation = ArithmeticSelector {
+            operator,
+            left,
+            right,
+            result: result.clone(),
+        };
+        Ok(Typed {
+            selector: Selector::Arithmetic(Box::new(operation)),
+            cql_type: result,
+            name,
+        })
+    }
+}
+
+/// Whether a literal can have a type: `5` beside a tinyint is one, `1.5` is not.
+fn literal_fits(selector: &ast::Selector, wanted: Option<&CqlType>) -> bool {
+    match (&selector.kind, wanted) {
+        (
+            SelectorKind::Term(ast::Term {
+                kind: TermKind::Constant(constant),
+                ..
+            }),
+            Some(wanted),
+        ) => {
+            let receiver = Receiver::new("[selection]", wanted.clone());
+            super::term::constant_value(constant, &receiver).is_ok()
+        }
+        _ => true,
+    }
+}
+
+/// The type a selector has by itself; `None` for markers and null.
+fn natural_type(terms: &mut Terms<'_>, selector: &ast::Selector) -> Result<Option<CqlType>, CqlError> {
+    Ok(match &selector.kind {
+        SelectorKind::Column(name) => {
+            let index = terms.info.find(name)?;
+            Some(terms.info.column(index).cql_type.clone())
+        }
+        SelectorKind::Term(term) => terms.natural_type(term)?,
+        SelectorKind::CountAll | SelectorKind::WriteTime(_) | SelectorKind::MaxWriteTime(_) => Some(CqlType::BigInt),
+        SelectorKind::Ttl(_) => Some(CqlType::Int),
+        SelectorKind::Cast { type_name, .. } | SelectorKind::TypeHint { type_name, .. } => Some(parse_type(type_name)?),
+        SelectorKind::Function { name, arguments } => {
+            let plain = name.name.name.to_ascii_lowercase();
+            let mut types = Vec::with_capacity(arguments.len());
+            for argument in arguments {
+                types.push(natural_type(terms, argument)?);
+            }
+            match (AggregateKind::named(&plain), types.first()) {
+                (Some(kind), Some(Some(argument))) => Some(kind.result_type(&plain, argument)?),
+                (Some(_), _) => None,
+                (None, _) => Some(function::resolve(name, &types, None, terms.info)?.returns),
+            }
+        }
+        SelectorKind::Arithmetic { left, right, .. } => {
+            match (natural_type(terms, left)?, natural_type(terms, right)?) {
+                (Some(left), Some(right)) => arithmetic::result_type(&left, &right),
+                _ => None,
+            }
+        }
+        SelectorKind::Negate(inner) => natural_type(terms, inner)?,
+        _ => None,
+    })
+}
+
+/// `writetime(c)`, `maxwritetime(c)` and `ttl(c)`.
+fn metadata(info: &TableInfo, inner: &ast::Selector, function: &str) -> Result<Typed, CqlError> {
+    let SelectorKind::Column(name) = &inner.kind else {
+        return Err(unsupported(format!("{function} of anything but a column")));
+    };
+    let index = info.find(name)?;
+    let column = info.column(index);
+    if matches!(column.kind, ColumnKind::PartitionKey(_) | ColumnKind::Clustering { .. }) {
+        return Err(invalid(format!(
+            "Cannot use selection function {function} on PRIMARY KEY part {}",
+            column.name
+        )));
+    }
+    let (selector, cql_type) = match function {
+        "ttl" => (Selector::Ttl(index), CqlType::Int),
+        _ => (Selector::WriteTime(index), CqlType::BigInt),
+    };
+    Ok(Typed {
+        selector,
+        cql_type,
+        name: format!("{function}({})", column.name),
+    })
+}

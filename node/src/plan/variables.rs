@@ -1,0 +1,84 @@
+//! Bind variables: what each marker of a statement stands for.
+
+use starling_cql_lite::ast::Marker;
+use starling_cql_lite::protocol::error::CqlError;
+use starling_cql_lite::types::CqlType;
+
+use super::errors::invalid;
+use super::names::TableInfo;
+
+/// What a marker stands for, as clients are told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Variable {
+    /// Keyspace of the table that it is compared with or written to.
+    pub keyspace: String,
+    /// That table.
+    pub table: String,
+    /// The marker's own name, else the column, or `[limit]`, `in(c)` and the like.
+    pub name: String,
+    /// The type that a value must have.
+    pub cql_type: CqlType,
+}
+
+/// What receives a value: its name in messages and metadata, and its type.
+#[derive(Clone, Debug)]
+pub(crate) struct Receiver {
+    /// Name.
+    pub name: String,
+    /// Type.
+    pub cql_type: CqlType,
+}
+
+impl Receiver {
+    /// A receiver.
+    pub fn new(name: impl Into<String>, cql_type: CqlType) -> Receiver {
+        Receiver {
+            name: name.into(),
+            cql_type,
+        }
+    }
+
+    /// A column as a receiver.
+    pub fn column(info: &TableInfo, index: usize) -> Receiver {
+        let column = info.column(index);
+        Receiver::new(column.name.clone(), column.cql_type.clone())
+    }
+}
+
+/// Collects the variables of a statement while it is prepared.
+#[derive(Debug)]
+pub(crate) struct Variables {
+    found: Vec<Option<Variable>>,
+}
+
+impl Variables {
+    /// Room for a statement's markers.
+    pub fn new(count: usize) -> Variables {
+        Variables {
+            found: vec![None; count],
+        }
+    }
+
+    /// Notes what a marker stands for; gives its index.
+    pub fn note(&mut self, marker: &Marker, info: &TableInfo, receiver: &Receiver) -> Result<usize, CqlError> {
+        let slot = self
+            .found
+            .get_mut(marker.index)
+            .ok_or_else(|| invalid(format!("Bind marker {} is out of range", marker.index)))?;
+        *slot = Some(Variable {
+            keyspace: info.table.keyspace.clone(),
+            table: info.table.name.clone(),
+            name: marker.name.clone().unwrap_or_else(|| receiver.name.clone()),
+            cql_type: receiver.cql_type.clone(),
+        });
+        Ok(marker.index)
+    }
+
+    /// All variables in order.
+    pub fn finish(self) -> Result<Vec<Variable>, CqlError> {
+        self.found
+            .into_iter()
+            .map(|variable| variable.ok_or_else(|| invalid("A bind marker stands where none can")))
+            .collect()
+    }
+}
