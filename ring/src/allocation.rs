@@ -24,12 +24,7 @@ struct Owner {
 /// that own the most for theirs, a piece of one range for each token. The answer depends on nothing but
 /// the arguments, and no token in it belongs to any member. Racks do not move the choice: ownership is
 /// evened out over the whole datacentre, and replicas are spread over racks by the placement.
-pub fn allocate_tokens(
-    members: &[Member],
-    datacenter: &str,
-    _rack: &str,
-    num_tokens: usize,
-) -> Vec<Token> {
+pub fn allocate_tokens(members: &[Member], datacenter: &str, _rack: &str, num_tokens: usize) -> Vec<Token> {
     let mut used: BTreeSet<Token> = members
         .iter()
         .flat_map(|member| member.tokens.iter().copied())
@@ -55,12 +50,7 @@ pub fn allocate_tokens(
 }
 
 /// The first member of a datacentre spreads its tokens evenly, from a start that the name decides.
-fn evenly(
-    datacenter: &str,
-    num_tokens: usize,
-    used: &mut BTreeSet<Token>,
-    tokens: &mut Vec<Token>,
-) {
+fn evenly(datacenter: &str, num_tokens: usize, used: &mut BTreeSet<Token>, tokens: &mut Vec<Token>) {
     let offset = xxh3_64(datacenter.as_bytes());
     for i in 0..num_tokens {
         let step = (RING * i as u128 / num_tokens as u128) as u64;
@@ -109,12 +99,7 @@ fn owners_of(members: &[Member], datacenter: &str) -> Vec<Owner> {
 
 /// Makes one cut: the owner that is best off gives a piece of its largest range. Answers the newcomer's
 /// token and the length taken; `None` only if no range can be cut any more.
-fn cut(
-    owners: &mut [Owner],
-    need: u128,
-    left: usize,
-    used: &mut BTreeSet<Token>,
-) -> Option<(Token, u128)> {
+fn cut(owners: &mut [Owner], need: u128, left: usize, used: &mut BTreeSet<Token>) -> Option<(Token, u128)> {
     owners.sort_by(|a, b| (b.share * a.weight).cmp(&(a.share * b.weight)));
     let level = level_after(owners, need, left);
     let donor = owners
@@ -122,10 +107,7 @@ fn cut(
         .find(|owner| owner.ranges.last().is_some_and(|&(length, _)| length > 2))?;
     let excess = donor.share.saturating_sub(level * donor.weight);
     // With more tokens left than donors, each donor gives in several pieces.
-    let pieces = (excess * left as u128)
-        .checked_div(need)
-        .unwrap_or(1)
-        .max(1);
+    let pieces = (excess * left as u128).checked_div(need).unwrap_or(1).max(1);
     let (length, start) = donor.ranges.pop_last()?;
     let taken = (excess / pieces).clamp(1, length - 1);
     let end_of_range = start.advanced_by(length as u64);

@@ -73,19 +73,14 @@ impl ConsistencyLevel {
 
     /// Whether it is a level of lightweight transactions.
     pub fn is_serial(self) -> bool {
-        matches!(
-            self,
-            ConsistencyLevel::Serial | ConsistencyLevel::LocalSerial
-        )
+        matches!(self, ConsistencyLevel::Serial | ConsistencyLevel::LocalSerial)
     }
 
     /// Whether only replicas in the coordinator's datacentre count.
     pub fn is_datacenter_local(self) -> bool {
         matches!(
             self,
-            ConsistencyLevel::LocalOne
-                | ConsistencyLevel::LocalQuorum
-                | ConsistencyLevel::LocalSerial
+            ConsistencyLevel::LocalOne | ConsistencyLevel::LocalQuorum | ConsistencyLevel::LocalSerial
         )
     }
 }

@@ -41,10 +41,7 @@ impl ReplicationStrategy {
         match self {
             ReplicationStrategy::Local => {}
             ReplicationStrategy::Simple { replication_factor } => {
-                options.insert(
-                    "replication_factor".to_owned(),
-                    replication_factor.to_string(),
-                );
+                options.insert("replication_factor".to_owned(), replication_factor.to_string());
             }
             ReplicationStrategy::NetworkTopology { datacenters } => {
                 options.extend(
@@ -62,9 +59,9 @@ impl ReplicationStrategy {
         match self {
             ReplicationStrategy::Local => 1,
             ReplicationStrategy::Simple { replication_factor } => *replication_factor,
-            ReplicationStrategy::NetworkTopology { datacenters } => datacenters
-                .values()
-                .fold(0, |sum, &factor| sum.saturating_add(factor)),
+            ReplicationStrategy::NetworkTopology { datacenters } => {
+                datacenters.values().fold(0, |sum, &factor| sum.saturating_add(factor))
+            }
         }
     }
 }
@@ -105,12 +102,8 @@ impl Placement {
         let ring = topology.ring();
         let mut walk = match strategy {
             ReplicationStrategy::Local => return Placement::default(),
-            ReplicationStrategy::Simple { replication_factor } => {
-                Walk::simple(topology, *replication_factor)
-            }
-            ReplicationStrategy::NetworkTopology { datacenters } => {
-                Walk::by_datacenter(topology, datacenters)
-            }
+            ReplicationStrategy::Simple { replication_factor } => Walk::simple(topology, *replication_factor),
+            ReplicationStrategy::NetworkTopology { datacenters } => Walk::by_datacenter(topology, datacenters),
         };
         let mut placement = Placement::default();
         for start in 0..ring.len() {
@@ -163,10 +156,7 @@ impl Placement {
     }
 
     fn of_range(&self, position: usize) -> &[u16] {
-        let end = self
-            .offsets
-            .get(position)
-            .map_or(0, |&offset| offset as usize);
+        let end = self.offsets.get(position).map_or(0, |&offset| offset as usize);
         let start = position
             .checked_sub(1)
             .and_then(|i| self.offsets.get(i))

@@ -15,9 +15,7 @@ pub struct ReadCandidates {
 impl ReadCandidates {
     /// Replicas to ask at once: exactly those that the level needs. The first serves data, others digests.
     pub fn contacts(&self) -> &[u16] {
-        self.ordered
-            .get(..self.contact_count)
-            .unwrap_or(&self.ordered)
+        self.ordered.get(..self.contact_count).unwrap_or(&self.ordered)
     }
 
     /// Replicas to turn to when one of the contacts is slow.
@@ -52,17 +50,11 @@ pub fn read_candidates(
     ordered.sort_by_key(|&replica| distance(topology, coordinator, replica));
     let contact_count = match requirement.scope() {
         Scope::Each(quorums) => {
-            let mut left: Vec<(Option<u16>, u32)> = quorums
-                .iter()
-                .map(|each| (each.index, each.required))
-                .collect();
+            let mut left: Vec<(Option<u16>, u32)> = quorums.iter().map(|each| (each.index, each.required)).collect();
             let (mut contacts, mut spares) = (Vec::with_capacity(ordered.len()), Vec::new());
             for &replica in &ordered {
                 let here = Some(datacenter_of(replica));
-                match left
-                    .iter_mut()
-                    .find(|(index, left)| *index == here && *left > 0)
-                {
+                match left.iter_mut().find(|(index, left)| *index == here && *left > 0) {
                     Some((_, left)) => {
                         *left -= 1;
                         contacts.push(replica);

@@ -91,12 +91,7 @@ impl Requirement {
         if level.is_serial() {
             return Err(RequirementError::SerialForWrite);
         }
-        Ok(Requirement::of_level(
-            level,
-            strategy,
-            topology,
-            local_datacenter,
-        ))
+        Ok(Requirement::of_level(level, strategy, topology, local_datacenter))
     }
 
     /// For a read. SERIAL and LOCAL_SERIAL need what QUORUM and LOCAL_QUORUM need; ANY is refused.
@@ -109,12 +104,7 @@ impl Requirement {
         if level == ConsistencyLevel::Any {
             return Err(RequirementError::AnyForRead);
         }
-        Ok(Requirement::of_level(
-            level,
-            strategy,
-            topology,
-            local_datacenter,
-        ))
+        Ok(Requirement::of_level(level, strategy, topology, local_datacenter))
     }
 
     /// For the phases of a conditional update: `level` must be SERIAL or LOCAL_SERIAL.
@@ -127,12 +117,7 @@ impl Requirement {
         if !level.is_serial() {
             return Err(RequirementError::NotSerial);
         }
-        Ok(Requirement::of_level(
-            level,
-            strategy,
-            topology,
-            local_datacenter,
-        ))
+        Ok(Requirement::of_level(level, strategy, topology, local_datacenter))
     }
 
     /// For the commit of a conditional update, whose plain consistency must not be serial.
@@ -145,12 +130,7 @@ impl Requirement {
         if level.is_serial() {
             return Err(RequirementError::SerialForCommit(level));
         }
-        Ok(Requirement::of_level(
-            level,
-            strategy,
-            topology,
-            local_datacenter,
-        ))
+        Ok(Requirement::of_level(level, strategy, topology, local_datacenter))
     }
 
     fn of_level(
@@ -186,11 +166,7 @@ impl Requirement {
         } else {
             Scope::Everywhere
         };
-        Requirement {
-            level,
-            required,
-            scope,
-        }
+        Requirement { level, required, scope }
     }
 
     fn each_quorum(
@@ -207,9 +183,7 @@ impl Requirement {
                 required: quorum(factor),
             })
             .collect();
-        let required = quorums
-            .iter()
-            .fold(0u32, |sum, each| sum.saturating_add(each.required));
+        let required = quorums.iter().fold(0u32, |sum, each| sum.saturating_add(each.required));
         Requirement {
             level,
             required,
@@ -225,8 +199,7 @@ impl Requirement {
             return self;
         }
         let count_in = |index: Option<u16>| {
-            u32::try_from(pending.iter().filter(|&&each| Some(each) == index).count())
-                .unwrap_or(u32::MAX)
+            u32::try_from(pending.iter().filter(|&&each| Some(each) == index).count()).unwrap_or(u32::MAX)
         };
         let added = match &mut self.scope {
             Scope::Everywhere => u32::try_from(pending.len()).unwrap_or(u32::MAX),
@@ -273,10 +246,7 @@ impl Requirement {
 
     /// Checks that enough replicas are alive to begin; `live` are the datacentres of the live ones (pending
     /// ones included, for a write). ANY is always available: a hint will do.
-    pub fn check_available(
-        &self,
-        live: impl Iterator<Item = u16> + Clone,
-    ) -> Result<(), Unavailable> {
+    pub fn check_available(&self, live: impl Iterator<Item = u16> + Clone) -> Result<(), Unavailable> {
         let count = |index: Option<u16>| live.clone().filter(|&each| Some(each) == index).count();
         let (alive, required, datacenter) = match &self.scope {
             _ if self.level == ConsistencyLevel::Any => return Ok(()),
@@ -284,10 +254,7 @@ impl Requirement {
             Scope::Datacenter(index) => (count(*index), self.required, None),
             Scope::Each(quorums) => {
                 let short = quorums.iter().map(|each| (count(each.index), each));
-                match short
-                    .into_iter()
-                    .find(|(alive, each)| *alive < each.required as usize)
-                {
+                match short.into_iter().find(|(alive, each)| *alive < each.required as usize) {
                     Some((alive, each)) => (alive, each.required, Some(each.name.clone())),
                     None => return Ok(()),
                 }

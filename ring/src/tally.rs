@@ -83,10 +83,7 @@ impl Tally {
 
     fn update(&mut self, datacenter: u16, change: impl Fn(&mut Count)) {
         if let Scope::Each(quorums) = self.requirement.scope() {
-            let Some(group) = quorums
-                .iter()
-                .position(|each| each.index == Some(datacenter))
-            else {
+            let Some(group) = quorums.iter().position(|each| each.index == Some(datacenter)) else {
                 return;
             };
             change(&mut self.each[group]);

@@ -53,10 +53,7 @@ impl Topology {
             return Err(TopologyError::TooManyMembers(members.len()));
         }
         members.sort_by_key(|member| member.host_id);
-        if let Some(pair) = members
-            .windows(2)
-            .find(|pair| pair[0].host_id == pair[1].host_id)
-        {
+        if let Some(pair) = members.windows(2).find(|pair| pair[0].host_id == pair[1].host_id) {
             return Err(TopologyError::DuplicateHost(pair[0].host_id));
         }
         let mut ring: Vec<(Token, u16)> = (0u16..)
@@ -76,11 +73,7 @@ impl Topology {
             let datacenter = by_name.entry(&member.datacenter).or_default();
             datacenter.name.clone_from(&member.datacenter);
             datacenter.members.push(index);
-            datacenter
-                .racks
-                .entry(member.rack.clone())
-                .or_default()
-                .push(index);
+            datacenter.racks.entry(member.rack.clone()).or_default().push(index);
         }
         let datacenters: Vec<Datacenter> = by_name.into_values().collect();
         let mut datacenter_of = vec![0; members.len()];
@@ -115,10 +108,7 @@ impl Topology {
 
     /// The index of a host, if it is a member.
     pub fn index_of(&self, host: HostId) -> Option<u16> {
-        let found = self
-            .members
-            .binary_search_by_key(&host, |member| member.host_id)
-            .ok()?;
+        let found = self.members.binary_search_by_key(&host, |member| member.host_id).ok()?;
         u16::try_from(found).ok()
     }
 
@@ -148,8 +138,7 @@ impl Topology {
 
     /// A datacentre by name.
     pub fn datacenter(&self, name: &str) -> Option<&Datacenter> {
-        self.datacenters
-            .get(usize::from(self.datacenter_index(name)?))
+        self.datacenters.get(usize::from(self.datacenter_index(name)?))
     }
 
     /// The datacentre, as an index into [`Topology::datacenters`], of the member with this index.
@@ -167,20 +156,15 @@ impl Topology {
 
     /// The member that owns a token: the first replica under every strategy.
     pub fn primary(&self, token: Token) -> Option<u16> {
-        self.ring_position(token)
-            .map(|position| self.ring[position].1)
+        self.ring_position(token).map(|position| self.ring[position].1)
     }
 
     /// All ring ranges `(start exclusive, end inclusive, owner)`. The first one wraps around the ring's end
     /// (`start >= end`, equal if there is but one token: the whole ring).
     pub fn ranges(&self) -> impl Iterator<Item = (Token, Token, u16)> + '_ {
         let last = self.ring.last().map(|&(token, _)| token);
-        let starts = last
-            .into_iter()
-            .chain(self.ring.iter().map(|&(token, _)| token));
-        starts
-            .zip(&self.ring)
-            .map(|(start, &(end, owner))| (start, end, owner))
+        let starts = last.into_iter().chain(self.ring.iter().map(|&(token, _)| token));
+        starts.zip(&self.ring).map(|(start, &(end, owner))| (start, end, owner))
     }
 
     /// Share of the whole ring that each member is the first replica of (sums to 1 unless there are no tokens).
@@ -197,8 +181,7 @@ impl Topology {
             if usize::from(number) >= self.datacenters.len() {
                 break;
             }
-            let is_here =
-                |&&(_, owner): &&(Token, u16)| self.datacenter_of[usize::from(owner)] == number;
+            let is_here = |&&(_, owner): &&(Token, u16)| self.datacenter_of[usize::from(owner)] == number;
             let ring: Vec<(Token, u16)> = self.ring.iter().filter(is_here).copied().collect();
             add_shares(&ring, &mut shares);
         }

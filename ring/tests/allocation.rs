@@ -9,8 +9,7 @@ fn join(members: &mut Vec<Member>, datacenter: &str, rack: &str, num_tokens: usi
     let tokens = allocate_tokens(members, datacenter, rack, num_tokens);
     assert_eq!(tokens.len(), num_tokens);
     // Host ids in no particular order, as real ones.
-    let number =
-        (members.len() as u128 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835);
+    let number = (members.len() as u128 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835);
     members.push(Member {
         host_id: HostId(Uuid::from_u128(number)),
         listen_address: [127, 0, 0, 1].into(),
@@ -25,7 +24,7 @@ fn join(members: &mut Vec<Member>, datacenter: &str, rack: &str, num_tokens: usi
 
 /// The worst ratio of ownership within the datacentre to the fair share, which tokens decide.
 fn worst_ratio(members: &[Member]) -> f64 {
-    let topology = Topology::new(1, members.to_vec()).unwrap();
+    let topology = Topology::new(1, members.to_vec()).expect("distinct tokens");
     let owned = topology.datacenter_ownership();
     let mut worst: f64 = 0.0;
     for datacenter in topology.datacenters() {
@@ -67,10 +66,7 @@ fn datacentres_with_interleaved_joins_grow_evenly() {
                 n + 1
             );
         }
-        let tokens: BTreeSet<Token> = members
-            .iter()
-            .flat_map(|member| member.tokens.clone())
-            .collect();
+        let tokens: BTreeSet<Token> = members.iter().flat_map(|member| member.tokens.clone()).collect();
         assert_eq!(tokens.len(), 1600);
     }
 }
@@ -82,11 +78,7 @@ fn other_numbers_of_tokens_get_their_share() {
         for n in 0..60 {
             join(&mut members, "dc1", "rack1", counts[n % counts.len()]);
             let ratio = worst_ratio(&members);
-            assert!(
-                ratio <= 1.25,
-                "{ratio} at {} members with {counts:?}",
-                n + 1
-            );
+            assert!(ratio <= 1.25, "{ratio} at {} members with {counts:?}", n + 1);
         }
     }
 }

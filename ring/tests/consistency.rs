@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use starling_ring::requirement::{RequirementError, quorum};
 use starling_ring::{
-    ConsistencyLevel, HostId, Member, Placement, ReplicationStrategy, Requirement, Tally, Token,
-    Topology, read_candidates,
+    ConsistencyLevel, HostId, Member, Placement, ReplicationStrategy, Requirement, Tally, Token, Topology,
+    read_candidates,
 };
 use uuid::Uuid;
 
@@ -30,7 +30,7 @@ fn topology(counts: &[usize]) -> Topology {
             });
         }
     }
-    Topology::new(1, members).unwrap()
+    Topology::new(1, members).expect("distinct tokens")
 }
 
 fn network(factors: &[u32]) -> ReplicationStrategy {
@@ -42,9 +42,7 @@ fn network(factors: &[u32]) -> ReplicationStrategy {
     ReplicationStrategy::NetworkTopology { datacenters }
 }
 
-const SIMPLE_3: ReplicationStrategy = ReplicationStrategy::Simple {
-    replication_factor: 3,
-};
+const SIMPLE_3: ReplicationStrategy = ReplicationStrategy::Simple { replication_factor: 3 };
 
 #[test]
 fn required_numbers_are_cassandras() {
@@ -62,11 +60,7 @@ fn required_numbers_are_cassandras() {
                 Any => Requirement::for_write(level, &strategy, &topology, "dc0"),
                 _ => Requirement::for_read(level, &strategy, &topology, "dc0"),
             };
-            assert_eq!(
-                requirement.unwrap().required(),
-                number,
-                "{level} of {strategy}"
-            );
+            assert_eq!(requirement.unwrap().required(), number, "{level} of {strategy}");
         }
     }
 }
@@ -139,18 +133,12 @@ fn unavailable_reports_what_counts() {
 #[test]
 fn each_quorum_counts_no_datacentre_twice() {
     let topology = topology(&[3, 3]);
-    let requirement =
-        Requirement::for_write(EachQuorum, &network(&[3, 3]), &topology, "dc0").unwrap();
+    let requirement = Requirement::for_write(EachQuorum, &network(&[3, 3]), &topology, "dc0").unwrap();
     let mut tally = Tally::new(requirement);
-    [0, 0, 0, 1, 1, 1]
-        .into_iter()
-        .for_each(|dc| tally.contacted(dc));
+    [0, 0, 0, 1, 1, 1].into_iter().for_each(|dc| tally.contacted(dc));
     (0..3).for_each(|_| tally.succeeded(0));
     assert!(!tally.is_met() && tally.can_still_be_met());
-    assert_eq!(
-        (tally.received(), tally.required(), tally.outstanding()),
-        (2, 4, 3)
-    );
+    assert_eq!((tally.received(), tally.required(), tally.outstanding()), (2, 4, 3));
     tally.failed(1);
     assert!(tally.can_still_be_met());
     tally.failed(1);
@@ -162,8 +150,7 @@ fn each_quorum_counts_no_datacentre_twice() {
 fn a_hint_satisfies_any_alone() {
     let topology = topology(&[1]);
     for level in [Any, One] {
-        let mut tally =
-            Tally::new(Requirement::for_write(level, &SIMPLE_3, &topology, "dc0").unwrap());
+        let mut tally = Tally::new(Requirement::for_write(level, &SIMPLE_3, &topology, "dc0").unwrap());
         tally.contacted(0);
         tally.failed(0);
         assert_eq!(tally.can_still_be_met(), level == Any);
@@ -176,8 +163,7 @@ fn a_hint_satisfies_any_alone() {
 fn pending_replicas_raise_what_is_required() {
     let topology = topology(&[3, 3]);
     let with_pending = |level, pending: &[u16]| {
-        let requirement =
-            Requirement::for_write(level, &network(&[3, 3]), &topology, "dc0").unwrap();
+        let requirement = Requirement::for_write(level, &network(&[3, 3]), &topology, "dc0").unwrap();
         requirement.with_pending(pending).required()
     };
     assert_eq!(with_pending(Quorum, &[0, 1]), 6);
@@ -196,23 +182,15 @@ fn reads_ask_the_nearest_first() {
     let replicas = placement.replicas(Token(0));
     let ask = |level, spread, dead: &[u16]| {
         let requirement = Requirement::for_read(level, &strategy, &topology, "dc0").unwrap();
-        read_candidates(
-            &topology,
-            replicas,
-            2,
-            &requirement,
-            spread,
-            &mut |member| !dead.contains(&member),
-        )
+        read_candidates(&topology, replicas, 2, &requirement, spread, &mut |member| {
+            !dead.contains(&member)
+        })
     };
     for spread in 0..10 {
         // Member 2 is the coordinator, in rack r0 as member 0 is.
         let candidates = ask(Quorum, spread, &[]).unwrap();
         assert_eq!(candidates.ordered[..3], [2, 0, 1]);
-        assert_eq!(
-            (candidates.contacts().len(), candidates.spares().len()),
-            (4, 2)
-        );
+        assert_eq!((candidates.contacts().len(), candidates.spares().len()), (4, 2));
         let candidates = ask(LocalQuorum, spread, &[2]).unwrap();
         assert_eq!(candidates.ordered, [0, 1]);
         assert!(candidates.spares().is_empty());
@@ -230,12 +208,7 @@ fn reads_ask_the_nearest_first() {
 }
 
 /// What a tally should say, from the list of what happened.
-fn naive_is_met(
-    level: ConsistencyLevel,
-    factors: &[u32],
-    replies: &[(u16, bool)],
-    is_optimist: bool,
-) -> bool {
+fn naive_is_met(level: ConsistencyLevel, factors: &[u32], replies: &[(u16, bool)], is_optimist: bool) -> bool {
     let total: u32 = factors.iter().sum();
     let mut by_dc: BTreeMap<u16, u32> = BTreeMap::new();
     for (dc, ok) in replies {
@@ -252,9 +225,9 @@ fn naive_is_met(
         All => all == total,
         LocalOne => local >= 1,
         LocalQuorum | LocalSerial => local >= quorum(factors[0]),
-        EachQuorum => (0u16..).zip(factors).all(|(dc, &factor)| {
-            factor == 0 || by_dc.get(&dc).copied().unwrap_or(0) >= quorum(factor)
-        }),
+        EachQuorum => (0u16..)
+            .zip(factors)
+            .all(|(dc, &factor)| factor == 0 || by_dc.get(&dc).copied().unwrap_or(0) >= quorum(factor)),
     }
 }
 

@@ -6,8 +6,7 @@ use cluster::{Cluster, Random, host};
 use proptest::prelude::*;
 use starling_ring::HostId;
 use starling_ring::gossip::{
-    Delta, Digest, GossipConfig, GossipError, GossipMessage, Gossiper, LivenessEvent, StateKey,
-    VersionedValue,
+    Delta, Digest, GossipConfig, GossipError, GossipMessage, Gossiper, LivenessEvent, StateKey, VersionedValue,
 };
 use uuid::Uuid;
 
@@ -24,9 +23,7 @@ fn strangers_know_each_other_in_three_rounds() {
     for seed in 0..50 {
         let mut cluster = Cluster::new(5, seed);
         assert!(
-            cluster
-                .rounds_until(3, Cluster::everyone_is_alive)
-                .is_some(),
+            cluster.rounds_until(3, Cluster::everyone_is_alive).is_some(),
             "seed {seed}"
         );
     }
@@ -52,8 +49,7 @@ fn a_death_is_noticed_by_all_within_ten_seconds_and_a_return_within_two() {
             if seed % 2 == 0 {
                 let hosts: Vec<HostId> = (0..size).map(host).collect();
                 let generation = 1_700_000_000_001;
-                cluster.nodes[1] =
-                    Gossiper::new(GossipConfig::default(), host(1), generation, cluster.now_ms);
+                cluster.nodes[1] = Gossiper::new(GossipConfig::default(), host(1), generation, cluster.now_ms);
                 cluster.nodes[1].set_members(cluster.now_ms, &hosts);
             }
             let rounds = cluster.rounds_until(2, Cluster::everyone_is_alive);
@@ -169,9 +165,7 @@ fn both_sides_of_a_partition_find_each_other_again() {
         );
         cluster.group = vec![0; 6];
         assert!(
-            cluster
-                .rounds_until(2, Cluster::everyone_is_alive)
-                .is_some(),
+            cluster.rounds_until(2, Cluster::everyone_is_alive).is_some(),
             "seed {seed}"
         );
     }
@@ -186,9 +180,7 @@ fn values_spread_and_a_restart_replaces_them() {
     cluster.nodes[3]
         .set_local(StateKey(200), b"from the future".to_vec())
         .unwrap();
-    let rounds = cluster.rounds_until(3, |cluster| {
-        cluster.everyone_has(3, StateKey(200), b"from the future")
-    });
+    let rounds = cluster.rounds_until(3, |cluster| cluster.everyone_has(3, StateKey(200), b"from the future"));
     assert!(rounds.is_some());
     let event = LivenessEvent::StateChanged {
         host: host(3),
@@ -202,9 +194,7 @@ fn values_spread_and_a_restart_replaces_them() {
     cluster.nodes[3]
         .set_local(StateKey::STATUS, b"JOINING".to_vec())
         .unwrap();
-    let rounds = cluster.rounds_until(4, |cluster| {
-        cluster.everyone_has(3, StateKey::STATUS, b"JOINING")
-    });
+    let rounds = cluster.rounds_until(4, |cluster| cluster.everyone_has(3, StateKey::STATUS, b"JOINING"));
     assert!(rounds.is_some());
     assert!(
         cluster
@@ -249,10 +239,7 @@ fn values_are_bounded_where_they_are_set() {
     assert_eq!(node.set_local(StateKey(1), vec![0; 11]), Err(too_large));
     assert_eq!(node.set_local(StateKey(1), vec![0; 10]), Ok(()));
     assert_eq!(node.set_local(StateKey(2), vec![]), Ok(()));
-    assert_eq!(
-        node.set_local(StateKey(3), vec![]),
-        Err(GossipError::TooManyKeys(2))
-    );
+    assert_eq!(node.set_local(StateKey(3), vec![]), Err(GossipError::TooManyKeys(2)));
     assert_eq!(node.set_local(StateKey(1), vec![1]), Ok(()));
 }
 
@@ -280,24 +267,17 @@ fn arbitrary_digest() -> impl Strategy<Value = Digest> {
 }
 
 fn arbitrary_delta() -> impl Strategy<Value = Delta> {
-    let versioned = (
-        arbitrary_number(),
-        prop::collection::vec(any::<u8>(), 0..40),
-    )
+    let versioned = (arbitrary_number(), prop::collection::vec(any::<u8>(), 0..40))
         .prop_map(|(version, value)| VersionedValue { version, value });
     let values = prop::collection::vec((any::<u8>().prop_map(StateKey), versioned), 0..20);
-    (
-        arbitrary_host(),
-        arbitrary_number(),
-        arbitrary_number(),
-        values,
-    )
-        .prop_map(|(host, generation, from_version, values)| Delta {
+    (arbitrary_host(), arbitrary_number(), arbitrary_number(), values).prop_map(
+        |(host, generation, from_version, values)| Delta {
             host,
             generation,
             from_version,
             values,
-        })
+        },
+    )
 }
 
 fn arbitrary_message() -> impl Strategy<Value = GossipMessage> {
@@ -360,9 +340,6 @@ fn oversized_messages_are_ignored() {
         version: 0,
     };
     let digests = vec![digest; 2000];
-    assert!(
-        node.receive(1, host(1), GossipMessage::Syn { digests })
-            .is_empty()
-    );
+    assert!(node.receive(1, host(1), GossipMessage::Syn { digests }).is_empty());
     assert!(node.state(host(1)).is_none());
 }

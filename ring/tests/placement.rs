@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
-use starling_ring::{
-    HostId, Member, Placement, ReplicationStrategy, Token, Topology, TopologyError,
-};
+use starling_ring::{HostId, Member, Placement, ReplicationStrategy, Token, Topology, TopologyError};
 use uuid::Uuid;
 
 fn member(number: u128, datacenter: &str, rack: &str, tokens: &[i64]) -> Member {
@@ -29,9 +27,7 @@ fn network(factors: &[(&str, u32)]) -> ReplicationStrategy {
     ReplicationStrategy::NetworkTopology { datacenters }
 }
 
-const SIMPLE_2: ReplicationStrategy = ReplicationStrategy::Simple {
-    replication_factor: 2,
-};
+const SIMPLE_2: ReplicationStrategy = ReplicationStrategy::Simple { replication_factor: 2 };
 
 #[test]
 fn simple_strategy_takes_the_next_members() {
@@ -47,14 +43,8 @@ fn simple_strategy_takes_the_next_members() {
     assert_eq!(placement.replicas(Token(20)), [2, 0]);
     assert_eq!(placement.replicas(Token(21)), [0, 1]);
     assert_eq!(placement.replicas(Token(31)), [0, 1]);
-    let ranges: Vec<_> = placement
-        .ranges()
-        .map(|(start, end, _)| (start.0, end.0))
-        .collect();
-    assert_eq!(
-        ranges,
-        [(i64::MIN, 0), (0, 10), (10, 20), (20, 30), (30, i64::MAX)]
-    );
+    let ranges: Vec<_> = placement.ranges().map(|(start, end, _)| (start.0, end.0)).collect();
+    assert_eq!(ranges, [(i64::MIN, 0), (0, 10), (10, 20), (20, 30), (30, i64::MAX)]);
     let scan: Vec<_> = placement
         .scan_ranges()
         .iter()
@@ -117,24 +107,13 @@ fn empty_rings_and_the_local_strategy_have_no_replicas() {
 #[test]
 fn a_topology_refuses_doubles() {
     let members = vec![member(2, "a", "r", &[7]), member(1, "a", "r", &[7])];
-    let (token, first, second) = (
-        Token(7),
-        HostId(Uuid::from_u128(1)),
-        HostId(Uuid::from_u128(2)),
-    );
+    let (token, first, second) = (Token(7), HostId(Uuid::from_u128(1)), HostId(Uuid::from_u128(2)));
     assert_eq!(
         Topology::new(1, members),
-        Err(TopologyError::DuplicateToken {
-            token,
-            first,
-            second
-        })
+        Err(TopologyError::DuplicateToken { token, first, second })
     );
     let members = vec![member(1, "a", "r", &[7]), member(1, "a", "r", &[8])];
-    assert_eq!(
-        Topology::new(1, members),
-        Err(TopologyError::DuplicateHost(first))
-    );
+    assert_eq!(Topology::new(1, members), Err(TopologyError::DuplicateHost(first)));
 }
 
 #[test]
@@ -164,19 +143,10 @@ fn a_topology_finds_its_parts() {
 #[test]
 fn strategies_print_as_cql_maps() {
     let shown = SIMPLE_2.to_string();
-    assert_eq!(
-        shown,
-        "{'class': 'SimpleStrategy', 'replication_factor': '2'}"
-    );
+    assert_eq!(shown, "{'class': 'SimpleStrategy', 'replication_factor': '2'}");
     let shown = network(&[("dc2", 1), ("dc1", 3)]).to_string();
-    assert_eq!(
-        shown,
-        "{'class': 'NetworkTopologyStrategy', 'dc1': '3', 'dc2': '1'}"
-    );
-    assert_eq!(
-        ReplicationStrategy::Local.to_string(),
-        "{'class': 'LocalStrategy'}"
-    );
+    assert_eq!(shown, "{'class': 'NetworkTopologyStrategy', 'dc1': '3', 'dc2': '1'}");
+    assert_eq!(ReplicationStrategy::Local.to_string(), "{'class': 'LocalStrategy'}");
     assert_eq!(
         SIMPLE_2.options()["class"],
         "org.apache.cassandra.locator.SimpleStrategy"
@@ -198,18 +168,16 @@ fn naive(topology: &Topology, factors: &BTreeMap<String, u32>, token: Token) -> 
         let (mut chosen, mut skipped, mut seen) = (Vec::new(), Vec::new(), BTreeSet::new());
         for i in 0..ring.len() {
             let index = ring[(start + i) % ring.len()].1;
-            let member = topology.member(index).unwrap();
+            let member = topology.member(index).expect("a member of the ring");
             if &member.datacenter != name || chosen.contains(&index) || skipped.contains(&index) {
                 continue;
             }
-            if seen.insert(member.rack.as_str()) || seen.len() == racks.len() {
-                if seen.len() == racks.len() && chosen.len() < racks.len() && !seen.is_empty() {
-                    chosen.push(index);
-                    if seen.len() == racks.len() {
-                        chosen.append(&mut skipped);
-                    }
-                } else {
-                    chosen.push(index);
+            if seen.len() == racks.len() {
+                chosen.push(index);
+            } else if seen.insert(member.rack.as_str()) {
+                chosen.push(index);
+                if seen.len() == racks.len() {
+                    chosen.append(&mut skipped);
                 }
             } else {
                 skipped.push(index);

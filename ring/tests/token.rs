@@ -42,30 +42,12 @@ const VECTORS: &[(&str, i64)] = &[
     ("81a6cbf0153a5f84a9cef3183d6287ac", -3585040135988235548),
     ("81a6cbf0153a5f84a9cef3183d6287acd1", -5250849461725520771),
     ("81a6cbf0153a5f84a9cef3183d6287acd1f6", 8498695918277088941),
-    (
-        "81a6cbf0153a5f84a9cef3183d6287acd1f61b",
-        -2858370668248309697,
-    ),
-    (
-        "81a6cbf0153a5f84a9cef3183d6287acd1f61b40",
-        -8192173426935541435,
-    ),
-    (
-        "81a6cbf0153a5f84a9cef3183d6287acd1f61b4065",
-        3886945014336826663,
-    ),
-    (
-        "81a6cbf0153a5f84a9cef3183d6287acd1f61b40658a",
-        1639846407489026705,
-    ),
-    (
-        "81a6cbf0153a5f84a9cef3183d6287acd1f61b40658aaf",
-        -4033889145571632820,
-    ),
-    (
-        "81a6cbf0153a5f84a9cef3183d6287acd1f61b40658aafd4",
-        4862883505013050575,
-    ),
+    ("81a6cbf0153a5f84a9cef3183d6287acd1f61b", -2858370668248309697),
+    ("81a6cbf0153a5f84a9cef3183d6287acd1f61b40", -8192173426935541435),
+    ("81a6cbf0153a5f84a9cef3183d6287acd1f61b4065", 3886945014336826663),
+    ("81a6cbf0153a5f84a9cef3183d6287acd1f61b40658a", 1639846407489026705),
+    ("81a6cbf0153a5f84a9cef3183d6287acd1f61b40658aaf", -4033889145571632820),
+    ("81a6cbf0153a5f84a9cef3183d6287acd1f61b40658aafd4", 4862883505013050575),
     (
         "81a6cbf0153a5f84a9cef3183d6287acd1f61b40658aafd4f9",
         -8104251975507603525,
@@ -131,22 +113,15 @@ const VECTORS: &[(&str, i64)] = &[
 fn from_hex(text: &str) -> Vec<u8> {
     let digits: Vec<u8> = text
         .chars()
-        .map(|c| c.to_digit(16).unwrap() as u8)
+        .map(|c| c.to_digit(16).expect("hexadecimal") as u8)
         .collect();
-    digits
-        .chunks(2)
-        .map(|pair| pair[0] * 16 + pair[1])
-        .collect()
+    digits.chunks(2).map(|pair| pair[0] * 16 + pair[1]).collect()
 }
 
 #[test]
 fn tokens_are_cassandras() {
     for (key, token) in VECTORS {
-        assert_eq!(
-            Token::from_key(&from_hex(key)),
-            Token(*token),
-            "key 0x{key}"
-        );
+        assert_eq!(Token::from_key(&from_hex(key)), Token(*token), "key 0x{key}");
     }
 }
 

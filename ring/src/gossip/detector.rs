@@ -7,7 +7,7 @@ const SAMPLE_WINDOW: usize = 32;
 /// make a short pause look like a death, and a multiple of what the mean has above the interval: heartbeats
 /// that come by detours come at intervals with a long (exponential) tail.
 const MIN_DEVIATION: f64 = 0.75;
-const DETOUR_DEVIATION: f64 = 2.5;
+const DETOUR_DEVIATION: f64 = 1.5;
 
 /// When the heartbeats of one member were heard.
 #[derive(Clone, Debug)]
@@ -43,8 +43,7 @@ impl ArrivalWindow {
         let old = std::mem::replace(slot, sample);
         // Slots not used yet hold 0, which takes nothing away.
         self.sum = self.sum + u32::from(sample) - u32::from(old);
-        self.sum_of_squares =
-            self.sum_of_squares + u64::from(sample).pow(2) - u64::from(old).pow(2);
+        self.sum_of_squares = self.sum_of_squares + u64::from(sample).pow(2) - u64::from(old).pow(2);
         self.next = (self.next + 1) % SAMPLE_WINDOW as u8;
         self.len = (self.len + 1).min(SAMPLE_WINDOW as u8);
     }
@@ -105,9 +104,7 @@ mod tests {
     #[test]
     fn suspicion_grows_with_silence() {
         let window = steady(1000, 100);
-        let phis: Vec<f64> = (0..40)
-            .map(|i| window.phi(100_000 + i * 500, 1000))
-            .collect();
+        let phis: Vec<f64> = (0..40).map(|i| window.phi(100_000 + i * 500, 1000)).collect();
         assert!(phis.windows(2).all(|pair| pair[0] < pair[1]), "{phis:?}");
         assert!(window.phi(104_000, 1000) < 8.0);
         assert!(window.phi(106_000, 1000) > 8.0);

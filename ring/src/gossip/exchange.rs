@@ -22,12 +22,7 @@ struct Comparison {
 impl Gossiper {
     /// Takes in a message from `from`. Answers the messages to send. What breaks the bounds, and what comes
     /// from a stranger, is ignored.
-    pub fn receive(
-        &mut self,
-        now_ms: u64,
-        from: HostId,
-        message: GossipMessage,
-    ) -> Vec<(HostId, GossipMessage)> {
+    pub fn receive(&mut self, now_ms: u64, from: HostId, message: GossipMessage) -> Vec<(HostId, GossipMessage)> {
         let now_ms = self.observe(now_ms);
         let mut out = Vec::new();
         let is_sound = message.size_bytes() <= self.config.max_round_bytes;
@@ -57,6 +52,7 @@ impl Gossiper {
             GossipMessage::Final { deltas } => self.apply(now_ms, from, deltas),
             probe => self.receive_probe(now_ms, from, probe, &mut out),
         }
+        self.check(&mut out);
         out
     }
 
@@ -65,11 +61,7 @@ impl Gossiper {
         let fresher = comparison.fresher.clone();
         let mut room_bytes = comparison.room_bytes;
         let (mut answer, deltas) = self.requests(comparison);
-        room_bytes -= answer
-            .iter()
-            .map(Digest::size_bytes)
-            .sum::<usize>()
-            .min(room_bytes);
+        room_bytes -= answer.iter().map(Digest::size_bytes).sum::<usize>().min(room_bytes);
         // Nobody the syn mentioned is news, unless this side is ahead, and then the delta is on its way.
         let mut hot_room_bytes = room_bytes / 2;
         room_bytes -= hot_room_bytes;
@@ -117,10 +109,12 @@ impl Gossiper {
         };
         // Deltas leave room for digests.
         let mut delta_room_bytes = room_bytes / 2;
+        let mut next = 0;
         for digest in digests {
-            let Some(i) = self.position(digest.host) else {
+            let Some(i) = self.position_near(next, digest.host) else {
                 continue;
             };
+            next = i + 1;
             if self.peers[i].mentioned == self.message_number || digest.generation == u64::MAX {
                 continue;
             }
@@ -128,12 +122,17 @@ impl Gossiper {
             if i == self.own {
                 self.refute(digest);
             } else {
-                self.hear(now_ms, from, i, digest.generation, digest.heartbeat);
+                self.hear(
+                    now_ms,
+                    (from, from == digest.host),
+                    i,
+                    digest.generation,
+                    digest.heartbeat,
+                );
             }
             let state = &self.peers[i].state;
             let have = (state.generation, state.version);
-            let is_fresher =
-                (state.generation, state.heartbeat) > (digest.generation, digest.heartbeat);
+            let is_fresher = (state.generation, state.heartbeat) > (digest.generation, digest.heartbeat);
             if have < (digest.generation, digest.version) {
                 // The request says the heartbeat, too.
                 comparison.behind.push(i);
@@ -182,7 +181,7 @@ impl Gossiper {
                 continue;
             }
             if delta.generation > self.peers[i].state.generation {
-                self.hear(now_ms, from, i, delta.generation, 0);
+                self.hear(now_ms, (from, from == delta.host), i, delta.generation, 0);
             }
             let state = &mut self.peers[i].state;
             if delta.generation != state.generation || delta.from_version > state.version {
@@ -190,13 +189,8 @@ impl Gossiper {
             }
             let before = state.version;
             for (key, versioned) in delta.values {
-                if versioned.version > state.version
-                    && state.set(key, versioned, self.config.max_keys)
-                {
-                    self.events.push(LivenessEvent::StateChanged {
-                        host: delta.host,
-                        key,
-                    });
+                if versioned.version > state.version && state.set(key, versioned, self.config.max_keys) {
+                    self.events.push(LivenessEvent::StateChanged { host: delta.host, key });
                 }
             }
             if state.version > before {

@@ -44,6 +44,10 @@ pub struct Gossiper {
     /// Time for which this process itself stood still: no silence of others is counted in it.
     excused_ms: u64,
     pub(super) events: Vec<LivenessEvent>,
+    /// Members believed dead that somebody has heard of since the last tick, and who it was.
+    pub(super) checks: Vec<(HostId, HostId)>,
+    /// How many of them were asked.
+    pub(super) checks_sent: usize,
 }
 
 /// What syns may take of a round's bytes, in tenths; the rest is for answers.
@@ -71,6 +75,8 @@ impl Gossiper {
             last_now_ms: now_ms,
             excused_ms: 0,
             events: Vec::new(),
+            checks: Vec::new(),
+            checks_sent: 0,
         }
     }
 
@@ -148,8 +154,7 @@ impl Gossiper {
 
     /// Whether a member is believed alive (this one always is).
     pub fn is_alive(&self, host: HostId) -> bool {
-        self.position(host)
-            .is_some_and(|i| self.peers[i].is_alive())
+        self.position(host).is_some_and(|i| self.peers[i].is_alive())
     }
 
     /// How suspicious the silence of a member is (see [`GossipConfig::phi_convict_threshold`]).
@@ -165,14 +170,12 @@ impl Gossiper {
     }
 
     /// Begins a round: call it every [`GossipConfig::interval_ms`]. Answers the messages to send.
-    pub fn tick(
-        &mut self,
-        now_ms: u64,
-        rng: &mut dyn FnMut() -> u64,
-    ) -> Vec<(HostId, GossipMessage)> {
+    pub fn tick(&mut self, now_ms: u64, rng: &mut dyn FnMut() -> u64) -> Vec<(HostId, GossipMessage)> {
         let now_ms = self.observe(now_ms);
         self.round += 1;
         self.spent_bytes = 0;
+        self.checks.clear();
+        self.checks_sent = 0;
         self.peers[self.own].state.heartbeat += 1;
         let (peers, round) = (&self.peers, self.round);
         self.hot.retain(|&i| peers[i].hot_until >= round);
@@ -190,15 +193,11 @@ impl Gossiper {
     /// Live members at random, and one that is not (or more if too few are alive), for it may be back.
     fn targets(&self, rng: &mut dyn FnMut() -> u64) -> Vec<HostId> {
         let others = (0..self.peers.len()).filter(|&i| i != self.own);
-        let (mut live, mut rest): (Vec<usize>, Vec<usize>) =
-            others.partition(|&i| self.peers[i].is_alive());
+        let (mut live, mut rest): (Vec<usize>, Vec<usize>) = others.partition(|&i| self.peers[i].is_alive());
         shuffle_front(&mut live, self.config.fanout, rng);
         let wanted = (self.config.fanout - live.len().min(self.config.fanout)).max(1);
         shuffle_front(&mut rest, wanted, rng);
-        live.into_iter()
-            .chain(rest)
-            .map(|i| self.peers[i].host)
-            .collect()
+        live.into_iter().chain(rest).map(|i| self.peers[i].host).collect()
     }
 
     /// Digests for a syn: this member's, those that changed lately in half of the room, then the next ones
@@ -226,12 +225,7 @@ impl Gossiper {
     }
 
     /// Adds the digest of a member heard of, once per message; `false` if there is no room for it.
-    pub(super) fn mention(
-        &mut self,
-        i: usize,
-        room_bytes: &mut usize,
-        digests: &mut Vec<Digest>,
-    ) -> bool {
+    pub(super) fn mention(&mut self, i: usize, room_bytes: &mut usize, digests: &mut Vec<Digest>) -> bool {
         let peer = &mut self.peers[i];
         if peer.mentioned == self.message_number || peer.state.generation == 0 {
             return true;
@@ -249,12 +243,7 @@ impl Gossiper {
     }
 
     /// Sends a message unless the round's bytes are spent, as if it had been lost.
-    pub(super) fn send(
-        &mut self,
-        to: HostId,
-        message: GossipMessage,
-        out: &mut Vec<(HostId, GossipMessage)>,
-    ) {
+    pub(super) fn send(&mut self, to: HostId, message: GossipMessage, out: &mut Vec<(HostId, GossipMessage)>) {
         let spent_bytes = self.spent_bytes + message.size_bytes();
         if spent_bytes <= self.config.max_round_bytes {
             self.spent_bytes = spent_bytes;
@@ -264,8 +253,7 @@ impl Gossiper {
 
     /// Room for one answer in what is left of the round's bytes.
     pub(super) fn answer_room_bytes(&self) -> usize {
-        let left =
-            (self.config.max_round_bytes * EXCHANGE_TENTHS / 10).saturating_sub(self.spent_bytes);
+        let left = (self.config.max_round_bytes * EXCHANGE_TENTHS / 10).saturating_sub(self.spent_bytes);
         left.min(self.config.max_round_bytes / 4)
             .saturating_sub(GossipMessage::OVERHEAD_BYTES)
     }
@@ -279,9 +267,15 @@ impl Gossiper {
     }
 
     pub(super) fn position(&self, host: HostId) -> Option<usize> {
-        self.peers
-            .binary_search_by_key(&host, |peer| peer.host)
-            .ok()
+        self.peers.binary_search_by_key(&host, |peer| peer.host).ok()
+    }
+
+    /// The same with a guess: digests mostly come in the members' order.
+    pub(super) fn position_near(&self, guess: usize, host: HostId) -> Option<usize> {
+        match self.peers.get(guess) {
+            Some(peer) if peer.host == host => Some(guess),
+            _ => self.position(host),
+        }
     }
 
     /// Takes note of the time. A gap in which not even the tick was called is this process's own pause, not

@@ -102,10 +102,7 @@ impl Digest {
 impl Delta {
     pub(super) fn size_bytes(&self) -> usize {
         // Room for the longest count of values is allowed for.
-        let head = HOST_BYTES
-            + number_size_bytes(self.generation)
-            + number_size_bytes(self.from_version)
-            + 5;
+        let head = HOST_BYTES + number_size_bytes(self.generation) + number_size_bytes(self.from_version) + 5;
         head + self
             .values
             .iter()
@@ -125,14 +122,12 @@ impl GossipMessage {
 
     /// Upper bound of the size in bincode's standard configuration.
     pub fn size_bytes(&self) -> usize {
-        let digests_size =
-            |digests: &[Digest]| digests.iter().map(Digest::size_bytes).sum::<usize>();
+        let digests_size = |digests: &[Digest]| digests.iter().map(Digest::size_bytes).sum::<usize>();
         let deltas_size = |deltas: &[Delta]| deltas.iter().map(Delta::size_bytes).sum::<usize>();
         GossipMessage::OVERHEAD_BYTES
             + match self {
                 GossipMessage::Syn { digests } => digests_size(digests),
-                GossipMessage::Ack { digests, deltas }
-                | GossipMessage::Ack2 { digests, deltas } => {
+                GossipMessage::Ack { digests, deltas } | GossipMessage::Ack2 { digests, deltas } => {
                     digests_size(digests) + deltas_size(deltas)
                 }
                 GossipMessage::Final { deltas } => deltas_size(deltas),

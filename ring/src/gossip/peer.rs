@@ -23,6 +23,8 @@ pub(super) struct Peer {
     pub(super) state: EndpointState,
     pub(super) arrivals: ArrivalWindow,
     pub(super) liveness: Liveness,
+    /// The heartbeat that last proved it alive.
+    pub(super) proven_heartbeat: u64,
     /// The round until which its digest goes into every message, because its values changed.
     pub(super) hot_until: u64,
     /// The number of the message that mentions it already.
@@ -36,6 +38,7 @@ impl Peer {
             state: EndpointState::default(),
             arrivals: ArrivalWindow::new(estimate_ms),
             liveness: Liveness::Unheard,
+            proven_heartbeat: 0,
             hot_until: 0,
             mentioned: 0,
         }

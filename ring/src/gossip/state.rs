@@ -54,13 +54,8 @@ impl EndpointState {
 
     /// A published value.
     pub fn value(&self, key: StateKey) -> Option<&[u8]> {
-        let found = self
-            .values
-            .binary_search_by_key(&key, |(key, _)| *key)
-            .ok()?;
-        self.values
-            .get(found)
-            .map(|(_, versioned)| versioned.value.as_slice())
+        let found = self.values.binary_search_by_key(&key, |(key, _)| *key).ok()?;
+        self.values.get(found).map(|(_, versioned)| versioned.value.as_slice())
     }
 
     /// All published values by key.
@@ -69,12 +64,7 @@ impl EndpointState {
     }
 
     /// Sets a value with a version above all others; `false` if there is no room for one more key.
-    pub(super) fn set(
-        &mut self,
-        key: StateKey,
-        versioned: VersionedValue,
-        max_keys: usize,
-    ) -> bool {
+    pub(super) fn set(&mut self, key: StateKey, versioned: VersionedValue, max_keys: usize) -> bool {
         let version = versioned.version;
         match self.values.binary_search_by_key(&key, |(key, _)| *key) {
             Ok(found) => self.values[found].1 = versioned,
@@ -95,12 +85,7 @@ impl EndpointState {
     }
 
     /// What is newer than `from_version`, oldest first, as much as fits in `room_bytes`.
-    pub(super) fn delta(
-        &self,
-        host: HostId,
-        from_version: u64,
-        room_bytes: usize,
-    ) -> Option<Delta> {
+    pub(super) fn delta(&self, host: HostId, from_version: u64, room_bytes: usize) -> Option<Delta> {
         let newer = self
             .values
             .iter()

@@ -101,11 +101,7 @@ impl Cluster {
                     continue;
                 }
                 let answers = self.nodes[receiver].receive(now_ms, host(from), message);
-                queue.extend(
-                    answers
-                        .into_iter()
-                        .map(|(to, message)| (receiver, to, message)),
-                );
+                queue.extend(answers.into_iter().map(|(to, message)| (receiver, to, message)));
             }
         }
         self.now_ms += 1000;
@@ -116,11 +112,7 @@ impl Cluster {
     }
 
     /// Rounds until `is_done`, at most `limit`.
-    pub fn rounds_until(
-        &mut self,
-        limit: usize,
-        is_done: impl Fn(&Cluster) -> bool,
-    ) -> Option<usize> {
+    pub fn rounds_until(&mut self, limit: usize, is_done: impl Fn(&Cluster) -> bool) -> Option<usize> {
         for round in 0..=limit {
             if is_done(self) {
                 return Some(round);
