@@ -1,5 +1,10 @@
 //! The server: planning, coordination, consensus, links, listeners.
 
+pub mod assembly;
+pub mod cluster;
+pub mod coordinate;
+pub mod message;
 pub mod plan;
 pub mod schema;
+pub mod settings;
 pub mod system;

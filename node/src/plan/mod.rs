@@ -43,7 +43,7 @@ pub use page::Page;
 pub use paging::PagingState;
 pub use prepared::{Prepared, bind_batch, prepare};
 pub use progress::ReadProgress;
-pub use read::ReadOperation;
+pub use read::{ReadOperation, ResultMetadata};
 pub use selection::ResultColumn;
 pub use values::{BindContext, BoundValue, BoundValues};
 pub use variables::Variable;

@@ -38,10 +38,31 @@ pub struct ReadOperation {
     pub(crate) entropy: u128,
 }
 
+/// Descriptions of the columns of a SELECT's result. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct ResultMetadata(Arc<SelectPlan>);
+
+impl ResultMetadata {
+    /// The table that is read.
+    pub fn table(&self) -> &Arc<crate::schema::Table> {
+        &self.0.info.table
+    }
+
+    /// The columns of the result.
+    pub fn columns(&self) -> &[ResultColumn] {
+        &self.0.clause.columns
+    }
+}
+
 impl ReadOperation {
     /// The table that is read.
     pub fn table(&self) -> &Arc<crate::schema::Table> {
         &self.plan.info.table
+    }
+
+    /// Descriptions of the result's columns, which outlive the read.
+    pub fn metadata(&self) -> ResultMetadata {
+        ResultMetadata(self.plan.clone())
     }
 
     /// Whether it is a system table, made up from the node's state.

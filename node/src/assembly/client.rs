@@ -1,0 +1,193 @@
+//! What clients ask and are answered, apart from the bytes of the protocol.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use starling_cql_lite::ast::BatchKind;
+use starling_cql_lite::protocol::error::CqlError;
+use starling_cql_lite::types::CqlType;
+use starling_ring::ConsistencyLevel;
+
+use crate::plan::{BoundValue, BoundValues, Page, Prepared, ResultColumn, ResultMetadata};
+use crate::schema::change::SchemaChange;
+
+/// Identifier of a prepared statement: a hash of keyspace and text, so all nodes give it the same.
+pub type StatementId = [u8; 16];
+
+/// What comes with a query.
+#[derive(Clone, Debug)]
+pub struct Parameters {
+    /// Consistency level.
+    pub consistency: ConsistencyLevel,
+    /// Values of the bind markers.
+    pub values: BoundValues,
+    /// Rows per page; `None`: no paging.
+    pub page_size: Option<u32>,
+    /// Where the page before ended.
+    pub paging_state: Option<Bytes>,
+    /// The client's timestamp for writes, in microseconds.
+    pub timestamp_us: Option<i64>,
+    /// Leave the result's column descriptions out.
+    pub skip_metadata: bool,
+}
+
+/// A statement in a protocol batch.
+#[derive(Clone, Debug)]
+pub enum BatchStatement {
+    /// By text.
+    Text(String),
+    /// Prepared before.
+    Prepared(Bytes),
+}
+
+/// What a client asks.
+#[derive(Clone, Debug)]
+pub enum ClientRequest {
+    /// Run a statement.
+    Query {
+        /// Its text.
+        text: String,
+        /// Values and options.
+        parameters: Parameters,
+    },
+    /// Prepare a statement.
+    Prepare {
+        /// Its text.
+        text: String,
+    },
+    /// Run a prepared statement.
+    Execute {
+        /// What `Prepare` answered.
+        id: Bytes,
+        /// Values and options.
+        parameters: Parameters,
+    },
+    /// Run several writes together.
+    Batch {
+        /// Kind.
+        kind: BatchKind,
+        /// Statements with their values.
+        statements: Vec<(BatchStatement, Vec<BoundValue>)>,
+        /// Consistency level.
+        consistency: ConsistencyLevel,
+        /// The client's timestamp, in microseconds.
+        timestamp_us: Option<i64>,
+    },
+}
+
+/// Descriptions of a result's columns.
+pub enum RowsMetadata {
+    /// Those of a SELECT.
+    Select(ResultMetadata),
+    /// Columns of text that no table has: DESCRIBE's.
+    Text(&'static [&'static str]),
+}
+
+impl RowsMetadata {
+    /// Keyspace and table of the columns.
+    pub fn table(&self) -> (&str, &str) {
+        match self {
+            RowsMetadata::Select(plan) => (&plan.table().keyspace, &plan.table().name),
+            RowsMetadata::Text(_) => ("system", "describe"),
+        }
+    }
+
+    /// The columns.
+    pub fn columns(&self) -> Vec<ResultColumn> {
+        match self {
+            RowsMetadata::Select(plan) => plan.columns().to_vec(),
+            RowsMetadata::Text(names) => {
+                let column = |name: &&str| ResultColumn { name: (*name).to_owned(), cql_type: CqlType::Text };
+                names.iter().map(column).collect()
+            }
+        }
+    }
+}
+
+/// What a client is answered.
+pub enum ClientResponse {
+    /// Done, nothing to show.
+    Void,
+    /// Rows.
+    Rows {
+        /// Column descriptions.
+        metadata: RowsMetadata,
+        /// The rows and where the next page starts.
+        page: Page,
+        /// The client knows the column descriptions.
+        skip_metadata: bool,
+    },
+    /// The session's keyspace changed.
+    SetKeyspace(String),
+    /// A statement was prepared.
+    Prepared {
+        /// Its id.
+        id: StatementId,
+        /// What it is.
+        prepared: Arc<Prepared>,
+    },
+    /// The schema changed.
+    SchemaChange(SchemaChange),
+    /// It was not done, or is not known to be, as the error says.
+    Error(CqlError),
+}
+
+/// News that clients may register for.
+#[derive(Clone, Debug)]
+pub enum ClientEvent {
+    /// A member came (`NEW_NODE`).
+    NewNode(IpAddr, u16),
+    /// A member left (`REMOVED_NODE`).
+    RemovedNode(IpAddr, u16),
+    /// A member is seen alive.
+    Up(IpAddr, u16),
+    /// A member is seen dead.
+    Down(IpAddr, u16),
+    /// The schema changed.
+    Schema(SchemaChange),
+}
+
+/// Takes answers. Called from any thread; must not block.
+pub trait ClientSink: Send + Sync {
+    /// The answer to the request with this number.
+    fn respond(&self, request: u64, response: ClientResponse);
+}
+
+/// Where an answer goes.
+#[derive(Clone)]
+pub struct ClientTicket {
+    /// The client's connection.
+    pub sink: Arc<dyn ClientSink>,
+    /// Number of the request there.
+    pub request: u64,
+}
+
+impl ClientTicket {
+    pub(super) fn respond(&self, response: ClientResponse) {
+        self.sink.respond(self.request, response);
+    }
+
+    pub(super) fn fail(&self, error: CqlError) {
+        self.respond(ClientResponse::Error(error));
+    }
+}
+
+/// State of a client's connection.
+#[derive(Default)]
+pub struct Session {
+    keyspace: Mutex<Option<Arc<str>>>,
+}
+
+impl Session {
+    /// The keyspace of the last USE.
+    pub fn keyspace(&self) -> Option<Arc<str>> {
+        self.keyspace.lock().clone()
+    }
+
+    /// Remembers a USE.
+    pub fn set_keyspace(&self, keyspace: &str) {
+        *self.keyspace.lock() = Some(Arc::from(keyspace));
+    }
+}

@@ -1,0 +1,83 @@
+//! Schema statements of clients: asked of the cluster, answered when every member has adopted the change.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use parking_lot::Mutex;
+use starling_cql_lite::ast::Statement;
+use starling_cql_lite::protocol::error::CqlError;
+use starling_ring::ConsistencyLevel;
+use uuid::Uuid;
+
+use super::client::{ClientEvent, ClientResponse, ClientTicket};
+use super::{Node, View};
+use crate::cluster::{ChangeError, ChangeRequest, Metadata};
+use crate::schema::change::{self, ChangeContext, SchemaEffect};
+
+/// A client that waits for a schema change.
+pub(super) struct PendingChange {
+    ticket: ClientTicket,
+    /// What the change turned out to be when it was last computed.
+    effect: Arc<Mutex<SchemaEffect>>,
+}
+
+impl Node {
+    pub(super) fn run_schema(&self, view: &View, ticket: ClientTicket, keyspace: Option<Arc<str>>, statement: Arc<Statement>) {
+        let number = self.next_change.fetch_add(1, Ordering::Relaxed);
+        let new_uuid = random_uuid(self.outside.random(), self.outside.random());
+        let effect = Arc::new(Mutex::new(SchemaEffect::Nothing));
+        let slot = effect.clone();
+        let datacenters: BTreeMap<String, usize> =
+            view.topology.datacenters().iter().map(|d| (d.name.clone(), d.members.len())).collect();
+        let request = ChangeRequest::schema(move |metadata: &Metadata| {
+            let context = ChangeContext { new_uuid, datacenters: &datacenters };
+            let outcome = change::apply(&metadata.schema, keyspace.as_deref(), &statement, &context)?;
+            let changed = outcome.effect != SchemaEffect::Nothing;
+            *slot.lock() = outcome.effect;
+            Ok(changed.then_some(outcome.schema))
+        });
+        self.changes.lock().insert(number, PendingChange { ticket, effect });
+        self.with_cluster(|cluster, now_ms| cluster.request_change(now_ms, number, request));
+    }
+
+    pub(super) fn on_change_done(&self, number: u64, outcome: Result<Arc<Metadata>, ChangeError>) {
+        let Some(pending) = self.changes.lock().remove(&number) else { return };
+        let effect = std::mem::replace(&mut *pending.effect.lock(), SchemaEffect::Nothing);
+        let response = match (outcome, effect) {
+            (Ok(_), SchemaEffect::Changed(change)) => {
+                self.outside.publish(ClientEvent::Schema(change.clone()));
+                ClientResponse::SchemaChange(change)
+            }
+            (Ok(_), SchemaEffect::Nothing | SchemaEffect::Truncated { .. }) => ClientResponse::Void,
+            (Err(error), _) => ClientResponse::Error(refusal(error)),
+        };
+        pending.ticket.respond(response);
+    }
+}
+
+fn refusal(error: ChangeError) -> CqlError {
+    match error {
+        ChangeError::Invalid(error) => error,
+        ChangeError::MembersAway { required, alive, away } => CqlError::Unavailable {
+            message: format!(
+                "A schema change needs all {required} members of the cluster, and {away} cannot be reached; \
+                 nothing was changed"
+            ),
+            consistency: ConsistencyLevel::All,
+            required: required as u32,
+            alive: alive as u32,
+        },
+        ChangeError::Conflict => CqlError::Server(
+            "Other changes of schema or membership kept coming in between; nothing was changed, try again".into(),
+        ),
+        ChangeError::Overloaded => {
+            CqlError::Overloaded("Too many schema changes wait already; nothing was changed".into())
+        }
+    }
+}
+
+/// A random (version 4) UUID from two draws.
+pub(super) fn random_uuid(high: u64, low: u64) -> Uuid {
+    uuid::Builder::from_random_bytes(((u128::from(high) << 64) | u128::from(low)).to_be_bytes()).into_uuid()
+}

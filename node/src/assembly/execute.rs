@@ -1,0 +1,215 @@
+//! From a client's request to an operation under way.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use starling_cql_lite::ast::{BatchKind, Describe, Identifier, Position, QualifiedName, Statement};
+use starling_cql_lite::parser::parse_statement;
+use starling_cql_lite::protocol::error::CqlError;
+use starling_ring::ConsistencyLevel;
+
+use super::client::{
+    BatchStatement, ClientRequest, ClientResponse, ClientTicket, Parameters, RowsMetadata, Session,
+};
+use super::prepared::{Entry, statement_id};
+use super::shard::Operation;
+use super::{Node, View};
+use crate::coordinate::Order;
+use crate::plan::{self, BindContext, BoundValue, BoundValues, Operation as Planned, Page, Prepared};
+use crate::schema::describe::{self, ClusterDescription};
+use crate::system::{PARTITIONER, SNITCH};
+
+/// Longest statement text in bytes; a longer one is refused before it is parsed.
+const STATEMENT_BYTES_MAX: usize = 1 << 20;
+/// Most statements in one protocol batch (the protocol's own count is 16 bits).
+const BATCH_STATEMENTS_MAX: usize = 65_535;
+
+impl Node {
+    /// A client asks. The answer goes to `ticket`, now or later, exactly once.
+    pub fn on_client_request(&self, ticket: ClientTicket, session: &Session, request: ClientRequest) {
+        let Some(view) = self.view() else {
+            return ticket.fail(CqlError::IsBootstrapping("This node is still joining the cluster".into()));
+        };
+        if let Err(error) = self.dispatch(&view, &ticket, session, request) {
+            ticket.fail(error);
+        }
+    }
+
+    fn dispatch(
+        &self,
+        view: &Arc<View>,
+        ticket: &ClientTicket,
+        session: &Session,
+        request: ClientRequest,
+    ) -> Result<(), CqlError> {
+        match request {
+            ClientRequest::Query { text, parameters } => {
+                let prepared = prepare(view, session.keyspace().as_deref(), &text)?;
+                self.run(view, ticket, session, &prepared, parameters)
+            }
+            ClientRequest::Prepare { text } => {
+                let (id, prepared) = self.prepare_and_keep(view, session.keyspace(), &text)?;
+                ticket.respond(ClientResponse::Prepared { id, prepared });
+                Ok(())
+            }
+            ClientRequest::Execute { id, parameters } => {
+                let prepared = self.prepared(view, &id)?;
+                self.run(view, ticket, session, &prepared, parameters)
+            }
+            ClientRequest::Batch { kind, statements, consistency, timestamp_us } => {
+                self.run_batch(view, ticket, session, kind, statements, consistency, timestamp_us)
+            }
+        }
+    }
+
+    fn prepare_and_keep(
+        &self,
+        view: &View,
+        keyspace: Option<Arc<str>>,
+        text: &str,
+    ) -> Result<(super::client::StatementId, Arc<Prepared>), CqlError> {
+        let prepared = Arc::new(prepare(view, keyspace.as_deref(), text)?);
+        let id = statement_id(keyspace.as_deref(), text);
+        let entry =
+            Entry { keyspace, text: Arc::from(text), prepared: prepared.clone(), epoch: view.metadata.epoch };
+        self.prepared.put(id, entry);
+        Ok((id, prepared))
+    }
+
+    /// A prepared statement by id, prepared anew if the schema has changed since.
+    fn prepared(&self, view: &View, id: &Bytes) -> Result<Arc<Prepared>, CqlError> {
+        let entry = self.prepared.get(id).ok_or_else(|| CqlError::unprepared(id.clone()))?;
+        if entry.epoch == view.metadata.epoch {
+            return Ok(entry.prepared);
+        }
+        let (_, prepared) = self.prepare_and_keep(view, entry.keyspace, &entry.text)?;
+        Ok(prepared)
+    }
+
+    fn bind_context(&self, parameters: &Parameters) -> BindContext {
+        let now_us = self.outside.wall_us();
+        BindContext {
+            now_us,
+            now_s: now_us.div_euclid(1_000_000),
+            default_timestamp_us: parameters.timestamp_us.unwrap_or_else(|| self.timestamp_us()),
+            entropy: (u128::from(self.outside.random()) << 64) | u128::from(self.outside.random()),
+            page_size: parameters.page_size,
+            paging_state: parameters.paging_state.clone(),
+        }
+    }
+
+    fn run(
+        &self,
+        view: &Arc<View>,
+        ticket: &ClientTicket,
+        session: &Session,
+        prepared: &Prepared,
+        mut parameters: Parameters,
+    ) -> Result<(), CqlError> {
+        let context = self.bind_context(&parameters);
+        let values = std::mem::replace(&mut parameters.values, BoundValues::NONE);
+        let ticket = ticket.clone();
+        match prepared.bind(values, &context)? {
+            Planned::Write(write) => self.run_write(view, ticket, write, parameters.consistency),
+            Planned::Read(read) => {
+                self.run_read(view, ticket, *read, parameters.consistency, parameters.skip_metadata);
+            }
+            Planned::Use(keyspace) => {
+                session.set_keyspace(&keyspace);
+                ticket.respond(ClientResponse::SetKeyspace(keyspace));
+            }
+            Planned::Truncate(table) => {
+                let name = |name: &str| Identifier { name: name.to_owned(), quoted: true, position: Position::default() };
+                let table = QualifiedName { keyspace: Some(name(&table.keyspace)), name: name(&table.name) };
+                self.run_schema(view, ticket, None, Arc::new(Statement::Truncate(table)));
+            }
+            Planned::Other(statement) => match &*statement {
+                Statement::Describe(wanted) => ticket.respond(describe(view, session.keyspace().as_deref(), wanted)?),
+                _ => self.run_schema(view, ticket, session.keyspace(), statement),
+            },
+        }
+        Ok(())
+    }
+
+    #[allow(clippy::too_many_arguments, reason = "the fields of one protocol message")]
+    fn run_batch(
+        &self,
+        view: &Arc<View>,
+        ticket: &ClientTicket,
+        session: &Session,
+        kind: BatchKind,
+        statements: Vec<(BatchStatement, Vec<BoundValue>)>,
+        level: ConsistencyLevel,
+        timestamp_us: Option<i64>,
+    ) -> Result<(), CqlError> {
+        if statements.len() > BATCH_STATEMENTS_MAX {
+            return Err(CqlError::invalid("too many statements in one batch"));
+        }
+        let mut parts = Vec::with_capacity(statements.len());
+        for (statement, values) in statements {
+            let prepared = match statement {
+                BatchStatement::Text(text) => Arc::new(prepare(view, session.keyspace().as_deref(), &text)?),
+                BatchStatement::Prepared(id) => self.prepared(view, &id)?,
+            };
+            parts.push((prepared, values));
+        }
+        let parameters = Parameters {
+            consistency: level,
+            values: BoundValues::NONE,
+            page_size: None,
+            paging_state: None,
+            timestamp_us,
+            skip_metadata: false,
+        };
+        let context = self.bind_context(&parameters);
+        let parts = parts.iter().map(|(prepared, values)| (&**prepared, values.clone())).collect();
+        let write = plan::bind_batch(kind, parts, &context)?;
+        self.run_write(view, ticket.clone(), write, level);
+        Ok(())
+    }
+
+    /// Takes an operation in and sends its orders. An operation comes back if there are too many.
+    pub(super) fn start_operation(&self, operation: Operation, orders: Vec<Order>) -> Result<(), Operation> {
+        let shard = self.pick_shard();
+        let (id, at_ms) = {
+            let mut shard = self.shards[shard].lock();
+            if shard.len() >= self.config.operations_per_shard_max {
+                return Err(operation);
+            }
+            shard.insert(operation)
+        };
+        self.outside.wake_at(shard, at_ms);
+        let mut ended = Vec::new();
+        self.carry_out(id, orders, &mut ended);
+        self.finish(ended);
+        Ok(())
+    }
+
+    pub(super) fn pick_shard(&self) -> usize {
+        let next = self.next_shard.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        (next % self.shards.len() as u64) as usize
+    }
+}
+
+fn prepare(view: &View, keyspace: Option<&str>, text: &str) -> Result<Prepared, CqlError> {
+    if text.len() > STATEMENT_BYTES_MAX {
+        return Err(CqlError::Invalid(format!(
+            "the statement has {} bytes; at most {STATEMENT_BYTES_MAX} are allowed",
+            text.len()
+        )));
+    }
+    let parsed = parse_statement(text).map_err(|error| CqlError::Syntax(error.to_string()))?;
+    plan::prepare(&view.schema, keyspace, parsed)
+}
+
+fn describe(view: &View, keyspace: Option<&str>, wanted: &Describe) -> Result<ClientResponse, CqlError> {
+    let cluster = ClusterDescription {
+        cluster_name: &view.metadata.cluster_name,
+        partitioner: PARTITIONER,
+        snitch: SNITCH,
+    };
+    let described = describe::describe(&view.schema, keyspace, wanted, &cluster)?;
+    let cells = described.rows.into_iter().flatten().map(|text| Some(Bytes::from(text))).collect();
+    let page = Page { width: described.columns.len(), cells, paging_state: None };
+    Ok(ClientResponse::Rows { metadata: RowsMetadata::Text(described.columns), page, skip_metadata: false })
+}

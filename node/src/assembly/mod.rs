@@ -1,0 +1,377 @@
+//! One node, put together of the pure parts: client requests in, orders to replicas out, answers in, answers
+//! to clients out. Whoever calls it carries out what it asks of the `Outside`: the server, or the simulation.
+//!
+//! Locks: the cluster state has one (rarely taken), each shard has one (held for bookkeeping only, never while
+//! data is read, encoded or sent).
+
+pub mod client;
+mod ddl;
+mod execute;
+mod outside;
+mod prepared;
+mod reading;
+mod replica;
+pub(crate) use replica::storage_failure as replica_failure;
+mod shard;
+mod timers;
+mod view;
+mod writing;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use parking_lot::{Mutex, RwLock};
+use starling_ring::{HostId, Member};
+use starling_storage::model::{Mutation, ReadResult, TableRef};
+use starling_storage::store::Store;
+
+use crate::cluster::{Cluster, ClusterAction};
+use crate::coordinate::{Answer, Instant, Order, Work};
+use crate::message::{
+    Destination, OperationId, Payload, PeerMessage, ReplicaAnswer, ReplicaFailure, ReplicaRequest, ReplyTo,
+};
+use client::ClientEvent;
+use ddl::PendingChange;
+pub use outside::{CommitTicket, Outside};
+use shard::{Ended, Shard};
+pub use view::View;
+
+/// Settings of coordination, in milliseconds and bytes.
+#[derive(Clone, Debug)]
+pub struct NodeConfig {
+    /// How long a read of single partitions is waited for.
+    pub read_timeout_ms: u64,
+    /// How long a scan is waited for.
+    pub range_timeout_ms: u64,
+    /// How long a write is waited for.
+    pub write_timeout_ms: u64,
+    /// Largest encoded mutation; a larger write is refused. Bounds: below the link's message limit.
+    pub mutation_size_bytes_max: usize,
+    /// Operations that one shard coordinates at a time; beyond it requests are refused as OVERLOADED.
+    pub operations_per_shard_max: usize,
+    /// Prepared statements kept; beyond it an older one is dropped, and its client prepares it again.
+    pub prepared_max: usize,
+}
+
+impl Default for NodeConfig {
+    fn default() -> Self {
+        NodeConfig {
+            read_timeout_ms: 5_000,
+            range_timeout_ms: 10_000,
+            write_timeout_ms: 2_000,
+            mutation_size_bytes_max: 16 << 20,
+            operations_per_shard_max: 32_768,
+            prepared_max: 10_000,
+        }
+    }
+}
+
+/// Bugs that the simulation plants to show that its oracle sees them. Never set by the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FailurePlant {
+    /// A replica acknowledges a write before it has applied it.
+    AcknowledgeBeforeApplying,
+    /// A coordinator is content with one answer less than the level wants.
+    OneAnswerTooFew,
+}
+
+/// Counters of one node.
+#[derive(Default, Debug)]
+pub struct Figures {
+    /// Writes that ended well, timed out or failed otherwise.
+    pub writes: [AtomicU64; 3],
+    /// Reads likewise.
+    pub reads: [AtomicU64; 3],
+    /// Replicas asked in addition because another was slow.
+    pub speculative_reads: AtomicU64,
+    /// Reads whose replicas disagreed and were repaired.
+    pub read_repairs: AtomicU64,
+    /// Requests refused because too much was under way.
+    pub overloaded: AtomicU64,
+}
+
+/// A node.
+pub struct Node {
+    local: HostId,
+    config: NodeConfig,
+    outside: Arc<dyn Outside>,
+    store: Arc<Store>,
+    cluster: Mutex<Cluster>,
+    view: RwLock<Option<Arc<View>>>,
+    shards: Vec<Mutex<Shard>>,
+    next_shard: AtomicU64,
+    prepared: prepared::PreparedStatements,
+    changes: Mutex<HashMap<u64, PendingChange>>,
+    next_change: AtomicU64,
+    last_timestamp_us: AtomicI64,
+    plant: Option<FailurePlant>,
+    /// Counters for the metrics page.
+    pub figures: Figures,
+}
+
+impl Node {
+    /// A node at its start. `first_sequence` must be above every operation number of its earlier lives.
+    pub fn new(
+        config: NodeConfig,
+        cluster: Cluster,
+        store: Arc<Store>,
+        outside: Arc<dyn Outside>,
+        shard_count: u8,
+        first_sequence: u64,
+    ) -> Self {
+        let node = Node {
+            local: cluster.host_id(),
+            prepared: prepared::PreparedStatements::new(config.prepared_max),
+            config,
+            outside,
+            store,
+            cluster: Mutex::new(cluster),
+            view: RwLock::new(None),
+            shards: (0..shard_count.max(1)).map(|i| Mutex::new(Shard::new(i, first_sequence))).collect(),
+            next_shard: AtomicU64::new(0),
+            changes: Mutex::new(HashMap::new()),
+            next_change: AtomicU64::new(1),
+            last_timestamp_us: AtomicI64::new(0),
+            plant: None,
+            figures: Figures::default(),
+        };
+        node.with_cluster(|_, _| ());
+        node
+    }
+
+    /// Plants a bug.
+    pub fn plant(&mut self, plant: FailurePlant) {
+        self.plant = Some(plant);
+    }
+
+    /// This node's identity.
+    pub fn host_id(&self) -> HostId {
+        self.local
+    }
+
+    /// What requests see at this moment; `None` before the node is a member.
+    pub fn view(&self) -> Option<Arc<View>> {
+        self.view.read().clone()
+    }
+
+    /// Whether the node is open for clients.
+    pub fn is_ready(&self) -> bool {
+        self.cluster.lock().is_ready()
+    }
+
+    /// Why it is not a member yet.
+    pub fn waiting_reason(&self) -> String {
+        let cluster = self.cluster.lock();
+        cluster.waiting_reason().unwrap_or("no member has answered yet").to_string()
+    }
+
+    /// Operations under way.
+    pub fn operations(&self) -> usize {
+        self.shards.iter().map(|s| s.lock().len()).sum()
+    }
+
+    /// The member behind an identity.
+    pub fn member(&self, host: HostId) -> Option<Member> {
+        self.view.read().as_ref()?.topology.member_by_host(host).cloned()
+    }
+
+    fn now(&self) -> Instant {
+        Instant { us: self.outside.monotonic_us() }
+    }
+
+    /// The server's timestamp for a write: its clock, but never the same twice.
+    fn timestamp_us(&self) -> i64 {
+        let wall_us = self.outside.wall_us();
+        let next = |last: i64| Some(wall_us.max(last + 1));
+        match self.last_timestamp_us.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next) {
+            Ok(last) | Err(last) => wall_us.max(last + 1),
+        }
+    }
+
+    /// Runs `act` on the cluster state and carries out what it asks for, in order.
+    fn with_cluster<T>(&self, act: impl FnOnce(&mut Cluster, u64) -> T) -> T {
+        let now_ms = self.outside.monotonic_us() / 1_000;
+        let mut cluster = self.cluster.lock();
+        let result = act(&mut cluster, now_ms);
+        for action in cluster.take_actions() {
+            self.perform(&cluster, action);
+        }
+        result
+    }
+
+    fn perform(&self, cluster: &Cluster, action: ClusterAction) {
+        match action {
+            ClusterAction::Send(to, message) => self.outside.send(to, message),
+            ClusterAction::Persist(metadata) => {
+                if let Err(reason) = self.outside.persist(&metadata) {
+                    self.outside.on_fatal(format!("cluster metadata cannot be stored: {reason}"));
+                }
+            }
+            ClusterAction::ViewChanged => self.rebuild_view(cluster),
+            ClusterAction::Ready => self.outside.on_ready(),
+            ClusterAction::ChangeDone(ticket, outcome) => self.on_change_done(ticket, outcome),
+            ClusterAction::Fatal(reason) => self.outside.on_fatal(reason),
+        }
+    }
+
+    fn rebuild_view(&self, cluster: &Cluster) {
+        let previous = self.view();
+        match View::build(cluster, previous.as_ref()) {
+            Ok(Some(view)) => {
+                let tables: Vec<TableRef> = view.user_tables().map(|t| t.table).collect();
+                self.store.set_tables(&tables, view.metadata.schema.next_table_id);
+                let view = Arc::new(view);
+                let events = previous.map(|p| view.events_since(&p)).unwrap_or_default();
+                *self.view.write() = Some(view);
+                events.into_iter().for_each(|event| self.outside.publish(event));
+            }
+            Ok(None) => {}
+            Err(error) => self.outside.on_fatal(format!("cluster metadata is not consistent: {error}")),
+        }
+    }
+
+    /// Time has passed: gossip, joining, changes. To be called every 50 to 200 ms.
+    pub fn on_cluster_time(&self) {
+        let mut random = || self.outside.random();
+        self.with_cluster(|cluster, now_ms| cluster.tick(now_ms, &mut random));
+    }
+
+    /// Looks at the deadlines of one shard. Answers when to look again.
+    pub fn on_shard_time(&self, shard: usize) -> Option<u64> {
+        let (ended, orders, next_ms) = self.shards.get(shard)?.lock().on_time(self.now());
+        let mut ended = ended;
+        for (operation, orders) in orders {
+            self.carry_out(operation, orders, &mut ended);
+        }
+        self.finish(ended);
+        next_ms
+    }
+
+    /// Number of shards.
+    pub fn shard_count(&self) -> usize {
+        self.shards.len()
+    }
+
+    /// A message from another node.
+    pub fn on_peer_message(&self, from: HostId, message: PeerMessage) {
+        match message {
+            PeerMessage::Request { coordinator, reply_to, epoch, request } => {
+                self.on_request(from, coordinator, reply_to, epoch, request);
+            }
+            PeerMessage::Answer { reply_to, answer } => {
+                let answer = match answer {
+                    ReplicaAnswer::Applied => Answer::Applied,
+                    ReplicaAnswer::Digest(digest) => Answer::Digest(digest),
+                    ReplicaAnswer::Failed(failure) => Answer::Failed(failure),
+                    ReplicaAnswer::Data(payload) => ReadResult::decode(&payload.0)
+                        .map_or(Answer::Failed(ReplicaFailure::Malformed), Answer::Data),
+                };
+                self.on_answer(reply_to, from, answer);
+            }
+            PeerMessage::Gossip { .. } | PeerMessage::Cluster(_) => {
+                let mut random = || self.outside.random();
+                self.with_cluster(|cluster, now_ms| cluster.receive(now_ms, from, message, &mut random));
+            }
+        }
+    }
+
+    fn on_answer(&self, reply_to: ReplyTo, from: HostId, answer: Answer) {
+        let mut ended = Vec::new();
+        self.deliver(reply_to, from, answer, &mut ended);
+        self.finish(ended);
+    }
+
+    fn deliver(&self, reply_to: ReplyTo, from: HostId, answer: Answer, ended: &mut Vec<Ended>) {
+        let Some(shard) = self.shards.get(reply_to.operation.shard()) else { return };
+        let mut orders = Vec::new();
+        let now = self.now();
+        let over = shard.lock().on_answer(now, reply_to, from, answer, &mut orders);
+        ended.extend(over);
+        if !orders.is_empty() {
+            self.carry_out(reply_to.operation, orders, ended);
+        }
+    }
+
+    /// Sends orders to their replicas; those for this node are carried out here. What ends by that is added to
+    /// `ended`: a caller works through it in a loop, so that a read of many local partitions needs no stack.
+    fn carry_out(&self, operation: OperationId, orders: Vec<Order>, ended: &mut Vec<Ended>) {
+        let epoch = self.view.read().as_ref().map_or(0, |v| v.metadata.epoch);
+        let mut local = Vec::new();
+        for order in orders {
+            if order.to == self.local {
+                local.push(order);
+                continue;
+            }
+            let reply_to = ReplyTo { operation, leg: order.leg };
+            let request = match order.work {
+                Work::Mutate { encoded, forward_to, .. } => {
+                    ReplicaRequest::Mutate { mutation: Payload(encoded), forward_to }
+                }
+                Work::Read { command, digest_only } => {
+                    let command = Payload(command.encode());
+                    ReplicaRequest::Read { command, digest_only }
+                }
+            };
+            let message = PeerMessage::Request { coordinator: self.local, reply_to, epoch, request };
+            self.outside.send(Destination::Host(order.to), message);
+        }
+        // After the sends: the others work while this node does its own part.
+        for order in local {
+            let reply_to = ReplyTo { operation, leg: order.leg };
+            match order.work {
+                Work::Mutate { mutation, encoded, .. } => {
+                    let decoded = mutation.map_or_else(|| Mutation::decode(&encoded), Ok);
+                    let ticket = CommitTicket { coordinator: self.local, reply_to };
+                    let decoded = decoded.map_err(|_| ReplicaFailure::Malformed);
+                    if let Err(failure) = decoded.and_then(|mutation| self.commit(mutation, ticket)) {
+                        self.deliver(reply_to, self.local, Answer::Failed(failure), ended);
+                    }
+                }
+                Work::Read { command, digest_only } => {
+                    let answer = self.read_locally(&command, digest_only);
+                    self.deliver(reply_to, self.local, answer, ended);
+                }
+            }
+        }
+    }
+
+    /// Goes on with what has ended: answers clients, starts the next command of a read.
+    fn finish(&self, mut ended: Vec<Ended>) {
+        while let Some(over) = ended.pop() {
+            match over {
+                Ended::Write(run, outcome) => self.finish_write(run, outcome),
+                Ended::Read(run, outcome) => self.on_command_read(run, outcome, &mut ended),
+            }
+        }
+    }
+}
+
+/// News between two views.
+impl View {
+    fn events_since(&self, previous: &View) -> Vec<ClientEvent> {
+        let mut events = Vec::new();
+        for (index, member) in self.topology.members().iter().enumerate() {
+            let (address, port) = (member.rpc_address, member.native_transport_port);
+            let alive = self.is_alive(index as u16);
+            match previous.topology.index_of(member.host_id) {
+                None => {
+                    events.push(ClientEvent::NewNode(address, port));
+                    if alive {
+                        events.push(ClientEvent::Up(address, port));
+                    }
+                }
+                Some(before) if previous.is_alive(before) != alive => {
+                    events.push(if alive { ClientEvent::Up(address, port) } else { ClientEvent::Down(address, port) });
+                }
+                Some(_) => {}
+            }
+        }
+        for member in previous.topology.members() {
+            if self.topology.index_of(member.host_id).is_none() {
+                events.push(ClientEvent::RemovedNode(member.rpc_address, member.native_transport_port));
+            }
+        }
+        events
+    }
+}

@@ -1,0 +1,42 @@
+//! The seams to the outside: clock, random source, network, committing disk, clients. The server and the
+//! simulation each have their own.
+
+use starling_ring::HostId;
+use starling_storage::model::Mutation;
+
+use super::client::ClientEvent;
+use crate::cluster::Metadata;
+use crate::message::{Destination, PeerMessage, ReplicaFailure, ReplyTo};
+
+/// Where the outcome of a commit belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommitTicket {
+    /// Who coordinates the write; may be this node.
+    pub coordinator: HostId,
+    /// Which of its parts.
+    pub reply_to: ReplyTo,
+}
+
+/// What the node asks of the world. Calls must not call back into the node on the same stack.
+pub trait Outside: Send + Sync {
+    /// Monotonic microseconds since some moment.
+    fn monotonic_us(&self) -> u64;
+    /// Microseconds since 1970 as this machine's clock has it.
+    fn wall_us(&self) -> i64;
+    /// 64 random bits.
+    fn random(&self) -> u64;
+    /// Sends a message, or drops it.
+    fn send(&self, to: Destination, message: PeerMessage);
+    /// Queues a mutation for commit; `Node::on_committed` with the ticket says how it ended. An error at once
+    /// means that it was not taken and never will be.
+    fn commit(&self, mutation: Mutation, ticket: CommitTicket) -> Result<(), ReplicaFailure>;
+    /// Makes metadata durable before it returns; failing to is fatal for the node.
+    fn persist(&self, metadata: &Metadata) -> Result<(), String>;
+    fn publish(&self, event: ClientEvent);
+    /// `Node::on_shard_time` wants to be called for this shard at this monotonic time (or earlier).
+    fn wake_at(&self, shard: usize, at_ms: u64);
+    /// Opened: joined and known to all live members.
+    fn on_ready(&self);
+    /// The node cannot go on.
+    fn on_fatal(&self, reason: String);
+}

@@ -1,0 +1,221 @@
+//! Reads of clients: command after command at the consistency level until a page is full.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use starling_cql_lite::protocol::error::CqlError;
+use starling_ring::{ConsistencyLevel, Requirement, Token};
+use starling_storage::model::{ReadCommand, ReadResult, ReadTarget};
+use starling_storage::store::read_partitions;
+
+use super::client::{ClientResponse, ClientTicket, RowsMetadata};
+use super::shard::{Ended, Operation};
+use super::{Node, View};
+use crate::coordinate::{ReadCoordination, errors, plan_read};
+use crate::plan::{ReadOperation, ReadProgress};
+use crate::system::{self, ClusterView};
+
+/// A read under way, between and during its commands.
+pub struct ReadRun {
+    ticket: ClientTicket,
+    view: Arc<View>,
+    keyspace: String,
+    requirement: Requirement,
+    progress: ReadProgress,
+    skip_metadata: bool,
+    deadline_ms: u64,
+    /// The present command covers its token range only up to here.
+    covered_to: Option<Token>,
+    speculated: u32,
+    mismatched: bool,
+}
+
+impl ReadRun {
+    /// Remembers how a command went.
+    pub fn note(&mut self, read: &ReadCoordination) {
+        self.speculated += read.speculated;
+        self.mismatched |= read.mismatched;
+    }
+
+    /// The next command, cut to a range with one set of replicas; `None`: the page is complete.
+    fn next_command(&mut self) -> Option<ReadCommand> {
+        let mut command = self.progress.next_command()?;
+        self.covered_to = None;
+        if let ReadTarget::TokenRange { start, end } = command.target {
+            let end = end_of_same_replicas(&self.view, &self.keyspace, start, end);
+            command.target = ReadTarget::TokenRange { start, end };
+            self.covered_to = Some(end);
+        }
+        Some(command)
+    }
+}
+
+/// The furthest token up to `end` for which the replicas are those of the first range after `start`.
+fn end_of_same_replicas(view: &View, keyspace: &str, start: Token, end: Token) -> Token {
+    let sorted = |replicas: &[u16]| {
+        let mut set = replicas.to_vec();
+        set.sort_unstable();
+        set
+    };
+    let mut first: Option<Vec<u16>> = None;
+    let mut reached = end;
+    for (_, to, replicas) in view.placement(keyspace).into_iter().flat_map(|p| p.ranges()) {
+        if to <= start {
+            continue;
+        }
+        match &first {
+            None => first = Some(sorted(replicas)),
+            Some(first) if *first != sorted(replicas) => break,
+            Some(_) => {}
+        }
+        reached = to;
+        if to >= end {
+            break;
+        }
+    }
+    reached.min(end)
+}
+
+impl Node {
+    pub(super) fn run_read(
+        &self,
+        view: &Arc<View>,
+        ticket: ClientTicket,
+        operation: ReadOperation,
+        level: ConsistencyLevel,
+        skip_metadata: bool,
+    ) {
+        if operation.is_virtual() {
+            let response = read_virtual(view, operation, skip_metadata);
+            return ticket.respond(response.unwrap_or_else(ClientResponse::Error));
+        }
+        let keyspace = operation.table().keyspace.clone();
+        let Some(known) = view.schema.keyspaces.get(&keyspace) else {
+            return ticket.fail(CqlError::Invalid(format!("Keyspace {keyspace} does not exist")));
+        };
+        let requirement =
+            match Requirement::for_read(level, &known.replication, &view.topology, &view.local_datacenter) {
+                Ok(requirement) => self.planted(requirement, view),
+                Err(error) => return ticket.fail(CqlError::Invalid(error.to_string())),
+            };
+        let timeout_ms =
+            if operation.is_scan() { self.config.range_timeout_ms } else { self.config.read_timeout_ms };
+        let run = ReadRun {
+            ticket,
+            view: view.clone(),
+            keyspace,
+            requirement,
+            progress: ReadProgress::new(operation),
+            skip_metadata,
+            deadline_ms: self.now().us / 1_000 + timeout_ms,
+            covered_to: None,
+            speculated: 0,
+            mismatched: false,
+        };
+        let mut ended = Vec::new();
+        self.next_read(Box::new(run), &mut ended);
+        self.finish(ended);
+    }
+
+    /// A command of a read has ended.
+    pub(super) fn on_command_read(
+        &self,
+        mut run: Box<ReadRun>,
+        outcome: Result<ReadResult, CqlError>,
+        ended: &mut Vec<Ended>,
+    ) {
+        match outcome.and_then(|result| run.progress.feed(result, run.covered_to)) {
+            Ok(()) => self.next_read(run, ended),
+            Err(error) => self.answer_read(*run, Err(error)),
+        }
+    }
+
+    fn next_read(&self, mut run: Box<ReadRun>, ended: &mut Vec<Ended>) {
+        let Some(command) = run.next_command() else { return self.answer_read(*run, Ok(())) };
+        let token = match command.target {
+            ReadTarget::Partition { token, .. } => token,
+            ReadTarget::TokenRange { end, .. } => end,
+        };
+        let view = run.view.clone();
+        let Some(placement) = view.placement(&run.keyspace) else {
+            return self.answer_read(*run, Err(CqlError::invalid("the keyspace was dropped meanwhile")));
+        };
+        // Liveness as of now: the read may have waited for others of its commands.
+        let current = self.view();
+        let liveness = current.as_ref().filter(|c| c.metadata.epoch == view.metadata.epoch).unwrap_or(&view);
+        let spread = self.outside.random();
+        let now = self.now();
+        let shard = self.pick_shard();
+        let mut orders = Vec::new();
+        let started = {
+            let mut shard = self.shards[shard].lock();
+            let plan = plan_read(
+                &view.topology,
+                placement.replicas(token),
+                view.local_index,
+                &run.requirement,
+                &shard.latencies,
+                spread,
+                &|i| liveness.is_alive(i),
+            );
+            match plan {
+                Err(unavailable) => Err((run, errors::unavailable(unavailable))),
+                Ok(_) if shard.len() >= self.config.operations_per_shard_max => Err((run, self.overloaded())),
+                Ok(plan) => {
+                    let requirement = run.requirement.clone();
+                    let deadline_ms = run.deadline_ms;
+                    let (latencies, speculation) = (&shard.latencies, &shard.speculation);
+                    let read = ReadCoordination::start(
+                        Arc::new(command),
+                        plan,
+                        requirement,
+                        now,
+                        deadline_ms,
+                        latencies,
+                        speculation,
+                        &mut orders,
+                    );
+                    Ok(shard.insert(Operation::Read(read, run)))
+                }
+            }
+        };
+        match started {
+            Ok((id, at_ms)) => {
+                self.outside.wake_at(shard, at_ms);
+                self.carry_out(id, orders, ended);
+            }
+            Err((run, error)) => self.answer_read(*run, Err(error)),
+        }
+    }
+
+    fn answer_read(&self, run: ReadRun, outcome: Result<(), CqlError>) {
+        self.count(&self.figures.reads, outcome.as_ref().err());
+        self.figures.speculative_reads.fetch_add(u64::from(run.speculated), Ordering::Relaxed);
+        self.figures.read_repairs.fetch_add(u64::from(run.mismatched), Ordering::Relaxed);
+        let response = outcome.and_then(|()| rows(run.progress, run.skip_metadata));
+        run.ticket.respond(response.unwrap_or_else(ClientResponse::Error));
+    }
+}
+
+fn rows(progress: ReadProgress, skip_metadata: bool) -> Result<ClientResponse, CqlError> {
+    let metadata = RowsMetadata::Select(progress.operation().metadata());
+    Ok(ClientResponse::Rows { metadata, page: progress.finish()?, skip_metadata })
+}
+
+/// A system table: made up from the view, then read like any other.
+fn read_virtual(view: &View, operation: ReadOperation, skip_metadata: bool) -> Result<ClientResponse, CqlError> {
+    let cluster = ClusterView {
+        cluster_name: &view.metadata.cluster_name,
+        local: view.local,
+        members: view.topology.members(),
+        schema: &view.schema,
+        schema_version: view.schema_version,
+        gossip_generation: 1,
+    };
+    let partitions = system::rows(operation.table(), &cluster);
+    let mut progress = ReadProgress::new(operation);
+    while let Some(command) = progress.next_command() {
+        progress.feed(read_partitions(&command, &partitions), None)?;
+    }
+    rows(progress, skip_metadata)
+}

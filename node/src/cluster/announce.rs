@@ -1,0 +1,86 @@
+//! Opening for clients: not before every live member knows this node.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use starling_ring::HostId;
+
+use super::{Cluster, ClusterAction};
+use crate::message::ClusterMessage;
+
+/// Between two rounds of announcements, in milliseconds.
+const ROUND_MS: u64 = 100;
+
+pub(super) struct Announcing {
+    since_ms: u64,
+    next_round_ms: u64,
+    known_by: BTreeSet<HostId>,
+    /// When each member last answered anything at all.
+    heard_ms: BTreeMap<HostId, u64>,
+    ready: bool,
+}
+
+impl Announcing {
+    pub(super) fn new(now_ms: u64) -> Self {
+        Announcing {
+            since_ms: now_ms,
+            next_round_ms: now_ms,
+            known_by: BTreeSet::new(),
+            heard_ms: BTreeMap::new(),
+            ready: false,
+        }
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        self.ready
+    }
+}
+
+impl Cluster {
+    pub(super) fn tick_announcing(&mut self, now_ms: u64) {
+        if self.announcing.ready {
+            return;
+        }
+        let Some(metadata) = self.metadata.clone() else { return };
+        let own = self.host_id();
+        let patient = now_ms < self.announcing.since_ms + self.config.announce_patience_ms;
+        let missing: Vec<HostId> = metadata
+            .members
+            .iter()
+            .map(|m| m.host_id)
+            .filter(|h| *h != own && !self.announcing.known_by.contains(h))
+            .collect();
+        // A silent member holds the opening up only for a while; one that answers but does not know this node
+        // yet holds it up until it does.
+        let patience_ms = self.config.announce_patience_ms;
+        let answers = |h: &HostId| self.announcing.heard_ms.get(h).is_some_and(|at| now_ms < at + patience_ms);
+        let waits = missing.iter().any(|h| patient || answers(h));
+        if !waits {
+            self.announcing.ready = true;
+            self.actions.push_back(ClusterAction::Ready);
+        } else if now_ms >= self.announcing.next_round_ms {
+            self.announcing.next_round_ms = now_ms + ROUND_MS;
+            for host in missing {
+                self.send(host, ClusterMessage::Announce { epoch: metadata.epoch });
+            }
+        }
+    }
+
+    pub(super) fn answer_announce(&mut self, now_ms: u64, from: HostId, epoch: u64) {
+        let own_epoch = self.epoch();
+        let known = self.metadata.as_ref().is_some_and(|m| m.member(from).is_some())
+            && self.gossiper.is_alive(from)
+            && own_epoch >= epoch;
+        self.send(from, ClusterMessage::AnnounceAnswer { known, epoch: own_epoch });
+        self.fetch_if_newer(now_ms, from, epoch);
+    }
+
+    pub(super) fn on_announce_answer(&mut self, now_ms: u64, from: HostId, known: bool, epoch: u64) {
+        self.announcing.heard_ms.insert(from, now_ms);
+        let current = epoch <= self.epoch();
+        if known && current {
+            self.announcing.known_by.insert(from);
+        }
+        self.fetch_if_newer(now_ms, from, epoch);
+        self.tick_announcing(now_ms);
+    }
+}

@@ -1,0 +1,362 @@
+//! One read command at a consistency level: data from the nearest replica, digests from others, another
+//! replica when one is slow; on a mismatch all data, reconciled, and the repair acknowledged before the answer.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use starling_repair::reconcile::reconcile;
+use starling_ring::{HostId, Requirement, Tally};
+use starling_storage::canonical::digest;
+use starling_storage::model::{Mutation, Partition, ReadCommand, ReadResult, ReadTarget};
+
+use super::latency::{Latencies, SpeculationConfig};
+use super::replicas::{ReadPlan, Replica};
+use super::{Answer, BEHIND_RETRY_MS, Order, Outcome, Work, errors};
+use crate::message::ReplicaFailure;
+
+/// Legs of a read: the first round, the round that asks all for data, then one leg per repair.
+const LEG_FIRST: u32 = 0;
+const LEG_DATA: u32 = 1;
+const LEG_REPAIR: u32 = 2;
+
+#[derive(Debug)]
+enum Reply {
+    Data(ReadResult),
+    Digest(u128),
+}
+
+#[derive(Debug)]
+enum Standing {
+    Asked { since_us: u64 },
+    Behind { again_ms: u64 },
+    Replied(Reply),
+    Failed,
+}
+
+struct Contact {
+    replica: Replica,
+    standing: Standing,
+    digest_only: bool,
+}
+
+enum Stage {
+    First,
+    Data,
+    Repair { merged: ReadResult, repairs: Vec<(HostId, usize)> },
+}
+
+/// A read under way.
+pub struct ReadCoordination {
+    command: Arc<ReadCommand>,
+    requirement: Requirement,
+    contacts: Vec<Contact>,
+    spares: Vec<Replica>,
+    tally: Tally,
+    stage: Stage,
+    speculate_ms: Option<u64>,
+    deadline_ms: u64,
+    /// Replicas asked in addition because one was slow.
+    pub speculated: u32,
+    /// Whether replicas disagreed.
+    pub mismatched: bool,
+}
+
+/// Present time in the units that a read needs.
+#[derive(Clone, Copy, Debug)]
+pub struct Instant {
+    /// Monotonic microseconds.
+    pub us: u64,
+}
+
+impl Instant {
+    fn ms(self) -> u64 {
+        self.us / 1_000
+    }
+}
+
+impl ReadCoordination {
+    /// Says whom to ask at first.
+    pub fn start(
+        command: Arc<ReadCommand>,
+        plan: ReadPlan,
+        requirement: Requirement,
+        now: Instant,
+        deadline_ms: u64,
+        latencies: &Latencies,
+        speculation: &SpeculationConfig,
+        orders: &mut Vec<Order>,
+    ) -> Self {
+        let single = matches!(command.target, ReadTarget::Partition { .. });
+        let slowest = plan.contacts.iter().map(|r| latencies.speculation_delay_ms(speculation, r.host)).max();
+        let mut read = ReadCoordination {
+            tally: Tally::new(requirement.clone()),
+            requirement,
+            contacts: Vec::with_capacity(plan.contacts.len()),
+            speculate_ms: slowest.filter(|_| !plan.spares.is_empty()).map(|delay| now.ms() + delay),
+            spares: plan.spares,
+            stage: Stage::First,
+            deadline_ms,
+            command,
+            speculated: 0,
+            mismatched: false,
+        };
+        for (place, replica) in plan.contacts.into_iter().enumerate() {
+            // A scan's answers nearly always differ somewhere in their edges: data from all at once.
+            read.ask(now, replica, single && place > 0, orders);
+        }
+        read
+    }
+
+    fn ask(&mut self, now: Instant, replica: Replica, digest_only: bool, orders: &mut Vec<Order>) {
+        self.tally.contacted(replica.datacenter);
+        let standing = Standing::Asked { since_us: now.us };
+        self.contacts.push(Contact { replica, standing, digest_only });
+        orders.push(self.order(replica.host, digest_only));
+    }
+
+    fn order(&self, to: HostId, digest_only: bool) -> Order {
+        let leg = if matches!(self.stage, Stage::First) { LEG_FIRST } else { LEG_DATA };
+        Order { to, leg, work: Work::Read { command: self.command.clone(), digest_only } }
+    }
+
+    /// A replica answered. `Some`: the read has ended.
+    pub fn on_answer(
+        &mut self,
+        now: Instant,
+        leg: u32,
+        from: HostId,
+        answer: Answer,
+        latencies: &mut Latencies,
+        orders: &mut Vec<Order>,
+    ) -> Option<Outcome<ReadResult>> {
+        match (&self.stage, leg) {
+            (Stage::First, LEG_FIRST) | (Stage::Data, LEG_DATA) => {
+                self.on_reply(now, from, answer, latencies, orders)?;
+                self.advance(now, orders)
+            }
+            (Stage::Repair { .. }, leg) if leg >= LEG_REPAIR => self.on_repaired(leg, from, &answer),
+            _ => None,
+        }
+    }
+
+    /// Notes a reply; `None` if it is not one that is waited for.
+    fn on_reply(
+        &mut self,
+        now: Instant,
+        from: HostId,
+        answer: Answer,
+        latencies: &mut Latencies,
+        orders: &mut Vec<Order>,
+    ) -> Option<()> {
+        let contact = self.contacts.iter_mut().find(|c| c.replica.host == from)?;
+        let Standing::Asked { since_us } = contact.standing else { return None };
+        let datacenter = contact.replica.datacenter;
+        contact.standing = match answer {
+            Answer::Data(result) if !contact.digest_only => Standing::Replied(Reply::Data(result)),
+            Answer::Digest(digest) if contact.digest_only => Standing::Replied(Reply::Digest(digest)),
+            Answer::Failed(ReplicaFailure::Behind) => Standing::Behind { again_ms: now.ms() + BEHIND_RETRY_MS },
+            _ => Standing::Failed,
+        };
+        match contact.standing {
+            Standing::Replied(_) => {
+                latencies.record(from, now.us.saturating_sub(since_us));
+                self.tally.succeeded(datacenter);
+            }
+            Standing::Failed => {
+                self.tally.failed(datacenter);
+                self.turn_to_spare(now, orders);
+            }
+            Standing::Asked { .. } | Standing::Behind { .. } => {}
+        }
+        Some(())
+    }
+
+    fn turn_to_spare(&mut self, now: Instant, orders: &mut Vec<Order>) -> bool {
+        if self.spares.is_empty() {
+            return false;
+        }
+        let replica = self.spares.remove(0);
+        self.ask(now, replica, false, orders);
+        true
+    }
+
+    fn advance(&mut self, now: Instant, orders: &mut Vec<Order>) -> Option<Outcome<ReadResult>> {
+        let has_data = self.contacts.iter().any(|c| matches!(c.standing, Standing::Replied(Reply::Data(_))));
+        if !self.tally.is_met() || !has_data {
+            let hopeless = !self.tally.can_still_be_met() || !self.may_get_data();
+            return hopeless.then(|| Err(errors::read_failure(&self.tally, has_data)));
+        }
+        if matches!(self.stage, Stage::First) {
+            if let Some(result) = self.agreed() {
+                return Some(Ok(result));
+            }
+            if self.contacts.iter().any(|c| matches!(c.standing, Standing::Replied(Reply::Digest(_)))) {
+                self.ask_all_for_data(now, orders);
+                return None;
+            }
+        }
+        self.reconcile(orders)
+    }
+
+    fn may_get_data(&self) -> bool {
+        let open = |c: &Contact| match &c.standing {
+            Standing::Asked { .. } | Standing::Behind { .. } => !c.digest_only,
+            Standing::Replied(Reply::Data(_)) => true,
+            Standing::Replied(Reply::Digest(_)) | Standing::Failed => false,
+        };
+        !self.spares.is_empty() || self.contacts.iter().any(open)
+    }
+
+    /// The answer, if all that replied say the same.
+    fn agreed(&mut self) -> Option<ReadResult> {
+        let mut data = self.contacts.iter().enumerate().filter_map(|(i, c)| match &c.standing {
+            Standing::Replied(Reply::Data(result)) => Some((i, result)),
+            _ => None,
+        });
+        let (place, first) = data.next()?;
+        let others = self.contacts.iter().filter(|c| matches!(c.standing, Standing::Replied(_))).count() - 1;
+        if others > 0 {
+            let own = digest(first);
+            let same = |c: &Contact| match &c.standing {
+                Standing::Replied(Reply::Data(result)) => digest(result) == own,
+                Standing::Replied(Reply::Digest(theirs)) => *theirs == own,
+                _ => true,
+            };
+            if !self.contacts.iter().all(same) {
+                return None;
+            }
+        }
+        match std::mem::replace(&mut self.contacts[place].standing, Standing::Failed) {
+            Standing::Replied(Reply::Data(result)) => Some(result),
+            _ => None,
+        }
+    }
+
+    /// Asks those that sent digests for their data; what has arrived as data counts on.
+    fn ask_all_for_data(&mut self, now: Instant, orders: &mut Vec<Order>) {
+        self.mismatched = true;
+        self.stage = Stage::Data;
+        self.tally = Tally::new(self.requirement.clone());
+        let mut ask = Vec::new();
+        for contact in &mut self.contacts {
+            match contact.standing {
+                Standing::Replied(Reply::Data(_)) => {
+                    self.tally.contacted(contact.replica.datacenter);
+                    self.tally.succeeded(contact.replica.datacenter);
+                }
+                Standing::Failed => {}
+                _ => {
+                    self.tally.contacted(contact.replica.datacenter);
+                    contact.standing = Standing::Asked { since_us: now.us };
+                    contact.digest_only = false;
+                    ask.push(contact.replica.host);
+                }
+            }
+        }
+        orders.extend(ask.into_iter().map(|host| self.order(host, false)));
+    }
+
+    fn reconcile(&mut self, orders: &mut Vec<Order>) -> Option<Outcome<ReadResult>> {
+        let mut answers = Vec::new();
+        for (place, contact) in self.contacts.iter_mut().enumerate() {
+            if matches!(contact.standing, Standing::Replied(Reply::Data(_)))
+                && let Standing::Replied(Reply::Data(result)) =
+                    std::mem::replace(&mut contact.standing, Standing::Failed)
+            {
+                answers.push((place, result));
+            }
+        }
+        let whole: Vec<usize> = answers.iter().map(|(place, _)| *place).collect();
+        let reconciled = reconcile(&self.command, answers);
+        self.mismatched |= !reconciled.diffs.is_empty();
+        let lacking: BTreeMap<usize, Vec<Partition>> = reconciled.diffs.into_iter().collect();
+        self.tally = Tally::new(self.requirement.clone());
+        let mut repairs = Vec::new();
+        for place in whole {
+            let replica = self.contacts[place].replica;
+            self.tally.contacted(replica.datacenter);
+            match lacking.get(&place) {
+                None => self.tally.succeeded(replica.datacenter),
+                Some(partitions) => {
+                    let leg = LEG_REPAIR + repairs.len() as u32;
+                    repairs.push((replica.host, partitions.len()));
+                    orders.extend(partitions.iter().map(|p| repair_order(&self.command, replica.host, leg, p)));
+                }
+            }
+        }
+        if self.tally.is_met() && repairs.is_empty() {
+            return Some(Ok(reconciled.result));
+        }
+        self.stage = Stage::Repair { merged: reconciled.result, repairs };
+        self.finish_if_repaired()
+    }
+
+    fn on_repaired(&mut self, leg: u32, from: HostId, answer: &Answer) -> Option<Outcome<ReadResult>> {
+        let Stage::Repair { repairs, .. } = &mut self.stage else { return None };
+        let (host, left) = repairs.get_mut((leg - LEG_REPAIR) as usize)?;
+        if *host != from || *left == 0 {
+            return None;
+        }
+        let datacenter = self.contacts.iter().find(|c| c.replica.host == from)?.replica.datacenter;
+        match answer {
+            Answer::Applied => {
+                *left -= 1;
+                if *left == 0 {
+                    self.tally.succeeded(datacenter);
+                }
+            }
+            _ => {
+                *left = 0;
+                self.tally.failed(datacenter);
+            }
+        }
+        self.finish_if_repaired()
+    }
+
+    fn finish_if_repaired(&mut self) -> Option<Outcome<ReadResult>> {
+        let Stage::Repair { merged, .. } = &mut self.stage else { return None };
+        if self.tally.is_met() {
+            return Some(Ok(std::mem::take(merged)));
+        }
+        (!self.tally.can_still_be_met()).then(|| Err(errors::read_failure(&self.tally, true)))
+    }
+
+    /// When `on_time` has something to do next.
+    pub fn next_deadline_ms(&self) -> u64 {
+        let behind = self.contacts.iter().filter_map(|c| match c.standing {
+            Standing::Behind { again_ms } => Some(again_ms),
+            _ => None,
+        });
+        behind.chain(self.speculate_ms).chain([self.deadline_ms]).min().unwrap_or(self.deadline_ms)
+    }
+
+    /// Time has passed. `Some`: the read has ended without an answer.
+    pub fn on_time(&mut self, now: Instant, orders: &mut Vec<Order>) -> Option<Outcome<ReadResult>> {
+        if now.ms() >= self.deadline_ms {
+            let has_data = matches!(self.stage, Stage::Repair { .. })
+                || self.contacts.iter().any(|c| matches!(c.standing, Standing::Replied(Reply::Data(_))));
+            return Some(Err(errors::read_timeout(&self.tally, has_data)));
+        }
+        if self.speculate_ms.is_some_and(|at| now.ms() >= at) {
+            self.speculate_ms = None;
+            if !matches!(self.stage, Stage::Repair { .. }) && self.turn_to_spare(now, orders) {
+                self.speculated += 1;
+            }
+        }
+        let mut again = Vec::new();
+        for contact in &mut self.contacts {
+            if matches!(contact.standing, Standing::Behind { again_ms } if now.ms() >= again_ms) {
+                contact.standing = Standing::Asked { since_us: now.us };
+                again.push((contact.replica.host, contact.digest_only));
+            }
+        }
+        orders.extend(again.into_iter().map(|(host, digest_only)| self.order(host, digest_only)));
+        None
+    }
+}
+
+fn repair_order(command: &ReadCommand, to: HostId, leg: u32, partition: &Partition) -> Order {
+    let mutation = Mutation { table: command.table, issue_stamp: 0, partition: partition.clone() };
+    let encoded = mutation.encode();
+    Order { to, leg, work: Work::Mutate { mutation: Some(mutation), encoded, forward_to: Vec::new() } }
+}

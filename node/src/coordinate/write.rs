@@ -1,0 +1,179 @@
+//! One write at a consistency level: one mutation, or the several of a batch, each to its own replicas.
+//!
+//! Definite and unknown are kept apart: Unavailable is answered only before anything was sent; once something
+//! was, the answer is applied, or unknown (WriteTimeout, WriteFailure).
+
+use bytes::Bytes;
+use starling_cql_lite::protocol::error::WriteType;
+use starling_ring::{HostId, Requirement, Tally};
+use starling_storage::model::Mutation;
+
+use super::replicas::Replica;
+use super::{Answer, BEHIND_RETRY_MS, Order, Outcome, Work, errors};
+use crate::message::ReplicaFailure;
+
+/// A mutation with its replicas.
+pub struct WriteLeg {
+    /// The mutation; handed to this node's own replica, if it is one.
+    pub mutation: Option<Mutation>,
+    /// The same, encoded.
+    pub encoded: Bytes,
+    /// All its replicas.
+    pub replicas: Vec<Replica>,
+    /// What its keyspace and the level ask for.
+    pub requirement: Requirement,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    NotAsked,
+    Asked,
+    /// To be asked again at this time.
+    Behind(u64),
+    Answered,
+}
+
+struct Leg {
+    parts: WriteLeg,
+    standing: Vec<Standing>,
+    tally: Tally,
+}
+
+/// A write under way.
+pub struct WriteCoordination {
+    legs: Vec<Leg>,
+    unmet: usize,
+    kind: WriteType,
+    deadline_ms: u64,
+    local: HostId,
+    local_datacenter: u16,
+}
+
+impl WriteCoordination {
+    /// Checks that every leg can reach its level, then says what to send. Nothing is sent unless all can.
+    pub fn start(
+        legs: Vec<WriteLeg>,
+        kind: WriteType,
+        local: HostId,
+        local_datacenter: u16,
+        deadline_ms: u64,
+        orders: &mut Vec<Order>,
+    ) -> Outcome<Self> {
+        for leg in &legs {
+            let live = leg.replicas.iter().filter(|r| r.alive).map(|r| r.datacenter);
+            leg.requirement.check_available(live).map_err(errors::unavailable)?;
+            // ANY may be met by a hint; while there are none, a live replica is needed.
+            if !leg.replicas.iter().any(|r| r.alive) {
+                return Err(errors::nobody_alive(&leg.requirement));
+            }
+        }
+        let legs: Vec<Leg> = legs
+            .into_iter()
+            .map(|parts| Leg {
+                standing: vec![Standing::NotAsked; parts.replicas.len()],
+                tally: Tally::new(parts.requirement.clone()),
+                parts,
+            })
+            .collect();
+        let unmet = legs.len();
+        let mut write = WriteCoordination { legs, unmet, kind, deadline_ms, local, local_datacenter };
+        for index in 0..write.legs.len() {
+            write.send(index, orders);
+        }
+        Ok(write)
+    }
+
+    /// One message per replica here, one per remote datacentre.
+    fn send(&mut self, index: usize, orders: &mut Vec<Order>) {
+        let (local, local_datacenter) = (self.local, self.local_datacenter);
+        let leg = &mut self.legs[index];
+        let mut remote: Vec<(u16, Vec<HostId>)> = Vec::new();
+        for (replica, standing) in leg.parts.replicas.iter().zip(&mut leg.standing) {
+            if !replica.alive {
+                continue;
+            }
+            *standing = Standing::Asked;
+            leg.tally.contacted(replica.datacenter);
+            if replica.datacenter == local_datacenter {
+                let mutation = leg.parts.mutation.take_if(|_| replica.host == local);
+                orders.push(order(&leg.parts.encoded, mutation, index, replica.host, Vec::new()));
+            } else {
+                match remote.iter_mut().find(|(dc, _)| *dc == replica.datacenter) {
+                    Some((_, hosts)) => hosts.push(replica.host),
+                    None => remote.push((replica.datacenter, vec![replica.host])),
+                }
+            }
+        }
+        for (_, mut hosts) in remote {
+            let first = hosts.remove(0);
+            orders.push(order(&leg.parts.encoded, None, index, first, hosts));
+        }
+    }
+
+    /// A replica answered. `Some`: the write has ended.
+    pub fn on_answer(&mut self, now_ms: u64, leg: u32, from: HostId, answer: &Answer) -> Option<Outcome<()>> {
+        let index = leg as usize;
+        let leg = self.legs.get_mut(index)?;
+        let place = leg.parts.replicas.iter().position(|r| r.host == from)?;
+        let datacenter = leg.parts.replicas[place].datacenter;
+        if matches!(leg.standing[place], Standing::Answered | Standing::NotAsked) {
+            return None;
+        }
+        let was_met = leg.tally.is_met();
+        match answer {
+            Answer::Applied => {
+                leg.standing[place] = Standing::Answered;
+                leg.tally.succeeded(datacenter);
+            }
+            Answer::Failed(ReplicaFailure::Behind) => {
+                leg.standing[place] = Standing::Behind(now_ms + BEHIND_RETRY_MS);
+            }
+            Answer::Failed(_) | Answer::Data(_) | Answer::Digest(_) => {
+                leg.standing[place] = Standing::Answered;
+                leg.tally.failed(datacenter);
+            }
+        }
+        if !was_met && leg.tally.is_met() {
+            self.unmet -= 1;
+        }
+        if self.unmet == 0 {
+            return Some(Ok(()));
+        }
+        let leg = &self.legs[index];
+        if !leg.tally.is_met() && !leg.tally.can_still_be_met() {
+            return Some(Err(errors::write_failure(&leg.tally, self.kind)));
+        }
+        None
+    }
+
+    /// When `on_time` has something to do next.
+    pub fn next_deadline_ms(&self) -> u64 {
+        let behind = self.legs.iter().flat_map(|l| &l.standing).filter_map(|s| match s {
+            Standing::Behind(at) => Some(*at),
+            _ => None,
+        });
+        behind.min().map_or(self.deadline_ms, |at| at.min(self.deadline_ms))
+    }
+
+    /// Time has passed. `Some`: the write has ended, with an unknown outcome.
+    pub fn on_time(&mut self, now_ms: u64, orders: &mut Vec<Order>) -> Option<Outcome<()>> {
+        if now_ms >= self.deadline_ms {
+            let leg = self.legs.iter().find(|l| !l.tally.is_met())?;
+            return Some(Err(errors::write_timeout(&leg.tally, self.kind)));
+        }
+        for (index, leg) in self.legs.iter_mut().enumerate() {
+            for (replica, standing) in leg.parts.replicas.iter().zip(&mut leg.standing) {
+                if matches!(standing, Standing::Behind(at) if now_ms >= *at) {
+                    *standing = Standing::Asked;
+                    orders.push(order(&leg.parts.encoded, None, index, replica.host, Vec::new()));
+                }
+            }
+        }
+        None
+    }
+}
+
+fn order(encoded: &Bytes, mutation: Option<Mutation>, index: usize, to: HostId, forward_to: Vec<HostId>) -> Order {
+    let work = Work::Mutate { mutation, encoded: encoded.clone(), forward_to };
+    Order { to, leg: index as u32, work }
+}

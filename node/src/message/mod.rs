@@ -1,0 +1,225 @@
+//! Messages between nodes. Pure. Their bytes are described in docs/FORMATS.md.
+
+pub mod payload;
+pub mod wire;
+
+use std::net::SocketAddr;
+
+use serde::{Deserialize, Serialize};
+use starling_ring::gossip::GossipMessage;
+use starling_ring::{HostId, Member};
+use uuid::Uuid;
+
+pub use payload::Payload;
+
+use crate::cluster::Metadata;
+
+/// Version of the messages below; the first byte of every frame. Another version is refused by name.
+pub const MESSAGE_VERSION: u8 = 1;
+
+/// Whom a message goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Destination {
+    /// A node by identity: a member, or one that wrote to us.
+    Host(HostId),
+    /// Whoever answers at an address: a seed whose identity is not known yet.
+    Address(SocketAddr),
+}
+
+/// Number of a request in flight at its coordinator: the coordinating shard in the top byte.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct OperationId(pub u64);
+
+impl OperationId {
+    /// The `sequence`th operation of `shard`.
+    pub fn new(shard: u8, sequence: u64) -> Self {
+        OperationId((u64::from(shard) << 56) | (sequence & ((1 << 56) - 1)))
+    }
+
+    /// The shard that coordinates it.
+    pub fn shard(self) -> usize {
+        (self.0 >> 56) as usize
+    }
+}
+
+/// Where an answer belongs: an operation and which of its parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct ReplyTo {
+    /// The operation.
+    pub operation: OperationId,
+    /// Part of the operation: a mutation of a batch, a round of a read, a repair.
+    pub leg: u32,
+}
+
+/// Why a replica did not do what it was asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ReplicaFailure {
+    /// It has not learned of the table or incarnation yet: try again shortly.
+    Behind,
+    /// The table or incarnation is gone there: the coordinator is behind.
+    Gone,
+    /// Its queue is full.
+    Overloaded,
+    /// Its disk or data failed.
+    Storage,
+    /// The request did not decode.
+    Malformed,
+}
+
+/// A request to a replica.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ReplicaRequest {
+    /// Apply a mutation and answer when it is as durable as the node's mode says.
+    Mutate {
+        /// Encoded `Mutation`.
+        mutation: Payload,
+        /// Other replicas of the same datacentre to pass it on to; they answer the coordinator.
+        forward_to: Vec<HostId>,
+    },
+    /// Read data, or only its digest.
+    Read {
+        /// Encoded `ReadCommand`.
+        command: Payload,
+        /// Answer with a digest.
+        digest_only: bool,
+    },
+}
+
+/// A replica's answer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ReplicaAnswer {
+    /// The mutation is applied and durable.
+    Applied,
+    /// Encoded `ReadResult`.
+    Data(Payload),
+    /// Digest of the `ReadResult`.
+    Digest(u128),
+    /// It was not done.
+    Failed(ReplicaFailure),
+}
+
+/// Membership and schema.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum ClusterMessage {
+    /// A node asks to become a member, or a member reports new addresses.
+    Join {
+        /// Name of the cluster that it means.
+        cluster_name: String,
+        /// The applicant; its tokens are chosen by whoever answers.
+        applicant: Member,
+        /// How many tokens it wants.
+        num_tokens: u16,
+    },
+    /// Answer to `Join`.
+    JoinAnswer(JoinAnswer),
+    /// May the sender make epoch `base_epoch + 1`?
+    Propose {
+        /// Number of the proposal at its proposer.
+        proposal: u64,
+        /// The epoch it builds on.
+        base_epoch: u64,
+    },
+    /// Answer to `Propose`.
+    ProposeAnswer {
+        /// The proposal.
+        proposal: u64,
+        /// Granted.
+        granted: bool,
+        /// Newest epoch of the answering node.
+        epoch: u64,
+    },
+    /// A decided epoch.
+    Publish(Box<Metadata>),
+    /// Answer to `Publish`: the receiver's newest epoch, durably adopted.
+    PublishAnswer {
+        /// Newest epoch there.
+        epoch: u64,
+    },
+    /// Send metadata newer than `have_epoch`.
+    Fetch {
+        /// Newest epoch of the asker.
+        have_epoch: u64,
+    },
+    /// Do you know that I am a member and alive?
+    Announce {
+        /// Epoch that the sender stands on.
+        epoch: u64,
+    },
+    /// Answer to `Announce`.
+    AnnounceAnswer {
+        /// The sender is a member here and seen alive.
+        known: bool,
+        /// Newest epoch of the answering node.
+        epoch: u64,
+    },
+}
+
+/// Answer to a request to join.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum JoinAnswer {
+    /// The applicant is a member of this metadata.
+    Welcome(Box<Metadata>),
+    /// The answering node is itself no member (yet).
+    NotMember,
+    /// Not now; try again shortly.
+    Later {
+        /// Why.
+        reason: String,
+    },
+    /// Never like this; a person has to do something.
+    Refused {
+        /// What to do.
+        reason: String,
+    },
+}
+
+/// Everything that travels between nodes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum PeerMessage {
+    /// To a replica. Answers go to `coordinator`.
+    Request {
+        /// Who coordinates (not always the sender: remote datacentres forward).
+        coordinator: HostId,
+        /// Where the answer belongs.
+        reply_to: ReplyTo,
+        /// Metadata epoch that the coordinator stands on.
+        epoch: u64,
+        /// What to do.
+        request: ReplicaRequest,
+    },
+    /// From a replica to its coordinator.
+    Answer {
+        /// Where it belongs.
+        reply_to: ReplyTo,
+        /// The answer.
+        answer: ReplicaAnswer,
+    },
+    /// Gossip within one cluster.
+    Gossip {
+        /// Nodes of another cluster ignore it.
+        cluster_id: Uuid,
+        /// The exchange.
+        message: GossipMessage,
+    },
+    /// Membership and schema.
+    Cluster(ClusterMessage),
+}
+
+/// Kinds of traffic, each on lanes of its own so that one cannot hold up another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Lane {
+    /// Gossip, membership, schema.
+    Control,
+    /// Requests to replicas and their answers.
+    Data,
+}
+
+impl PeerMessage {
+    /// The lane it travels on.
+    pub fn lane(&self) -> Lane {
+        match self {
+            PeerMessage::Gossip { .. } | PeerMessage::Cluster(_) => Lane::Control,
+            PeerMessage::Request { .. } | PeerMessage::Answer { .. } => Lane::Data,
+        }
+    }
+}

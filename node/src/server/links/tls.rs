@@ -1,0 +1,182 @@
+//! Certificates between nodes: TLS 1.3 with a certificate on both sides, always.
+//!
+//! For development the authority is made at first use and shared by one user's nodes. Where
+//! `server_encryption_options` names files, they replace it.
+
+use std::fs;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use rustls::RootCertStore;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+
+use crate::settings::ServerEncryptionOptions;
+
+/// Name that every node's certificate carries: trust comes from the authority, identity from the handshake.
+pub const CERTIFICATE_NAME: &str = "starling-node";
+/// Application protocol; another version of the links has another name.
+const ALPN: &[u8] = b"starling/1";
+const AUTHORITY_FILE: &str = "ca.pem";
+const AUTHORITY_KEY_FILE: &str = "ca.key";
+
+/// What a node proves itself with, and whom it trusts.
+pub struct Credentials {
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    roots: Arc<RootCertStore>,
+}
+
+/// Folder of the development authority: `$STARLING_DEV_CA`, else `~/.local/share/starling/dev-ca`.
+pub fn development_authority_dir() -> Result<PathBuf> {
+    if let Some(dir) = std::env::var_os("STARLING_DEV_CA") {
+        return Ok(PathBuf::from(dir));
+    }
+    let home = std::env::var_os("HOME").context("HOME is not set: set STARLING_DEV_CA")?;
+    Ok(PathBuf::from(home).join(".local/share/starling/dev-ca"))
+}
+
+impl Credentials {
+    /// From the files that the settings name, else signed by the development authority.
+    pub fn load(options: &ServerEncryptionOptions) -> Result<Self> {
+        match (&options.certificate, &options.private_key, &options.authority) {
+            (Some(certificate), Some(key), Some(authority)) => Self::from_files(certificate, key, authority),
+            (None, None, None) => Self::for_development(&development_authority_dir()?),
+            _ => bail!("server_encryption_options needs certificate, private_key and authority together"),
+        }
+    }
+
+    fn from_files(certificate: &Path, key: &Path, authority: &Path) -> Result<Self> {
+        let chain = read_certificates(certificate)?;
+        let key = PrivateKeyDer::from_pem_file(key).with_context(|| format!("private key {}", key.display()))?;
+        Self::assemble(chain, key, &read_certificates(authority)?)
+    }
+
+    /// A fresh certificate under the authority in `dir`, which is made if it does not exist.
+    pub fn for_development(dir: &Path) -> Result<Self> {
+        ensure_authority(dir).with_context(|| format!("development authority in {}", dir.display()))?;
+        let authority_pem = fs::read_to_string(dir.join(AUTHORITY_FILE))?;
+        let authority_key = KeyPair::from_pem(&fs::read_to_string(dir.join(AUTHORITY_KEY_FILE))?)?;
+        let issuer = Issuer::from_ca_cert_pem(&authority_pem, authority_key)?;
+        let key = KeyPair::generate()?;
+        let mut params = CertificateParams::new(vec![CERTIFICATE_NAME.to_string()])?;
+        params.distinguished_name.push(DnType::CommonName, CERTIFICATE_NAME);
+        let certificate = params.signed_by(&key, &issuer)?;
+        let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(|e| anyhow::anyhow!("own key: {e}"))?;
+        Self::assemble(vec![certificate.der().clone()], key, &read_certificates(&dir.join(AUTHORITY_FILE))?)
+    }
+
+    fn assemble(
+        chain: Vec<CertificateDer<'static>>,
+        key: PrivateKeyDer<'static>,
+        authorities: &[CertificateDer<'static>],
+    ) -> Result<Self> {
+        let mut roots = RootCertStore::empty();
+        for authority in authorities {
+            roots.add(authority.clone()).context("authority certificate")?;
+        }
+        Ok(Credentials { chain, key, roots: Arc::new(roots) })
+    }
+
+    /// Both directions of QUIC with these credentials.
+    pub fn quic(&self) -> Result<(quinn::ServerConfig, quinn::ClientConfig)> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier =
+            WebPkiClientVerifier::builder_with_provider(self.roots.clone(), provider.clone()).build()?;
+        let mut server = rustls::ServerConfig::builder_with_provider(provider.clone())
+            .with_protocol_versions(&[&rustls::version::TLS13])?
+            .with_client_cert_verifier(verifier)
+            .with_single_cert(self.chain.clone(), self.key.clone_key())?;
+        server.alpn_protocols = vec![ALPN.to_vec()];
+        let mut client = rustls::ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&rustls::version::TLS13])?
+            .with_root_certificates(self.roots.clone())
+            .with_client_auth_cert(self.chain.clone(), self.key.clone_key())?;
+        client.alpn_protocols = vec![ALPN.to_vec()];
+        let transport = Arc::new(transport()?);
+        let mut server = quinn::ServerConfig::with_crypto(Arc::new(
+            quinn::crypto::rustls::QuicServerConfig::try_from(server)?,
+        ));
+        server.transport_config(transport.clone());
+        let mut client =
+            quinn::ClientConfig::new(Arc::new(quinn::crypto::rustls::QuicClientConfig::try_from(client)?));
+        client.transport_config(transport);
+        Ok((server, client))
+    }
+}
+
+/// QUIC for a datacentre: the defaults are made for the Internet (an initial round trip of 333 ms).
+fn transport() -> Result<quinn::TransportConfig> {
+    let mut ack_frequency = quinn::AckFrequencyConfig::default();
+    ack_frequency.ack_eliciting_threshold(10u32.into());
+    ack_frequency.max_ack_delay(Some(Duration::from_millis(2)));
+    let mut transport = quinn::TransportConfig::default();
+    transport
+        .initial_rtt(Duration::from_millis(5))
+        .max_idle_timeout(Some(Duration::from_secs(6).try_into()?))
+        .keep_alive_interval(Some(Duration::from_secs(1)))
+        .ack_frequency_config(Some(ack_frequency))
+        .send_fairness(false)
+        .stream_receive_window((8u32 << 20).into())
+        .receive_window((16u32 << 20).into())
+        .send_window(16 << 20)
+        .max_concurrent_bidi_streams(8u32.into())
+        .max_concurrent_uni_streams(0u32.into());
+    Ok(transport)
+}
+
+fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
+    let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
+        .with_context(|| format!("certificate {}", path.display()))?
+        .collect::<Result<_, _>>()
+        .with_context(|| format!("certificate {}", path.display()))?;
+    if certificates.is_empty() {
+        bail!("{} holds no certificate", path.display());
+    }
+    Ok(certificates)
+}
+
+/// Makes the authority in a folder beside and renames it into place: whoever comes second uses the first's.
+fn ensure_authority(dir: &Path) -> Result<()> {
+    if dir.join(AUTHORITY_FILE).exists() {
+        return Ok(());
+    }
+    let parent = dir.parent().context("the folder has no parent")?;
+    fs::create_dir_all(parent)?;
+    let temporary = parent.join(format!(".dev-ca-{}", uuid::Uuid::new_v4()));
+    fs::DirBuilder::new().mode(0o700).create(&temporary)?;
+    write_authority(&temporary)?;
+    // An existing empty folder (made by the user) is replaced; one that holds an authority is not.
+    let renamed = fs::rename(&temporary, dir);
+    if renamed.is_err() {
+        fs::remove_dir_all(&temporary)?;
+        if !dir.join(AUTHORITY_FILE).exists() {
+            renamed.context("cannot be put in place")?;
+        }
+    }
+    Ok(())
+}
+
+fn write_authority(dir: &Path) -> Result<()> {
+    let key = KeyPair::generate()?;
+    let mut params = CertificateParams::new(Vec::<String>::new())?;
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    params.distinguished_name.push(DnType::CommonName, "Starling development authority");
+    let certificate = params.self_signed(&key)?;
+    write_private(&dir.join(AUTHORITY_KEY_FILE), key.serialize_pem().as_bytes())?;
+    write_private(&dir.join(AUTHORITY_FILE), certificate.pem().as_bytes())
+}
+
+fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    use std::io::Write;
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    Ok(())
+}

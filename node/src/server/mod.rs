@@ -1,0 +1,58 @@
+//! The server: carries out what the pure node asks for, over real clocks, sockets, threads and disks.
+
+pub mod admin;
+mod clock;
+mod identity;
+pub mod links;
+mod metrics;
+pub mod native;
+mod running;
+mod world;
+
+pub use running::{Running, start_node, stop_signal};
+
+use anyhow::Result;
+
+use crate::settings::Settings;
+
+/// Runs one node until SIGTERM or SIGINT, then drains it. Prints the ready line on standard output.
+pub fn run_node(settings: Settings) -> Result<()> {
+    init_logging();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let node = start_node(settings).await?;
+        tokio::select! {
+            ready = node.ready() => print_line(&ready?),
+            stopped = stop_signal() => return finish(stopped, node).await,
+        }
+        tokio::select! {
+            stopped = stop_signal() => finish(stopped, node).await,
+            reason = node.fatal() => {
+                node.stop().await;
+                anyhow::bail!("{reason}")
+            }
+        }
+    })
+}
+
+async fn finish(stopped: Result<()>, node: Running) -> Result<()> {
+    stopped?;
+    node.stop().await;
+    Ok(())
+}
+
+/// The one line that a node prints on standard output.
+#[allow(clippy::print_stdout, reason = "the ready line is the interface to whoever started the node")]
+fn print_line(line: &str) {
+    use std::io::Write;
+    println!("{line}");
+    // Nobody may be reading; that is no reason to stop.
+    let _ = std::io::stdout().flush();
+}
+
+/// Logs go to standard error, at the level of `STARLING_LOG` (default: info).
+pub fn init_logging() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("STARLING_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}

@@ -1,0 +1,190 @@
+//! The outside of a real node: clocks, links, committers and clients.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock, Weak};
+
+use starling_ring::HostId;
+use starling_storage::model::Mutation;
+use starling_storage::store::{Store, StoreError};
+use starling_storage::threads::{CommitterThreads, Completion};
+use tokio::sync::watch;
+
+use super::links::{Inbox, Links};
+use super::native::events::EventListeners;
+use super::{clock, identity};
+use crate::assembly::client::ClientEvent;
+use crate::assembly::{CommitTicket, Node, Outside};
+use crate::cluster::Metadata;
+use crate::message::{Destination, PeerMessage, ReplicaFailure};
+
+/// Told when a mutation is committed.
+pub struct Committed {
+    node: Weak<Node>,
+    ticket: CommitTicket,
+}
+
+impl Completion for Committed {
+    fn complete(self, outcome: Result<(), StoreError>) {
+        if let Some(node) = self.node.upgrade() {
+            node.on_committed(self.ticket, outcome.map_err(|error| crate::assembly::replica_failure(&error)));
+        }
+    }
+}
+
+/// How far the node has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Not open yet.
+    Starting,
+    /// Open for clients.
+    Ready,
+    /// It cannot go on.
+    Fatal(String),
+}
+
+/// The real world, as the node sees it.
+pub struct World {
+    pub links: Arc<Links>,
+    pub store: Arc<Store>,
+    pub listeners: EventListeners,
+    pub progress: watch::Sender<Progress>,
+    node: OnceLock<Weak<Node>>,
+    committers: parking_lot::RwLock<Option<CommitterThreads<Committed>>>,
+    timers: Vec<watch::Sender<u64>>,
+}
+
+/// No timer is set.
+pub const NEVER_MS: u64 = u64::MAX;
+
+impl World {
+    pub fn new(
+        links: Arc<Links>,
+        store: Arc<Store>,
+        committers: CommitterThreads<Committed>,
+        shards: usize,
+    ) -> Arc<Self> {
+        Arc::new(World {
+            links,
+            store,
+            listeners: EventListeners::default(),
+            progress: watch::Sender::new(Progress::Starting),
+            node: OnceLock::new(),
+            committers: parking_lot::RwLock::new(Some(committers)),
+            timers: (0..shards).map(|_| watch::Sender::new(NEVER_MS)).collect(),
+        })
+    }
+
+    /// Ties the knot: whom commits and messages are told to.
+    pub fn attach(&self, node: &Arc<Node>) {
+        let _ = self.node.set(Arc::downgrade(node));
+    }
+
+    /// Watches the earliest deadline of a shard.
+    pub fn timer(&self, shard: usize) -> watch::Receiver<u64> {
+        self.timers[shard].subscribe()
+    }
+
+    /// Forgets the deadline of a shard, which is being looked at.
+    pub fn clear_timer(&self, shard: usize) {
+        self.timers[shard].send_if_modified(|at_ms| {
+            *at_ms = NEVER_MS;
+            false
+        });
+    }
+
+    /// Commits what is queued and takes no more.
+    pub fn close_committers(&self) {
+        let committers = self.committers.write().take();
+        drop(committers);
+    }
+
+    /// Lets idle committers fold what reads have noticed.
+    pub fn nudge_committers(&self) {
+        if let Some(committers) = &*self.committers.read() {
+            committers.nudge();
+        }
+    }
+
+    /// Bytes that wait to be committed.
+    pub fn commit_queue_bytes(&self) -> usize {
+        self.committers.read().as_ref().map_or(0, CommitterThreads::queued_bytes)
+    }
+}
+
+impl Outside for World {
+    fn monotonic_us(&self) -> u64 {
+        clock::monotonic_us()
+    }
+
+    fn wall_us(&self) -> i64 {
+        clock::wall_us()
+    }
+
+    fn random(&self) -> u64 {
+        clock::random()
+    }
+
+    fn send(&self, to: Destination, message: PeerMessage) {
+        self.links.send(to, message);
+    }
+
+    fn commit(&self, mutation: Mutation, ticket: CommitTicket) -> Result<(), ReplicaFailure> {
+        let node = self.node.get().cloned().ok_or(ReplicaFailure::Overloaded)?;
+        let committers = self.committers.read();
+        let committers = committers.as_ref().ok_or(ReplicaFailure::Overloaded)?;
+        committers.submit(mutation, Committed { node, ticket });
+        Ok(())
+    }
+
+    fn persist(&self, metadata: &Metadata) -> Result<(), String> {
+        identity::save_metadata(&self.store, metadata).map_err(|error| format!("{error:#}"))
+    }
+
+    fn publish(&self, event: ClientEvent) {
+        self.listeners.publish(&event);
+    }
+
+    fn wake_at(&self, shard: usize, at_ms: u64) {
+        if let Some(timer) = self.timers.get(shard) {
+            timer.send_if_modified(|earliest| {
+                let earlier = at_ms < *earliest;
+                if earlier {
+                    *earliest = at_ms;
+                }
+                earlier
+            });
+        }
+    }
+
+    fn on_ready(&self) {
+        self.advance(Progress::Ready);
+    }
+
+    fn on_fatal(&self, reason: String) {
+        tracing::error!("{reason}");
+        self.advance(Progress::Fatal(reason));
+    }
+}
+
+impl World {
+    fn advance(&self, to: Progress) {
+        self.progress.send_if_modified(|progress| {
+            let change = !matches!(progress, Progress::Fatal(_)) && *progress != to;
+            if change {
+                *progress = to;
+            }
+            change
+        });
+    }
+}
+
+impl Inbox for Node {
+    fn on_peer_message(&self, from: HostId, message: PeerMessage) {
+        Node::on_peer_message(self, from, message);
+    }
+
+    fn internode_address(&self, host: HostId) -> Option<SocketAddr> {
+        let member = self.member(host)?;
+        Some(SocketAddr::new(member.listen_address, member.storage_port))
+    }
+}

@@ -1,0 +1,89 @@
+//! `starling demo`: a cluster of a few nodes in one process, on addresses of the loopback range.
+#![allow(clippy::print_stdout, reason = "the command's output")]
+
+use std::io::IsTerminal;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use starling_node::server::{Running, start_node};
+use starling_node::settings::Settings;
+use starling_shell::ShellArgs;
+
+/// Arguments of `starling demo`.
+#[derive(Args)]
+pub struct DemoArguments {
+    /// Number of nodes, on 127.0.0.1 and the addresses after it.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=9))]
+    nodes: u8,
+    /// Folder to keep the data in; without it a temporary one is used and removed at the end.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+/// Removes the temporary folder however the demo ends.
+struct Folder {
+    path: PathBuf,
+    temporary: bool,
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        if self.temporary
+            && let Err(error) = std::fs::remove_dir_all(&self.path)
+        {
+            eprintln!("starling: {} cannot be removed: {error}", self.path.display());
+        }
+    }
+}
+
+/// Runs the demo until the shell is left or a signal comes.
+pub fn run(arguments: DemoArguments) -> Result<()> {
+    let folder = match arguments.data_dir {
+        Some(path) => Folder { path, temporary: false },
+        None => Folder { path: temporary_folder()?, temporary: true },
+    };
+    let runtime = tokio::runtime::Runtime::new()?;
+    let nodes = runtime.block_on(start(arguments.nodes, &folder))?;
+    if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
+        println!("\nA cluster of {} nodes is up. Try: DESCRIBE KEYSPACES;  EXIT ends the demo.\n", nodes.len());
+        starling_shell::run(ShellArgs::for_host("127.0.0.1"));
+    } else {
+        runtime.block_on(starling_node::server::stop_signal())?;
+    }
+    runtime.block_on(async {
+        for node in nodes {
+            node.stop().await;
+        }
+    });
+    drop(runtime);
+    drop(folder);
+    Ok(())
+}
+
+async fn start(count: u8, folder: &Folder) -> Result<Vec<Running>> {
+    let first = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let mut nodes = Vec::new();
+    for number in 1..=count {
+        let address = IpAddr::V4(Ipv4Addr::new(127, 0, 0, number));
+        let settings = Settings {
+            cluster_name: "Starling demo".into(),
+            listen_address: address,
+            rpc_address: address,
+            seeds: vec![first],
+            data_file_directories: vec![folder.path.join(format!("node{number}"))],
+            ..Settings::default()
+        };
+        let node = start_node(settings).await.with_context(|| format!("node {number}"))?;
+        println!("{}", node.ready().await?);
+        nodes.push(node);
+    }
+    Ok(nodes)
+}
+
+fn temporary_folder() -> Result<PathBuf> {
+    let path = std::env::temp_dir().join(format!("starling-demo-{}", std::process::id()));
+    std::fs::create_dir(&path).with_context(|| format!("temporary folder {}", path.display()))?;
+    Ok(path)
+}
