@@ -4,6 +4,7 @@
 
 mod contents;
 mod descriptions;
+mod generated;
 mod keyspaces;
 mod options;
 mod session;
