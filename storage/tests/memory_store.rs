@@ -1,0 +1,233 @@
+//! The store over the simulation's engine.
+
+mod common;
+mod suite;
+
+use std::sync::Arc;
+
+use common::*;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use starling_ring::Token;
+use starling_storage::engine::memory::{MemoryEngine, MemorySettings};
+use starling_storage::engine::{Batch, Durability, Engine, EngineError, EngineSize, Snapshot, Space};
+use starling_storage::model::*;
+use starling_storage::store::*;
+use suite::*;
+
+fn engine(seed: u64) -> Arc<dyn Engine> {
+    Arc::new(MemoryEngine::new(MemorySettings {
+        seed,
+        flush_one_in: 3,
+        compact_one_in: 4,
+    }))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(96) })]
+
+    #[test]
+    fn reads_agree_with_the_model(steps in vec(step(), 1..24), reads in vec(random_read(), 1..6), seed in any::<u64>()) {
+        agrees_with_the_model(engine(seed), steps, reads);
+    }
+
+    #[test]
+    fn stores_converge(mutations in vec(mutation(), 0..12), seed in any::<u64>()) {
+        converges([engine(seed), engine(seed ^ 1)], mutations);
+    }
+
+    #[test]
+    fn the_engine_is_an_ordered_map(steps in vec(any::<(u8, u8, u8)>(), 0..40), seed in any::<u64>()) {
+        is_an_ordered_map(engine(seed), steps);
+    }
+
+    #[test]
+    fn purging_leaves_nothing(mutations in vec(mutation(), 0..12), seed in any::<u64>()) {
+        purges_to_nothing(engine(seed), mutations);
+    }
+
+    /// What was synced survives; of the rest some prefix.
+    #[test]
+    fn a_crash_loses_at_most_the_unsynced_tail(
+        batches in vec((vec(mutation(), 1..3), any::<bool>()), 1..10), seed in any::<u64>(), flush_one_in in 0..6u32,
+    ) {
+        let settings = MemorySettings { seed, flush_one_in, compact_one_in: 3 };
+        let memory = Arc::new(MemoryEngine::new(settings));
+        let engine: Arc<dyn Engine> = memory.clone();
+        let store = open(&engine);
+        let mut synced = 0;
+        for (number, (batch, sync)) in batches.iter().enumerate() {
+            let durability = if *sync { Durability::Sync } else { Durability::NoSync };
+            store.commit(batch, durability).unwrap();
+            // A batch that writes nothing syncs nothing.
+            if *sync && batch.iter().any(|m| !m.partition.rows.is_empty() || m.partition.static_row.is_some()) {
+                synced = number + 1;
+            }
+        }
+        memory.crash();
+        let found = open(&engine).read(&read_all()).unwrap();
+        let is_prefix = (synced..=batches.len()).any(|kept| {
+            let prefix: Vec<Mutation> = batches[..kept].iter().flat_map(|(batch, _)| batch.clone()).collect();
+            let whole = open(&self::engine(0));
+            whole.commit(&prefix, Durability::NoSync).unwrap();
+            whole.read(&read_all()).unwrap() == found
+        });
+        prop_assert!(is_prefix);
+    }
+
+    /// Commits that come while a purge is between its snapshot and its batch are neither lost nor undone.
+    #[test]
+    fn a_purge_loses_no_commit_that_comes_in_between(
+        before in vec(mutation(), 1..10), meanwhile in vec(mutation(), 1..6), seed in any::<u64>(),
+    ) {
+        let intruding = Arc::new(IntrudingEngine { inner: engine(seed), intruder: Default::default() });
+        let engine: Arc<dyn Engine> = intruding.clone();
+        let store = Arc::new(open(&engine));
+        let mut mutations = before;
+        mutations.extend(meanwhile.iter().cloned());
+        for (number, mutation) in mutations.iter_mut().enumerate() {
+            stamp(mutation, number as i64);
+        }
+        let meanwhile = mutations.split_off(mutations.len() - meanwhile.len());
+        store.commit(&mutations, Durability::NoSync).unwrap();
+        let (table, gc_grace_s, now_s) = (TABLE, 0, NOW_S);
+        let (start, end) = (Token::MIN, Token::MAX);
+        let purge = PurgeCommand { table, gc_grace_s, now_s, start, end, resume: None, partitions_max: 9 };
+        for mutation in meanwhile {
+            let (committer, intruder) = (store.clone(), mutation.clone());
+            *intruding.intruder.lock() = Some(Box::new(move || {
+                committer.commit(std::slice::from_ref(&intruder), Durability::NoSync).unwrap();
+            }));
+            store.purge(&purge).unwrap();
+            // A purge without partitions takes no snapshot to intrude upon.
+            if let Some(intruder) = intruding.intruder.lock().take() {
+                intruder();
+            }
+            mutations.push(mutation);
+            let found = read_pages(&read_all(), |command| store.read(command).unwrap());
+            prop_assert_eq!(found, model(&mutations, NOW_S));
+        }
+    }
+}
+
+#[test]
+fn metadata_and_incarnations() {
+    keeps_metadata_and_refuses_old_incarnations(engine(1));
+}
+
+#[test]
+fn damaged_fragments() {
+    reports_damaged_fragments(engine(1));
+}
+
+#[test]
+fn a_failed_sync_is_the_end_until_a_restart() {
+    let memory = Arc::new(MemoryEngine::new(MemorySettings::default()));
+    let engine: Arc<dyn Engine> = memory.clone();
+    let store = open(&engine);
+    memory.fail_next(EngineError::Io("broken".into()));
+    assert!(matches!(store.sync(), Err(StoreError::Engine(EngineError::Io(_)))));
+    for _ in 0..2 {
+        let outcome = store.put_meta(b"a", b"b");
+        assert!(matches!(outcome, Err(StoreError::Engine(EngineError::Stopped(_)))));
+    }
+    assert_eq!(store.get_meta(b"a"), Ok(None));
+    memory.restart();
+    open(&engine).put_meta(b"a", b"b").unwrap();
+}
+
+/// A table without clustering columns: one row under the empty key, no header.
+#[test]
+fn tables_without_clustering_have_one_row() {
+    let store = open(&engine(5));
+    let mutation = |number: u8| {
+        let (token, key) = partition_of(number);
+        let row = Row {
+            marker: Some(Marker {
+                timestamp_us: 1,
+                expiry: None,
+            }),
+            ..Row::default()
+        };
+        let rows = vec![(bytes::Bytes::new(), row)];
+        let partition = Partition {
+            token,
+            key,
+            deletion: None,
+            range_tombstones: vec![],
+            static_row: None,
+            rows,
+        };
+        Mutation {
+            table: TABLE,
+            issue_stamp: 0,
+            partition,
+        }
+    };
+    store
+        .commit(&[mutation(0), mutation(1), mutation(2)], Durability::NoSync)
+        .unwrap();
+    let (token, key) = partition_of(1);
+    let command = ReadCommand {
+        has_clustering: false,
+        row_limit: 1,
+        ..read_all()
+    };
+    let point = ReadCommand {
+        target: ReadTarget::Partition { token, key },
+        ..command.clone()
+    };
+    let found = store.read(&point).unwrap();
+    assert_eq!(
+        (found.partitions, found.truncated_at),
+        (vec![mutation(1).partition], None)
+    );
+    assert_eq!(read_pages(&command, |command| store.read(command).unwrap()).len(), 3);
+    let found = store.read(&command).unwrap();
+    assert_eq!(found.truncated_at.map(|position| position.clustering), Some(None));
+}
+
+/// Runs an intruder once, right after a snapshot was taken for a purge.
+struct IntrudingEngine {
+    inner: Arc<dyn Engine>,
+    intruder: parking_lot::Mutex<Option<Box<dyn FnOnce() + Send>>>,
+}
+
+impl Engine for IntrudingEngine {
+    fn write(&self, batch: Batch, durability: Durability) -> Result<(), EngineError> {
+        self.inner.write(batch, durability)
+    }
+
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<bytes::Bytes>, EngineError> {
+        self.inner.get(space, key)
+    }
+
+    fn snapshot(&self) -> Result<Box<dyn Snapshot + '_>, EngineError> {
+        let snapshot = self.inner.snapshot()?;
+        let intruder = self.intruder.lock().take();
+        if let Some(intruder) = intruder {
+            intruder();
+        }
+        Ok(snapshot)
+    }
+
+    fn sync(&self) -> Result<(), EngineError> {
+        self.inner.sync()
+    }
+
+    fn flush(&self) -> Result<(), EngineError> {
+        self.inner.flush()
+    }
+
+    fn compact(&self) -> Result<(), EngineError> {
+        self.inner.compact()
+    }
+
+    fn size(&self) -> EngineSize {
+        self.inner.size()
+    }
+
+    fn failure(&self) -> Option<EngineError> {
+        self.inner.failure()
+    }
+}
