@@ -4,7 +4,7 @@ use bytes::Bytes;
 use starling_ring::ConsistencyLevel;
 use thiserror::Error;
 
-use super::wire::{DecodeError, consistency_name};
+use super::wire::DecodeError;
 
 /// What kind of write timed out or failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -223,7 +223,7 @@ impl CqlError {
 
     /// [`CqlError::Unavailable`], worded as Cassandra does.
     pub fn unavailable(consistency: ConsistencyLevel, required: u32, alive: u32) -> Self {
-        let message = format!("Cannot achieve consistency level {}", consistency_name(consistency));
+        let message = format!("Cannot achieve consistency level {consistency}");
         CqlError::Unavailable {
             message,
             consistency,

@@ -190,35 +190,9 @@ impl<'a> Reader<'a> {
     /// `[consistency]`; refuses unknown codes.
     pub fn consistency(&mut self) -> Result<ConsistencyLevel> {
         let code = self.short()?;
-        LEVELS
-            .iter()
-            .map(|(level, _)| *level)
-            .find(|level| *level as u16 == code)
+        ConsistencyLevel::from_code(code)
             .ok_or_else(|| DecodeError::invalid(format!("Unknown code {code} for a consistency level")))
     }
-}
-
-use ConsistencyLevel as Level;
-
-const LEVELS: [(Level, &str); 11] = [
-    (Level::Any, "ANY"),
-    (Level::One, "ONE"),
-    (Level::Two, "TWO"),
-    (Level::Three, "THREE"),
-    (Level::Quorum, "QUORUM"),
-    (Level::All, "ALL"),
-    (Level::LocalQuorum, "LOCAL_QUORUM"),
-    (Level::EachQuorum, "EACH_QUORUM"),
-    (Level::Serial, "SERIAL"),
-    (Level::LocalSerial, "LOCAL_SERIAL"),
-    (Level::LocalOne, "LOCAL_ONE"),
-];
-
-pub(crate) fn consistency_name(level: Level) -> &'static str {
-    LEVELS
-        .iter()
-        .find(|(known, _)| *known == level)
-        .map_or("", |(_, name)| name)
 }
 
 /// Appends a `[string]`. Longer than 65,535 bytes it is cut at a character: only messages for people can be.
@@ -296,5 +270,5 @@ pub fn put_inet(out: &mut BytesMut, address: SocketAddr) {
 
 /// Appends a `[consistency]`.
 pub fn put_consistency(out: &mut BytesMut, level: ConsistencyLevel) {
-    out.put_u16(level as u16);
+    out.put_u16(level.code());
 }

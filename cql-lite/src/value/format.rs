@@ -159,12 +159,18 @@ fn write_float(value: f64, shortest: &str, precision: i32, literal: bool, out: &
     } else {
         i32::MIN
     };
-    let precision = if (-4..precision).contains(&exponent) {
-        precision + exponent + 1
+    let plain = (-4..precision).contains(&exponent);
+    let digits = if plain { precision + exponent + 1 } else { precision };
+    // Beyond the digits that the type holds cqlsh shows noise (123456.789000000004): not here.
+    let exact = if precision == FLOAT_PRECISION {
+        f32::DIGITS
     } else {
-        precision
+        f64::DIGITS
     };
-    out.write_str(&general(value, precision))
+    if plain && digits > exact as i32 {
+        return out.write_str(shortest.strip_suffix(".0").unwrap_or(shortest));
+    }
+    out.write_str(&general(value, digits))
 }
 
 /// C's `%.*g`.
