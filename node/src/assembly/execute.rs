@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use starling_cql_lite::ast::{BatchKind, Describe, Identifier, Position, QualifiedName, Statement};
+use starling_cql_lite::ast::{BatchKind, Describe, Statement};
 use starling_cql_lite::parser::parse_statement;
 use starling_cql_lite::protocol::error::CqlError;
 use starling_ring::ConsistencyLevel;
@@ -118,11 +118,7 @@ impl Node {
                 session.set_keyspace(&keyspace);
                 ticket.respond(ClientResponse::SetKeyspace(keyspace));
             }
-            Planned::Truncate(table) => {
-                let name = |name: &str| Identifier { name: name.to_owned(), quoted: true, position: Position::default() };
-                let table = QualifiedName { keyspace: Some(name(&table.keyspace)), name: name(&table.name) };
-                self.run_schema(view, ticket, None, Arc::new(Statement::Truncate(table)));
-            }
+            Planned::Truncate { statement, .. } => self.run_schema(view, ticket, session.keyspace(), statement),
             Planned::Other(statement) => match &*statement {
                 Statement::Describe(wanted) => ticket.respond(describe(view, session.keyspace().as_deref(), wanted)?),
                 _ => self.run_schema(view, ticket, session.keyspace(), statement),
@@ -173,7 +169,7 @@ impl Node {
         let shard = self.pick_shard();
         let (id, at_ms) = {
             let mut shard = self.shards[shard].lock();
-            if shard.len() >= self.config.operations_per_shard_max {
+            if shard.operation_count() >= self.config.operations_per_shard_max {
                 return Err(operation);
             }
             shard.insert(operation)

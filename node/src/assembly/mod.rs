@@ -168,7 +168,7 @@ impl Node {
 
     /// Operations under way.
     pub fn operations(&self) -> usize {
-        self.shards.iter().map(|s| s.lock().len()).sum()
+        self.shards.iter().map(|s| s.lock().operation_count()).sum()
     }
 
     /// The member behind an identity.

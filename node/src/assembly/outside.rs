@@ -32,6 +32,7 @@ pub trait Outside: Send + Sync {
     fn commit(&self, mutation: Mutation, ticket: CommitTicket) -> Result<(), ReplicaFailure>;
     /// Makes metadata durable before it returns; failing to is fatal for the node.
     fn persist(&self, metadata: &Metadata) -> Result<(), String>;
+    /// Tells clients that registered for events.
     fn publish(&self, event: ClientEvent);
     /// `Node::on_shard_time` wants to be called for this shard at this monotonic time (or earlier).
     fn wake_at(&self, shard: usize, at_ms: u64);

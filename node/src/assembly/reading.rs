@@ -160,7 +160,7 @@ impl Node {
             );
             match plan {
                 Err(unavailable) => Err((run, errors::unavailable(unavailable))),
-                Ok(_) if shard.len() >= self.config.operations_per_shard_max => Err((run, self.overloaded())),
+                Ok(_) if shard.operation_count() >= self.config.operations_per_shard_max => Err((run, self.overloaded())),
                 Ok(plan) => {
                     let requirement = run.requirement.clone();
                     let deadline_ms = run.deadline_ms;

@@ -80,13 +80,8 @@ impl Shard {
     }
 
     /// Operations under way.
-    pub fn len(&self) -> usize {
+    pub fn operation_count(&self) -> usize {
         self.operations.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.operations.is_empty()
     }
 
     /// Takes an operation in. Answers its number and when its shard has to look at it at the latest.

@@ -37,7 +37,12 @@ pub enum Operation {
     /// USE of a keyspace that exists.
     Use(String),
     /// TRUNCATE of a table that exists and may be written.
-    Truncate(Arc<Table>),
+    Truncate {
+        /// The table.
+        table: Arc<Table>,
+        /// The statement, as the schema's changes take it.
+        statement: Arc<Statement>,
+    },
     /// DESCRIBE, a schema change, or something about roles and permissions: as parsed.
     Other(Arc<Statement>),
 }

@@ -39,7 +39,7 @@ enum Plan {
     Batch(BatchPlan),
     Select(Arc<SelectPlan>),
     Use(String),
-    Truncate(Arc<Table>),
+    Truncate(Arc<Table>, Arc<Statement>),
     Other(Arc<Statement>),
 }
 
@@ -83,7 +83,8 @@ pub fn prepare(schema: &Schema, session: Option<&str>, parsed: ParsedStatement) 
         Statement::Truncate(name) => {
             let info = names::table(schema, session, &name)?;
             check_writable(&info)?;
-            (Plan::Truncate(Arc::clone(&info.table)), Some(info.table))
+            let statement = Arc::new(Statement::Truncate(name));
+            (Plan::Truncate(Arc::clone(&info.table), statement), Some(info.table))
         }
         other => (Plan::Other(Arc::new(other)), None),
     };
@@ -155,7 +156,7 @@ impl Prepared {
             Plan::Batch(batch) => Operation::Write(batch.bind(&environment, times)?),
             Plan::Select(select) => Operation::Read(Box::new(ReadOperation::bind(select, &environment, context)?)),
             Plan::Use(keyspace) => Operation::Use(keyspace.clone()),
-            Plan::Truncate(table) => Operation::Truncate(Arc::clone(table)),
+            Plan::Truncate(table, statement) => Operation::Truncate { table: Arc::clone(table), statement: Arc::clone(statement) },
             Plan::Other(statement) => Operation::Other(Arc::clone(statement)),
         })
     }

@@ -1,0 +1,125 @@
+//! Clients on registers: each does one thing at a time, at QUORUM, through whatever node answers.
+
+use bytes::Bytes;
+use starling_cql_lite::protocol::error::CqlError;
+use starling_node::assembly::client::{ClientRequest, ClientResponse, Parameters, Session};
+use starling_node::plan::{BoundValue, BoundValues};
+use starling_ring::ConsistencyLevel;
+
+use crate::oracle::Outcome;
+use crate::random::Random;
+
+/// What a client is doing.
+#[derive(Clone, Debug)]
+pub enum Doing {
+    /// Nothing; it thinks.
+    Thinking,
+    /// Making keyspace and table.
+    Setup { step: usize },
+    /// Writing (or deleting) a register.
+    Writing { key: i32, timestamp: i64 },
+    /// Reading a register, which must show at least `floor`.
+    Reading { key: i32, floor: i64 },
+}
+
+/// A client.
+pub struct Client {
+    pub session: Session,
+    pub doing: Doing,
+    /// Number of its present request; answers to earlier ones are ignored.
+    pub request: u64,
+    /// The node it asked.
+    pub node: usize,
+    pub think_us: (u64, u64),
+}
+
+impl Client {
+    pub fn new(random: &mut Random) -> Self {
+        let think = random.between(20_000, 120_000);
+        Client {
+            session: Session::default(),
+            doing: Doing::Thinking,
+            request: 0,
+            node: 0,
+            think_us: (think / 4, think * 2),
+        }
+    }
+}
+
+/// Statements that make the table.
+pub const SETUP: [&str; 2] = [
+    "CREATE KEYSPACE sim WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 3}",
+    "CREATE TABLE sim.registers (k int PRIMARY KEY, v bigint)",
+];
+const WRITE: &str = "INSERT INTO sim.registers (k, v) VALUES (?, ?)";
+const DELETE: &str = "DELETE FROM sim.registers WHERE k = ?";
+const READ: &str = "SELECT v FROM sim.registers WHERE k = ?";
+
+/// A statement without values.
+pub fn plain(text: &str) -> ClientRequest {
+    query(text, BoundValues::NONE, ConsistencyLevel::Quorum, None)
+}
+
+/// Writes `timestamp` into a register, as value and as timestamp.
+pub fn write(key: i32, timestamp: i64) -> ClientRequest {
+    let values = BoundValues::Positional(vec![int(key), bigint(timestamp)]);
+    query(WRITE, values, ConsistencyLevel::Quorum, Some(timestamp))
+}
+
+/// Deletes a register.
+pub fn delete(key: i32, timestamp: i64) -> ClientRequest {
+    let values = BoundValues::Positional(vec![int(key)]);
+    query(DELETE, values, ConsistencyLevel::Quorum, Some(timestamp))
+}
+
+/// Reads a register.
+pub fn read(key: i32, level: ConsistencyLevel) -> ClientRequest {
+    query(READ, BoundValues::Positional(vec![int(key)]), level, None)
+}
+
+fn int(value: i32) -> BoundValue {
+    BoundValue::Value(Bytes::copy_from_slice(&value.to_be_bytes()))
+}
+
+fn bigint(value: i64) -> BoundValue {
+    BoundValue::Value(Bytes::copy_from_slice(&value.to_be_bytes()))
+}
+
+fn query(text: &str, values: BoundValues, level: ConsistencyLevel, timestamp_us: Option<i64>) -> ClientRequest {
+    let parameters = Parameters {
+        consistency: level,
+        values,
+        page_size: Some(100),
+        paging_state: None,
+        timestamp_us,
+        skip_metadata: true,
+    };
+    ClientRequest::Query { text: text.to_owned(), parameters }
+}
+
+/// What an answer says of a write.
+pub fn write_outcome(response: &ClientResponse) -> Outcome {
+    match response {
+        ClientResponse::Error(
+            CqlError::WriteTimeout { .. } | CqlError::WriteFailure { .. } | CqlError::Server(_),
+        ) => Outcome::Unknown,
+        ClientResponse::Error(_) => Outcome::Refused,
+        _ => Outcome::Acknowledged,
+    }
+}
+
+/// The register's value in an answer: `Err` if it is none.
+pub fn read_value(response: &ClientResponse) -> Result<Option<i64>, String> {
+    match response {
+        ClientResponse::Rows { page, .. } => match page.cells.first() {
+            None => Ok(None),
+            Some(Some(bytes)) => match <[u8; 8]>::try_from(&bytes[..]) {
+                Ok(bytes) => Ok(Some(i64::from_be_bytes(bytes))),
+                Err(_) => Err("a value that is no bigint".into()),
+            },
+            Some(None) => Ok(None),
+        },
+        ClientResponse::Error(error) => Err(error.to_string()),
+        _ => Err("not rows".into()),
+    }
+}

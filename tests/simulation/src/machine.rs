@@ -1,0 +1,185 @@
+//! A simulated machine: a disk that outlives crashes, and one life of a node after another.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+use starling_node::assembly::{CommitTicket, FailurePlant, Node, NodeConfig};
+use starling_node::cluster::{Cluster, ClusterConfig, Identity};
+use starling_node::message::{ReplicaFailure, wire};
+use starling_ring::{HostId, Member};
+use starling_storage::committer::{Committer, CommitterLimits, Pending};
+use starling_storage::engine::memory::{MemoryEngine, MemorySettings};
+use starling_storage::engine::{Durability, Engine};
+use starling_storage::store::{Refusal, Store, StoreError, StoreSettings};
+use uuid::Uuid;
+
+use crate::outside::{METADATA_KEY, SimulatedOutside};
+use crate::random::Random;
+
+const GENERATION_KEY: &[u8] = b"node/generation";
+const SHARDS: u8 = 2;
+
+/// A bug that is planted on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Plant {
+    /// A replica acknowledges before it has applied.
+    AcknowledgeBeforeApplying,
+    /// A coordinator is content with one answer too few.
+    OneAnswerTooFew,
+    /// A commit is acknowledged without having been synced.
+    LoseUnsyncedTail,
+}
+
+impl Plant {
+    /// All of them with their names.
+    pub const ALL: [(&'static str, Plant); 3] = [
+        ("acknowledge-before-applying", Plant::AcknowledgeBeforeApplying),
+        ("one-answer-too-few", Plant::OneAnswerTooFew),
+        ("lose-unsynced-tail", Plant::LoseUnsyncedTail),
+    ];
+}
+
+/// A node while it runs.
+pub struct Life {
+    pub node: Arc<Node>,
+    pub outside: Arc<SimulatedOutside>,
+    store: Arc<Store>,
+    pub committer: Committer<CommitTicket>,
+    /// Written, to be acknowledged.
+    written: Vec<(CommitTicket, Result<(), ReplicaFailure>)>,
+    pub commit_is_due: bool,
+    pub wakes: Vec<u64>,
+    pub ready: bool,
+}
+
+/// A machine.
+pub struct Machine {
+    pub host_id: HostId,
+    pub address: SocketAddr,
+    engine: Arc<MemoryEngine>,
+    pub life: Option<Life>,
+    /// Number of the present or next life.
+    pub lives: u32,
+    wall_offset_us: i64,
+    seed: u64,
+    plant: Option<Plant>,
+}
+
+impl Machine {
+    pub fn new(number: usize, random: &mut Random, plant: Option<Plant>) -> Self {
+        let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, number as u8 + 1)), 7000);
+        let settings = MemorySettings {
+            seed: random.bits(),
+            flush_one_in: random.between(50, 400) as u32,
+            compact_one_in: random.between(50, 400) as u32,
+        };
+        Machine {
+            host_id: HostId(Uuid::from_u64_pair(random.bits(), number as u64)),
+            address,
+            engine: Arc::new(MemoryEngine::new(settings)),
+            life: None,
+            lives: 0,
+            wall_offset_us: random.below(10_000) as i64 - 5_000,
+            seed: random.bits(),
+            plant,
+        }
+    }
+
+    /// Starts a life with what is on the disk.
+    pub fn start(&mut self, now_us: &Arc<AtomicU64>, seed_node: SocketAddr) -> Result<(), StoreError> {
+        self.lives += 1;
+        let engine: Arc<dyn Engine> = self.engine.clone();
+        let settings = StoreSettings { header_filter_bytes: 16 << 10, ..StoreSettings::default() };
+        let store = Arc::new(Store::open(engine, settings)?);
+        let before = store.get_meta(GENERATION_KEY)?.and_then(|b| b[..].try_into().ok()).map_or(0, u64::from_be_bytes);
+        let generation = before + 1;
+        store.put_meta(GENERATION_KEY, &generation.to_be_bytes())?;
+        let stored = store.get_meta(METADATA_KEY)?.and_then(|bytes| wire::decode(&bytes).ok());
+        let life_seed = self.seed.wrapping_add(u64::from(self.lives));
+        let outside = SimulatedOutside::new(now_us.clone(), life_seed, self.wall_offset_us, store.clone());
+        let identity = self.identity(generation, seed_node);
+        let now_ms = now_us.load(std::sync::atomic::Ordering::Relaxed) / 1_000;
+        let cluster = Cluster::new(ClusterConfig::default(), identity, stored, now_ms);
+        let first_sequence = generation << 36;
+        let config = NodeConfig::default();
+        let mut node = Node::new(config, cluster, store.clone(), outside.clone(), SHARDS, first_sequence);
+        match self.plant {
+            Some(Plant::AcknowledgeBeforeApplying) => node.plant(FailurePlant::AcknowledgeBeforeApplying),
+            Some(Plant::OneAnswerTooFew) => node.plant(FailurePlant::OneAnswerTooFew),
+            Some(Plant::LoseUnsyncedTail) | None => {}
+        }
+        self.life = Some(Life {
+            node: Arc::new(node),
+            outside,
+            store,
+            committer: Committer::new(CommitterLimits::default()),
+            written: Vec::new(),
+            commit_is_due: false,
+            wakes: vec![u64::MAX; usize::from(SHARDS)],
+            ready: false,
+        });
+        Ok(())
+    }
+
+    fn identity(&self, generation: u64, seed_node: SocketAddr) -> Identity {
+        let member = Member {
+            host_id: self.host_id,
+            listen_address: self.address.ip(),
+            storage_port: self.address.port(),
+            rpc_address: self.address.ip(),
+            native_transport_port: 9042,
+            datacenter: "datacenter1".into(),
+            rack: "rack1".into(),
+            tokens: Vec::new(),
+        };
+        Identity {
+            member,
+            generation,
+            cluster_name: "simulation".into(),
+            num_tokens: 4,
+            seeds: vec![seed_node],
+            cluster_id_if_founding: Uuid::from_u64_pair(self.seed, 1),
+        }
+    }
+
+    /// The power goes: the life ends, and what was not synced is lost.
+    pub fn crash(&mut self) {
+        self.life = None;
+        self.engine.crash();
+    }
+
+    /// Writes the next batch of commits to disk.
+    pub fn write_batch(&mut self) {
+        let durability =
+            if self.plant == Some(Plant::LoseUnsyncedTail) { Durability::NoSync } else { Durability::Sync };
+        let Some(life) = &mut self.life else { return };
+        let mut batch: Vec<Pending<CommitTicket>> = Vec::new();
+        life.committer.take_batch(&mut batch);
+        let outcome = life.store.commit_each(batch.iter().map(|p| &p.mutation), durability);
+        life.committer.complete(&batch);
+        for (index, pending) in batch.into_iter().enumerate() {
+            let outcome = match &outcome {
+                Ok(committed) => match committed.refused.iter().find(|(i, _)| *i == index) {
+                    Some((_, Refusal::Behind)) => Err(ReplicaFailure::Behind),
+                    Some((_, Refusal::Gone)) => Err(ReplicaFailure::Gone),
+                    None => Ok(()),
+                },
+                Err(_) => Err(ReplicaFailure::Storage),
+            };
+            life.written.push((pending.ticket, outcome));
+        }
+        // A failed fold leaves the fragments as they were.
+        let _ = life.store.fold_pending(0, 4);
+    }
+
+    /// Tells of what was written.
+    pub fn acknowledge(&mut self) {
+        let Some(life) = &mut self.life else { return };
+        let written = std::mem::take(&mut life.written);
+        let node = life.node.clone();
+        for (ticket, outcome) in written {
+            node.on_committed(ticket, outcome);
+        }
+    }
+}

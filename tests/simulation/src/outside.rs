@@ -1,0 +1,115 @@
+//! The outside of a simulated node: what it asks for is noted, and carried out by the world when it is due.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use parking_lot::Mutex;
+use starling_node::assembly::client::{ClientEvent, ClientResponse, ClientSink};
+use starling_node::assembly::{CommitTicket, Outside};
+use starling_node::cluster::Metadata;
+use starling_node::message::{Destination, PeerMessage, ReplicaFailure, wire};
+use starling_storage::model::Mutation;
+use starling_storage::store::Store;
+
+use crate::random::Random;
+
+/// Key of the cluster metadata on the simulated disk.
+pub const METADATA_KEY: &[u8] = b"cluster/metadata";
+
+/// Something that a node asked for.
+pub enum Effect {
+    /// Send a message.
+    Send(Destination, PeerMessage),
+    /// Commit a mutation.
+    Commit(Mutation, CommitTicket),
+    /// Look at a shard's deadlines at this time.
+    Wake(usize, u64),
+    /// Answer a client's request.
+    Respond(u64, ClientResponse),
+    /// Open for clients.
+    Ready,
+    /// Cannot go on.
+    Fatal(String),
+}
+
+/// The seams of one life of one simulated node.
+pub struct SimulatedOutside {
+    effects: Mutex<Vec<Effect>>,
+    random: Mutex<Random>,
+    now_us: Arc<AtomicU64>,
+    wall_offset_us: AtomicI64,
+    store: Arc<Store>,
+}
+
+/// Simulated time zero as a wall clock has it: 2026-01-01.
+pub const EPOCH_US: i64 = 1_767_225_600_000_000;
+
+impl SimulatedOutside {
+    /// A fresh life.
+    pub fn new(now_us: Arc<AtomicU64>, seed: u64, wall_offset_us: i64, store: Arc<Store>) -> Arc<Self> {
+        Arc::new(SimulatedOutside {
+            effects: Mutex::new(Vec::new()),
+            random: Mutex::new(Random::new(seed)),
+            now_us,
+            wall_offset_us: AtomicI64::new(wall_offset_us),
+            store,
+        })
+    }
+
+    /// What was asked for since the last call.
+    pub fn take_effects(&self) -> Vec<Effect> {
+        std::mem::take(&mut *self.effects.lock())
+    }
+
+    fn note(&self, effect: Effect) {
+        self.effects.lock().push(effect);
+    }
+}
+
+impl Outside for SimulatedOutside {
+    fn monotonic_us(&self) -> u64 {
+        self.now_us.load(Ordering::Relaxed)
+    }
+
+    fn wall_us(&self) -> i64 {
+        EPOCH_US + self.monotonic_us() as i64 + self.wall_offset_us.load(Ordering::Relaxed)
+    }
+
+    fn random(&self) -> u64 {
+        self.random.lock().bits()
+    }
+
+    fn send(&self, to: Destination, message: PeerMessage) {
+        self.note(Effect::Send(to, message));
+    }
+
+    fn commit(&self, mutation: Mutation, ticket: CommitTicket) -> Result<(), ReplicaFailure> {
+        self.note(Effect::Commit(mutation, ticket));
+        Ok(())
+    }
+
+    fn persist(&self, metadata: &Metadata) -> Result<(), String> {
+        let bytes = wire::encode(metadata).map_err(|e| e.to_string())?;
+        self.store.put_meta(METADATA_KEY, &bytes).map_err(|e| e.to_string())
+    }
+
+    fn publish(&self, _event: ClientEvent) {}
+
+    fn wake_at(&self, shard: usize, at_ms: u64) {
+        self.note(Effect::Wake(shard, at_ms));
+    }
+
+    fn on_ready(&self) {
+        self.note(Effect::Ready);
+    }
+
+    fn on_fatal(&self, reason: String) {
+        self.note(Effect::Fatal(reason));
+    }
+}
+
+impl ClientSink for SimulatedOutside {
+    fn respond(&self, request: u64, response: ClientResponse) {
+        self.note(Effect::Respond(request, response));
+    }
+}

@@ -1,0 +1,519 @@
+//! The world: one queue of events in simulated time, and everything that happens in it.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use starling_node::assembly::client::{ClientRequest, ClientResponse, ClientSink, ClientTicket};
+use starling_node::message::{Destination, PeerMessage, wire};
+use starling_ring::{ConsistencyLevel, HostId};
+use xxhash_rust::xxh3::Xxh3Default;
+
+use crate::clients::{self, Client, Doing, SETUP};
+use crate::machine::{Machine, Plant};
+use crate::nemesis::{self, Fault};
+use crate::network::{Network, Weather};
+use crate::oracle::{Oracle, Outcome};
+use crate::outside::Effect;
+use crate::random::Random;
+
+const CLUSTER_TICK_US: u64 = 100_000;
+/// A client gives up on an answer after this; what became of its write is then unknown.
+const CLIENT_PATIENCE_US: u64 = 15_000_000;
+/// After the faults everything must come good within this.
+const HEALING_US: u64 = 90_000_000;
+/// Forming the cluster and making the table must not take longer.
+const SETUP_US: u64 = 60_000_000;
+
+/// How one seed went.
+pub struct Report {
+    pub seed: u64,
+    pub violations: Vec<String>,
+    pub simulated_us: u64,
+    pub operations: u64,
+    pub acknowledged: u64,
+    pub faults: u64,
+    pub messages: u64,
+    pub trace: u64,
+}
+
+enum Event {
+    Deliver { from: usize, to: usize, bytes: Arc<[u8]> },
+    ClusterTick { node: usize, life: u32 },
+    ShardTime { node: usize, life: u32, shard: usize },
+    CommitWrite { node: usize, life: u32 },
+    CommitAcknowledge { node: usize, life: u32 },
+    Start { node: usize },
+    ClientStep { client: usize },
+    ClientArrives { client: usize, request: u64, life: u32, body: Box<ClientRequest> },
+    ClientAnswered { client: usize, request: u64, response: Box<ClientResponse> },
+    ClientGivesUp { client: usize, request: u64 },
+    Nemesis,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Setup,
+    Faults,
+    Healing,
+    Final,
+}
+
+pub struct World {
+    seed: u64,
+    random: Random,
+    now_us: Arc<AtomicU64>,
+    queue: BinaryHeap<Reverse<(u64, u64)>>,
+    events: HashMap<u64, Event>,
+    next_event: u64,
+    machines: Vec<Machine>,
+    by_host: HashMap<HostId, usize>,
+    network: Network,
+    clients: Vec<Client>,
+    keys: i32,
+    oracle: Oracle,
+    trace: Xxh3Default,
+    phase: Phase,
+    last_timestamp: i64,
+    next_request: u64,
+    next_final_key: i32,
+    operations: u64,
+    acknowledged: u64,
+    faults: u64,
+    messages: u64,
+}
+
+impl World {
+    pub fn new(seed: u64, plant: Option<Plant>) -> Self {
+        let mut random = Random::new(seed);
+        let nodes = random.between(3, 5) as usize;
+        let machines: Vec<Machine> = (0..nodes).map(|n| Machine::new(n, &mut random, plant)).collect();
+        let by_host = machines.iter().enumerate().map(|(n, m)| (m.host_id, n)).collect();
+        let clients = (0..random.between(3, 6)).map(|_| Client::new(&mut random)).collect();
+        World {
+            seed,
+            keys: random.between(2, 12) as i32,
+            random,
+            now_us: Arc::new(AtomicU64::new(0)),
+            queue: BinaryHeap::new(),
+            events: HashMap::new(),
+            next_event: 0,
+            machines,
+            by_host,
+            network: Network::new(),
+            clients,
+            oracle: Oracle::default(),
+            trace: Xxh3Default::new(),
+            phase: Phase::Setup,
+            last_timestamp: 0,
+            next_request: 0,
+            next_final_key: 0,
+            operations: 0,
+            acknowledged: 0,
+            faults: 0,
+            messages: 0,
+        }
+    }
+
+    fn now(&self) -> u64 {
+        self.now_us.load(Ordering::Relaxed)
+    }
+
+    fn at(&mut self, at_us: u64, event: Event) {
+        let number = self.next_event;
+        self.next_event += 1;
+        self.events.insert(number, event);
+        self.queue.push(Reverse((at_us.max(self.now()), number)));
+    }
+
+    fn after(&mut self, delay_us: u64, event: Event) {
+        self.at(self.now() + delay_us, event);
+    }
+
+    /// Runs the seed: `seconds` of load and faults, then healing and the last check.
+    pub fn run(mut self, seconds: u64) -> Report {
+        for node in 0..self.machines.len() {
+            self.after(node as u64 * 5_000, Event::Start { node });
+        }
+        self.after(1_000_000, Event::ClientStep { client: 0 });
+        let end_us = SETUP_US + seconds * 1_000_000;
+        while self.oracle.violations().is_empty() {
+            let Some(Reverse((at_us, number))) = self.queue.pop() else { break };
+            self.now_us.store(at_us, Ordering::Relaxed);
+            if self.phase == Phase::Setup && at_us > SETUP_US {
+                self.oracle.violation(at_us, "the cluster did not form, or its table was not made, in time".into());
+            } else if self.phase == Phase::Faults && at_us >= end_us {
+                self.begin_healing();
+            } else if at_us >= end_us + 2 * HEALING_US {
+                self.oracle.violation(at_us, "after all faults had ended, reads at ALL were not answered".into());
+            }
+            if let Some(event) = self.events.remove(&number) {
+                self.handle(event);
+            }
+            if self.phase == Phase::Final && self.next_final_key > self.keys {
+                break;
+            }
+        }
+        Report {
+            seed: self.seed,
+            violations: self.oracle.violations().to_vec(),
+            simulated_us: self.now(),
+            operations: self.operations,
+            acknowledged: self.acknowledged,
+            faults: self.faults,
+            messages: self.messages,
+            trace: self.trace.digest(),
+        }
+    }
+
+    fn note(&mut self, kind: u8, a: u64, b: u64) {
+        let mut bytes = [0u8; 25];
+        bytes[0] = kind;
+        bytes[1..9].copy_from_slice(&self.now().to_be_bytes());
+        bytes[9..17].copy_from_slice(&a.to_be_bytes());
+        bytes[17..].copy_from_slice(&b.to_be_bytes());
+        self.trace.update(&bytes);
+    }
+
+    fn is_life(&self, node: usize, life: u32) -> bool {
+        self.machines[node].lives == life && self.machines[node].life.is_some()
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Deliver { from, to, bytes } => self.deliver(from, to, &bytes),
+            Event::ClusterTick { node, life } if self.is_life(node, life) => {
+                if let Some(life) = &self.machines[node].life {
+                    life.node.clone().on_cluster_time();
+                }
+                self.after(CLUSTER_TICK_US, Event::ClusterTick { node, life });
+                self.carry_out(node);
+            }
+            Event::ShardTime { node, life, shard } if self.is_life(node, life) => self.shard_time(node, shard),
+            Event::CommitWrite { node, life } if self.is_life(node, life) => {
+                self.machines[node].write_batch();
+                let delay_us = self.random.between(10, 600);
+                self.after(delay_us, Event::CommitAcknowledge { node, life });
+            }
+            Event::CommitAcknowledge { node, life } if self.is_life(node, life) => {
+                if let Some(life) = &mut self.machines[node].life {
+                    life.commit_is_due = false;
+                }
+                self.machines[node].acknowledge();
+                self.carry_out(node);
+            }
+            Event::Start { node } => self.start(node),
+            Event::ClientStep { client } => self.client_step(client),
+            Event::ClientArrives { client, request, life, body } => {
+                self.client_arrives(client, request, life, *body);
+            }
+            Event::ClientAnswered { client, request, response } => {
+                self.client_answered(client, request, Some(&response));
+            }
+            Event::ClientGivesUp { client, request } => self.client_answered(client, request, None),
+            Event::Nemesis => self.nemesis(),
+            Event::ClusterTick { .. }
+            | Event::ShardTime { .. }
+            | Event::CommitWrite { .. }
+            | Event::CommitAcknowledge { .. } => {}
+        }
+    }
+
+    fn start(&mut self, node: usize) {
+        if self.machines[node].life.is_some() {
+            return;
+        }
+        self.note(1, node as u64, 0);
+        let seed_node = self.machines[0].address;
+        let now_us = self.now_us.clone();
+        if let Err(error) = self.machines[node].start(&now_us, seed_node) {
+            let now = self.now();
+            self.oracle.violation(now, format!("node {node} does not start: {error}"));
+            return;
+        }
+        let life = self.machines[node].lives;
+        self.after(0, Event::ClusterTick { node, life });
+        self.carry_out(node);
+    }
+
+    fn crash(&mut self, node: usize) {
+        self.note(2, node as u64, 0);
+        self.machines[node].crash();
+        // Clients notice that their connection is gone; what became of their requests they do not know.
+        let asked: Vec<(usize, u64)> =
+            self.clients.iter().enumerate().filter(|(_, c)| c.node == node).map(|(n, c)| (n, c.request)).collect();
+        for (client, request) in asked {
+            self.after(1_000, Event::ClientGivesUp { client, request });
+        }
+    }
+
+    fn deliver(&mut self, from: usize, to: usize, bytes: &[u8]) {
+        let host = self.machines[from].host_id;
+        let Some(life) = &self.machines[to].life else { return };
+        let node = life.node.clone();
+        match wire::decode::<PeerMessage>(bytes) {
+            Ok(message) => node.on_peer_message(host, message),
+            Err(error) => {
+                let now = self.now();
+                self.oracle.violation(now, format!("a message from node {from} does not decode: {error}"));
+            }
+        }
+        self.carry_out(to);
+    }
+
+    fn shard_time(&mut self, node: usize, shard: usize) {
+        let now_ms = self.now() / 1_000;
+        let Some(life) = &mut self.machines[node].life else { return };
+        if life.wakes[shard] > now_ms {
+            return;
+        }
+        life.wakes[shard] = u64::MAX;
+        let next_ms = life.node.clone().on_shard_time(shard);
+        if let Some(next_ms) = next_ms {
+            self.wake(node, shard, next_ms);
+        }
+        self.carry_out(node);
+    }
+
+    fn wake(&mut self, node: usize, shard: usize, at_ms: u64) {
+        let number = self.machines[node].lives;
+        let Some(life) = &mut self.machines[node].life else { return };
+        if at_ms < life.wakes[shard] {
+            life.wakes[shard] = at_ms;
+            self.at(at_ms * 1_000, Event::ShardTime { node, life: number, shard });
+        }
+    }
+
+    /// Carries out what a node asked for.
+    fn carry_out(&mut self, node: usize) {
+        loop {
+            let Some(life) = &self.machines[node].life else { return };
+            let effects = life.outside.take_effects();
+            if effects.is_empty() {
+                return;
+            }
+            for effect in effects {
+                self.effect(node, effect);
+            }
+        }
+    }
+
+    fn effect(&mut self, node: usize, effect: Effect) {
+        match effect {
+            Effect::Send(to, message) => self.send(node, to, &message),
+            Effect::Wake(shard, at_ms) => self.wake(node, shard, at_ms),
+            Effect::Commit(mutation, ticket) => {
+                let number = self.machines[node].lives;
+                let delay_us = self.random.between(50, 3_000);
+                let Some(life) = &mut self.machines[node].life else { return };
+                let full = life.committer.enqueue(mutation, ticket).is_err();
+                let due = !std::mem::replace(&mut life.commit_is_due, true);
+                if full {
+                    let now = self.now();
+                    self.oracle.violation(now, "a committer's queue is full".into());
+                } else if due {
+                    self.after(delay_us, Event::CommitWrite { node, life: number });
+                }
+            }
+            Effect::Respond(request, response) => {
+                let client = self.clients.iter().position(|c| c.request == request);
+                if let Some(client) = client {
+                    let delay_us = self.random.between(50, 1_000);
+                    self.after(delay_us, Event::ClientAnswered { client, request, response: Box::new(response) });
+                }
+            }
+            Effect::Ready => {
+                if let Some(life) = &mut self.machines[node].life {
+                    life.ready = true;
+                }
+            }
+            Effect::Fatal(reason) => {
+                let now = self.now();
+                self.oracle.violation(now, format!("node {node} gave up: {reason}"));
+            }
+        }
+    }
+
+    fn send(&mut self, from: usize, to: Destination, message: &PeerMessage) {
+        let to = match to {
+            Destination::Host(host) => self.by_host.get(&host).copied(),
+            Destination::Address(address) => self.machines.iter().position(|m| m.address == address),
+        };
+        let (Some(to), Ok(bytes)) = (to, wire::encode(message)) else { return };
+        self.messages += 1;
+        self.note(3, ((from as u64) << 8) | to as u64, xxhash_rust::xxh3::xxh3_64(&bytes));
+        let bytes: Arc<[u8]> = bytes.into();
+        for delay_us in self.network.fate(&mut self.random, from, to) {
+            self.after(delay_us, Event::Deliver { from, to, bytes: bytes.clone() });
+        }
+    }
+
+    fn nemesis(&mut self) {
+        if self.phase != Phase::Faults {
+            return;
+        }
+        let pause_us = self.random.between(2_000_000, 16_000_000);
+        self.after(pause_us, Event::Nemesis);
+        let fault = nemesis::draw(&mut self.random, self.machines.len());
+        self.faults += 1;
+        self.note(4, self.faults, 0);
+        match fault {
+            Fault::Partition { side, one_way } => {
+                let others: Vec<usize> = (0..self.machines.len()).filter(|n| !side.contains(n)).collect();
+                self.network.partition(&side, &others, one_way);
+            }
+            Fault::Heal => self.network.heal(),
+            Fault::Weather(weather) => self.network.weather = weather,
+            Fault::Crash { node, back_after_us } => self.power_cycle(&[node], back_after_us),
+            Fault::CrashMany { nodes, back_after_us } => self.power_cycle(&nodes, back_after_us),
+        }
+    }
+
+    fn power_cycle(&mut self, nodes: &[usize], back_after_us: u64) {
+        for &node in nodes {
+            if self.machines[node].life.is_some() {
+                self.crash(node);
+                self.after(back_after_us, Event::Start { node });
+            }
+        }
+    }
+
+    fn begin_healing(&mut self) {
+        self.phase = Phase::Healing;
+        self.network.heal();
+        self.network.weather = Weather::calm();
+        for node in 0..self.machines.len() {
+            self.after(0, Event::Start { node });
+        }
+    }
+
+    fn client_step(&mut self, client: usize) {
+        if self.phase == Phase::Healing && self.all_ready() {
+            self.phase = Phase::Final;
+        }
+        let (doing, body) = match self.phase {
+            Phase::Setup => match self.clients[client].doing {
+                Doing::Setup { step } => (Doing::Setup { step }, clients::plain(SETUP[step])),
+                _ => (Doing::Setup { step: 0 }, clients::plain(SETUP[0])),
+            },
+            Phase::Faults | Phase::Healing => self.draw_operation(),
+            Phase::Final => {
+                let key = self.next_final_key.min(self.keys);
+                let floor = self.oracle.floor(key);
+                (Doing::Reading { key, floor }, clients::read(key, ConsistencyLevel::All))
+            }
+        };
+        if self.phase == Phase::Setup && !self.all_ready() {
+            self.after(100_000, Event::ClientStep { client });
+            return;
+        }
+        let open: Vec<usize> =
+            (0..self.machines.len()).filter(|&n| self.machines[n].life.as_ref().is_some_and(|l| l.ready)).collect();
+        if open.is_empty() {
+            self.after(200_000, Event::ClientStep { client });
+            return;
+        }
+        let node = open[self.random.below(open.len() as u64) as usize];
+        if let Doing::Writing { key, timestamp } = doing {
+            let deletes = matches!(&body, ClientRequest::Query { text, .. } if text.starts_with("DELETE"));
+            self.oracle.write_begins(key, timestamp, deletes);
+        }
+        self.next_request += 1;
+        let request = self.next_request;
+        let life = self.machines[node].lives;
+        let asking = &mut self.clients[client];
+        asking.doing = doing;
+        asking.request = request;
+        asking.node = node;
+        let delay_us = self.random.between(50, 1_000);
+        self.after(delay_us, Event::ClientArrives { client, request, life, body: Box::new(body) });
+        self.after(CLIENT_PATIENCE_US, Event::ClientGivesUp { client, request });
+    }
+
+    fn all_ready(&self) -> bool {
+        self.machines.iter().all(|m| m.life.as_ref().is_some_and(|l| l.ready))
+    }
+
+    fn draw_operation(&mut self) -> (Doing, ClientRequest) {
+        let key = self.random.below(self.keys as u64 + 1) as i32;
+        if self.random.one_in(2) {
+            let floor = self.oracle.floor(key);
+            return (Doing::Reading { key, floor }, clients::read(key, ConsistencyLevel::Quorum));
+        }
+        self.last_timestamp = (crate::outside::EPOCH_US + self.now() as i64).max(self.last_timestamp + 1);
+        let timestamp = self.last_timestamp;
+        let deletes = self.random.one_in(12);
+        let body = if deletes { clients::delete(key, timestamp) } else { clients::write(key, timestamp) };
+        (Doing::Writing { key, timestamp }, body)
+    }
+
+    fn client_arrives(&mut self, client: usize, request: u64, life: u32, body: ClientRequest) {
+        let node = self.clients[client].node;
+        if self.clients[client].request != request || !self.is_life(node, life) {
+            return;
+        }
+        let Some(life) = &self.machines[node].life else { return };
+        let sink: Arc<dyn ClientSink> = life.outside.clone();
+        let running = life.node.clone();
+        running.on_client_request(ClientTicket { sink, request }, &self.clients[client].session, body);
+        self.carry_out(node);
+    }
+
+    /// The answer to a client, or that it will never come.
+    fn client_answered(&mut self, client: usize, request: u64, response: Option<&ClientResponse>) {
+        if self.clients[client].request != request {
+            return;
+        }
+        let now = self.now();
+        let asking = &mut self.clients[client];
+        asking.request = 0;
+        let think_us = asking.think_us;
+        let doing = std::mem::replace(&mut asking.doing, Doing::Thinking);
+        if matches!(doing, Doing::Writing { .. } | Doing::Reading { .. }) {
+            self.operations += 1;
+        }
+        match doing {
+            Doing::Thinking => {}
+            Doing::Setup { step } => return self.setup_answered(client, step, response),
+            Doing::Writing { key, timestamp } => {
+                let outcome = response.map_or(Outcome::Unknown, clients::write_outcome);
+                self.acknowledged += u64::from(outcome == Outcome::Acknowledged);
+                self.oracle.write_ends(key, timestamp, outcome);
+                self.note(5, key as u64, outcome as u64);
+            }
+            Doing::Reading { key, floor } => {
+                if let Some(Ok(value)) = response.map(clients::read_value) {
+                    self.note(6, key as u64, value.unwrap_or(0) as u64);
+                    self.acknowledged += 1;
+                    self.oracle.read_ends(key, floor, value, now);
+                    if self.phase == Phase::Final && key == self.next_final_key {
+                        self.next_final_key += 1;
+                    }
+                }
+            }
+        }
+        let pause_us = self.random.between(think_us.0, think_us.1);
+        self.after(pause_us, Event::ClientStep { client });
+    }
+
+    fn setup_answered(&mut self, client: usize, step: usize, response: Option<&ClientResponse>) {
+        let made = match response {
+            Some(ClientResponse::Error(starling_cql_lite::protocol::error::CqlError::AlreadyExists { .. })) => true,
+            Some(ClientResponse::Error(_)) | None => false,
+            Some(_) => true,
+        };
+        let step = if made { step + 1 } else { step };
+        if step < SETUP.len() {
+            self.clients[client].doing = Doing::Setup { step };
+            self.after(200_000, Event::ClientStep { client });
+            return;
+        }
+        self.phase = Phase::Faults;
+        self.after(1_000_000, Event::Nemesis);
+        for client in 0..self.clients.len() {
+            let pause_us = self.random.below(500_000);
+            self.after(pause_us, Event::ClientStep { client });
+        }
+    }
+}
