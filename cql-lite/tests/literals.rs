@@ -170,91 +170,93 @@ fn durations_in_every_form() {
     }
 }
 
+/// Kind, text, type, message.
+const REFUSED: [(Kind, &str, &str, &str); 15] = [
+    (
+        Kind::Integer,
+        "5",
+        "text",
+        "Invalid INTEGER constant (5) for \"c\" of type text",
+    ),
+    (
+        Kind::String,
+        "a",
+        "int",
+        "Invalid STRING constant (a) for \"c\" of type int",
+    ),
+    (
+        Kind::Float,
+        "1.5",
+        "bigint",
+        "Invalid FLOAT constant (1.5) for \"c\" of type bigint",
+    ),
+    (
+        Kind::Boolean,
+        "true",
+        "list<int>",
+        "Invalid BOOLEAN constant (true) for \"c\" of type list<int>",
+    ),
+    (
+        Kind::Integer,
+        "2147483648",
+        "int",
+        "Unable to make int from '2147483648'",
+    ),
+    (Kind::Integer, "128", "tinyint", "Unable to make byte from '128'"),
+    (
+        Kind::Integer,
+        "9223372036854775808",
+        "bigint",
+        "Unable to make long from '9223372036854775808'",
+    ),
+    (
+        Kind::String,
+        "1.2.3",
+        "inet",
+        "Unable to make inet address from '1.2.3'",
+    ),
+    (Kind::Hex, "0xabc", "blob", "cannot parse '0xabc' as hex bytes"),
+    (
+        Kind::String,
+        "ä",
+        "ascii",
+        "Invalid ASCII character in string literal: ä",
+    ),
+    (
+        Kind::String,
+        "25:00:00",
+        "time",
+        "(TimeType) Unable to coerce '25:00:00' to a formatted time (long)",
+    ),
+    (
+        Kind::Integer,
+        "86400000000000",
+        "time",
+        "Unable to make long (for time) from: '86400000000000'",
+    ),
+    (
+        Kind::String,
+        "10:00",
+        "time",
+        "(TimeType) Unable to coerce '10:00' to a formatted time (long)",
+    ),
+    (
+        Kind::String,
+        "2020-1",
+        "date",
+        "Unable to coerce '2020-1' to a formatted date (long)",
+    ),
+    (
+        Kind::Uuid,
+        "00000000-0000-4000-8000-000000000000",
+        "timeuuid",
+        "TimeUUID supports only version 1 UUIDs",
+    ),
+];
+
 #[test]
 fn errors_read_as_cassandra_words_them() {
-    let cases = [
-        (
-            Kind::Integer,
-            "5",
-            "text",
-            "Invalid INTEGER constant (5) for \"c\" of type text",
-        ),
-        (
-            Kind::String,
-            "a",
-            "int",
-            "Invalid STRING constant (a) for \"c\" of type int",
-        ),
-        (
-            Kind::Float,
-            "1.5",
-            "bigint",
-            "Invalid FLOAT constant (1.5) for \"c\" of type bigint",
-        ),
-        (
-            Kind::Boolean,
-            "true",
-            "list<int>",
-            "Invalid BOOLEAN constant (true) for \"c\" of type list<int>",
-        ),
-        (
-            Kind::Integer,
-            "2147483648",
-            "int",
-            "Unable to make int from '2147483648'",
-        ),
-        (Kind::Integer, "128", "tinyint", "Unable to make byte from '128'"),
-        (
-            Kind::Integer,
-            "9223372036854775808",
-            "bigint",
-            "Unable to make long from '9223372036854775808'",
-        ),
-        (
-            Kind::String,
-            "1.2.3",
-            "inet",
-            "Unable to make inet address from '1.2.3'",
-        ),
-        (Kind::Hex, "0xabc", "blob", "cannot parse '0xabc' as hex bytes"),
-        (
-            Kind::String,
-            "ä",
-            "ascii",
-            "Invalid ASCII character in string literal: ä",
-        ),
-        (
-            Kind::String,
-            "25:00:00",
-            "time",
-            "(TimeType) Unable to coerce '25:00:00' to a formatted time (long)",
-        ),
-        (
-            Kind::Integer,
-            "86400000000000",
-            "time",
-            "Unable to make long (for time) from: '86400000000000'",
-        ),
-        (
-            Kind::String,
-            "10:00",
-            "time",
-            "(TimeType) Unable to coerce '10:00' to a formatted time (long)",
-        ),
-        (
-            Kind::String,
-            "2020-1",
-            "date",
-            "Unable to coerce '2020-1' to a formatted date (long)",
-        ),
-        (
-            Kind::Uuid,
-            "00000000-0000-4000-8000-000000000000",
-            "timeuuid",
-            "TimeUUID supports only version 1 UUIDs",
-        ),
-    ];
-    for (kind, text, name, message) in cases {
+    for (kind, text, name, message) in REFUSED {
         assert_eq!(error(kind, text, name), message);
     }
     assert!(error(Kind::String, "5881580-07-12", "date").contains("greater than max supported date 5881580-07-11"));

@@ -1,6 +1,7 @@
 //! Errors as bodies of ERROR frames (section 9 of the specification).
 
 use bytes::{BufMut, Bytes, BytesMut};
+use starling_ring::ConsistencyLevel;
 
 use super::error::{CqlError, WriteType};
 use super::wire::{DecodeError, Reader, put_consistency, put_short_bytes, put_string, put_string_list};
@@ -16,9 +17,7 @@ pub(crate) fn put_error(out: &mut BytesMut, version: u8, error: &CqlError) {
             alive,
             ..
         } => {
-            put_consistency(out, *consistency);
-            put_number(out, *required);
-            put_number(out, *alive);
+            put_answers(out, *consistency, *required, *alive);
         }
         CqlError::WriteTimeout {
             consistency,
@@ -27,9 +26,7 @@ pub(crate) fn put_error(out: &mut BytesMut, version: u8, error: &CqlError) {
             write_type,
             ..
         } => {
-            put_consistency(out, *consistency);
-            put_number(out, *received);
-            put_number(out, *block_for);
+            put_answers(out, *consistency, *received, *block_for);
             put_string(out, write_type.name());
         }
         CqlError::ReadTimeout {
@@ -39,9 +36,7 @@ pub(crate) fn put_error(out: &mut BytesMut, version: u8, error: &CqlError) {
             data_present,
             ..
         } => {
-            put_consistency(out, *consistency);
-            put_number(out, *received);
-            put_number(out, *block_for);
+            put_answers(out, *consistency, *received, *block_for);
             out.put_u8(u8::from(*data_present));
         }
         CqlError::ReadFailure {
@@ -52,9 +47,7 @@ pub(crate) fn put_error(out: &mut BytesMut, version: u8, error: &CqlError) {
             data_present,
             ..
         } => {
-            put_consistency(out, *consistency);
-            put_number(out, *received);
-            put_number(out, *block_for);
+            put_answers(out, *consistency, *received, *block_for);
             put_failures(out, version, *num_failures);
             out.put_u8(u8::from(*data_present));
         }
@@ -66,9 +59,7 @@ pub(crate) fn put_error(out: &mut BytesMut, version: u8, error: &CqlError) {
             write_type,
             ..
         } => {
-            put_consistency(out, *consistency);
-            put_number(out, *received);
-            put_number(out, *block_for);
+            put_answers(out, *consistency, *received, *block_for);
             put_failures(out, version, *num_failures);
             put_string(out, write_type.name());
         }
@@ -89,6 +80,13 @@ pub(crate) fn put_error(out: &mut BytesMut, version: u8, error: &CqlError) {
         CqlError::Unprepared { id, .. } => put_short_bytes(out, id),
         _ => {}
     }
+}
+
+/// Level and two numbers: how most errors of consistency begin.
+fn put_answers(out: &mut BytesMut, consistency: ConsistencyLevel, first: u32, second: u32) {
+    put_consistency(out, consistency);
+    put_number(out, first);
+    put_number(out, second);
 }
 
 fn put_number(out: &mut BytesMut, number: u32) {

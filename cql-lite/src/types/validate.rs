@@ -58,34 +58,39 @@ impl CqlType {
                 ))),
             },
             T::Duration => Duration::decode(wire).map(|_| ()),
-            T::List(element) | T::Set(element) => {
-                let mut elements = Elements::new(wire, 1)?;
-                while let Some(item) = elements.next_element()? {
-                    element.validate(item)?;
-                }
-                elements.finish()
-            }
-            T::Map(key, value) => {
-                let mut elements = Elements::new(wire, 2)?;
-                while let Some(item) = elements.next_element()? {
-                    key.validate(item)?;
-                    if let Some(item) = elements.next_element()? {
-                        value.validate(item)?;
-                    }
-                }
-                elements.finish()
-            }
-            T::Tuple(types) => validate_fields(types.iter(), types.len(), wire, "tuple"),
-            T::Udt { name, fields, .. } => validate_fields(fields.iter().map(|(_, ty)| ty), fields.len(), wire, name),
-            T::Vector(element, dimension) => {
-                for item in vector_elements(element, *dimension, wire)? {
-                    element.validate(item)?;
-                }
-                Ok(())
-            }
-            // `unfrozen` has taken every layer off.
-            T::Frozen(inner) => inner.validate(wire),
+            composite => validate_composite(composite, wire),
         }
+    }
+}
+
+fn validate_composite(ty: &CqlType, wire: &[u8]) -> Result<(), ValueError> {
+    match ty {
+        CqlType::List(element) | CqlType::Set(element) => {
+            let mut elements = Elements::new(wire, 1)?;
+            while let Some(item) = elements.next_element()? {
+                element.validate(item)?;
+            }
+            elements.finish()
+        }
+        CqlType::Map(key, value) => {
+            let mut elements = Elements::new(wire, 2)?;
+            while let Some(item) = elements.next_element()? {
+                key.validate(item)?;
+                if let Some(item) = elements.next_element()? {
+                    value.validate(item)?;
+                }
+            }
+            elements.finish()
+        }
+        CqlType::Tuple(types) => validate_fields(types.iter(), types.len(), wire, "tuple"),
+        CqlType::Udt { name, fields, .. } => validate_fields(fields.iter().map(|(_, ty)| ty), fields.len(), wire, name),
+        CqlType::Vector(element, dimension) => {
+            for item in vector_elements(element, *dimension, wire)? {
+                element.validate(item)?;
+            }
+            Ok(())
+        }
+        scalar => Err(ValueError::Invalid(format!("{scalar} is not made of other types"))),
     }
 }
 
