@@ -44,6 +44,8 @@ struct Open {
     /// In reading order.
     rows: Vec<(Bytes, Row)>,
     live_rows: u32,
+    /// What it adds to the answer besides its rows, until that is counted.
+    size_bytes: usize,
 }
 
 /// What is to be walked of a partition: the slices that lie beyond the resume position, ascending.
@@ -118,13 +120,15 @@ impl<'a> Collector<'a> {
     /// A partition begins; what is known of its header is needed before its rows.
     pub(crate) fn begin(&mut self, token: Token, key: Bytes, mut header: Header) {
         header.reduce(&self.horizon);
-        self.size_bytes += 32 + key.len() + header.static_row.as_ref().map_or(0, |row| row_size_bytes(&[], row));
+        let static_row = header.static_row.as_ref();
+        let size_bytes = 32 + key.len() + static_row.map_or(0, |row| row_size_bytes(&[], row));
         self.open = Some(Open {
             token,
             key,
             header,
             rows: Vec::new(),
             live_rows: 0,
+            size_bytes,
         });
     }
 
@@ -134,10 +138,12 @@ impl<'a> Collector<'a> {
             return Flow::Stop;
         };
         reduce_row(&mut row, open.header.covering(&clustering), &self.horizon);
-        if row_is_empty(&row) {
+        // What is in no answer moves no limit but its own: replicas that still hold it stop where the others do.
+        let is_dead = row_is_empty(&row);
+        if is_dead {
             self.dead_fragments += 1;
         } else {
-            self.size_bytes += row_size_bytes(&clustering, &row);
+            self.size_bytes += std::mem::take(&mut open.size_bytes) + row_size_bytes(&clustering, &row);
             if is_live(&row, self.command.now_s) {
                 self.live_rows += 1;
                 open.live_rows += 1;
@@ -149,7 +155,7 @@ impl<'a> Collector<'a> {
             // Its only row: the end of the partition looks at the limits.
             return Flow::Continue;
         }
-        if self.limit_is_met() {
+        if self.limit_is_met(is_dead) {
             self.close(Some(clustering), true);
             return Flow::Stop;
         }
@@ -184,7 +190,8 @@ impl<'a> Collector<'a> {
             }
             Some(_) => {}
         }
-        if self.limit_is_met() && matches!(self.command.target, ReadTarget::TokenRange { .. }) {
+        let is_dead = self.result.partitions.len() == found;
+        if self.limit_is_met(is_dead) && matches!(self.command.target, ReadTarget::TokenRange { .. }) {
             self.result.truncated_at = Some(Position {
                 token,
                 key,
@@ -200,10 +207,11 @@ impl<'a> Collector<'a> {
         self.result
     }
 
-    fn limit_is_met(&self) -> bool {
-        self.live_rows >= self.command.row_limit.max(1)
-            || self.size_bytes >= self.command.size_limit_bytes as usize
-            || self.dead_fragments >= DEAD_FRAGMENTS_MAX
+    fn limit_is_met(&self, is_dead: bool) -> bool {
+        if is_dead {
+            return self.dead_fragments >= DEAD_FRAGMENTS_MAX;
+        }
+        self.live_rows >= self.command.row_limit.max(1) || self.size_bytes >= self.command.size_limit_bytes as usize
     }
 
     /// Moves the open partition to the answer. `last` is the last clustering key walked, unless it was walked
@@ -214,6 +222,7 @@ impl<'a> Collector<'a> {
             key,
             mut header,
             mut rows,
+            size_bytes,
             ..
         }) = self.open.take()
         else {
@@ -267,6 +276,7 @@ impl<'a> Collector<'a> {
             }
         }
         if !is_empty {
+            self.size_bytes += size_bytes;
             self.result.partitions.push(partition);
         }
     }
