@@ -153,10 +153,8 @@ fn check_arguments(function: &Function, types: &[Option<CqlType>]) -> Result<(),
             types.len()
         )));
     }
-    if let Kind::Math(_) = function.kind {
-        if !super::number::is_numeric(&function.returns) {
-            return Err(unsupported(format!("{} of {}", function.name, function.returns)));
-        }
+    if matches!(function.kind, Kind::Math(_)) && !super::number::is_numeric(&function.returns) {
+        return Err(unsupported(format!("{} of {}", function.name, function.returns)));
     }
     Ok(())
 }

@@ -1,5 +1,7 @@
 //! The rows of a page while they come in: plain, aggregated or to be sorted.
 
+use std::cmp::Ordering;
+
 use bytes::Bytes;
 use starling_cql_lite::protocol::error::CqlError;
 use starling_storage::model::Partition;
@@ -7,7 +9,6 @@ use starling_storage::model::Partition;
 use super::aggregate::Accumulator;
 use super::locate::order_bytes;
 use super::page::Page;
-use super::progress::compare_keys;
 use super::read::ReadOperation;
 use super::row::RowValues;
 use super::selector::Surroundings;
@@ -194,4 +195,14 @@ impl Output {
         keyed.truncate(operation.limit.map_or(usize::MAX, |limit| limit as usize));
         self.cells = keyed.into_iter().flat_map(|(_, row)| row).collect();
     }
+}
+
+/// The order of rows that are sorted over several partitions: null first, then by ordered bytes.
+fn compare_keys(a: &[Option<Vec<u8>>], b: &[Option<Vec<u8>>], descending: &[bool]) -> Ordering {
+    a.iter()
+        .zip(b)
+        .zip(descending)
+        .map(|((a, b), descending)| if *descending { b.cmp(a) } else { a.cmp(b) })
+        .find(|order| order.is_ne())
+        .unwrap_or(Ordering::Equal)
 }

@@ -36,7 +36,7 @@ pub struct Prepared {
 #[derive(Clone, Debug)]
 enum Plan {
     Modification(Box<Modification>),
-    Batch(BatchPlan),
+    Batch(Box<BatchPlan>),
     Select(Arc<SelectPlan>),
     Use(String),
     Truncate(Arc<Table>, Arc<Statement>),
@@ -77,7 +77,7 @@ pub fn prepare(schema: &Schema, session: Option<&str>, parsed: ParsedStatement) 
                     .all(|other| Arc::ptr_eq(&other.info.table, table))
             };
             let table = first.filter(same);
-            (Plan::Batch(plan), table)
+            (Plan::Batch(Box::new(plan)), table)
         }
         Statement::Use(name) => (Plan::Use(existing_keyspace(schema, &name)?), None),
         Statement::Truncate(name) => {
@@ -156,7 +156,10 @@ impl Prepared {
             Plan::Batch(batch) => Operation::Write(batch.bind(&environment, times)?),
             Plan::Select(select) => Operation::Read(Box::new(ReadOperation::bind(select, &environment, context)?)),
             Plan::Use(keyspace) => Operation::Use(keyspace.clone()),
-            Plan::Truncate(table, statement) => Operation::Truncate { table: Arc::clone(table), statement: Arc::clone(statement) },
+            Plan::Truncate(table, statement) => Operation::Truncate {
+                table: Arc::clone(table),
+                statement: Arc::clone(statement),
+            },
             Plan::Other(statement) => Operation::Other(Arc::clone(statement)),
         })
     }

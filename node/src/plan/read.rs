@@ -7,6 +7,7 @@ use starling_cql_lite::protocol::error::CqlError;
 use starling_ring::Token;
 use starling_storage::model::{ReadTarget, Slice};
 
+use super::clustering;
 use super::errors::invalid;
 use super::filter::Filter;
 use super::locate;
@@ -101,7 +102,7 @@ impl ReadOperation {
             ));
         }
         let mut targets = targets(info, &restrictions.partition, environment)?;
-        let slices = match locate::clustering_slices(info, &plan.layout, restrictions, environment)? {
+        let slices = match clustering::clustering_slices(info, &plan.layout, restrictions, environment)? {
             None => Vec::new(),
             // Slices that hold nothing: nothing to read.
             Some(slices) if slices.is_empty() => {

@@ -4,7 +4,8 @@ use starling_cql_lite::protocol::error::CqlError;
 
 use super::errors::{invalid, requires_filtering};
 use super::names::TableInfo;
-use super::relation::{Choice, Demand, Relations, Restriction};
+use super::operand::Choice;
+use super::relation::{Demand, Relations, Restriction};
 use crate::schema::ColumnKind;
 
 /// Which statement a WHERE clause belongs to: each allows other things.
@@ -39,7 +40,7 @@ pub(crate) enum PartitionRestriction {
     /// Those of the product of these choices, one for each component.
     Keys(Vec<Choice>),
     /// Those whose token is in a range.
-    Token(Demand),
+    Token(Box<Demand>),
     /// All.
     All,
 }
@@ -162,7 +163,7 @@ fn partition(
                 info.names(&info.partition_key)
             )));
         }
-        return Ok(PartitionRestriction::Token(token));
+        return Ok(PartitionRestriction::Token(Box::new(token)));
     }
     let mut choices = Vec::with_capacity(info.partition_key.len());
     let mut missing = Vec::new();

@@ -7,6 +7,7 @@ use starling_storage::model::{
     Cell, CellContent, ColumnData, Deletion, Expiry, Marker, Mutation, Partition, RangeTombstone, Row,
 };
 
+use super::clustering;
 use super::errors::invalid;
 use super::locate::{self, PRODUCT_MAX};
 use super::modification::{Action, Modification};
@@ -110,7 +111,7 @@ fn rows(modification: &Modification, environment: &Environment<'_>, writer: &Wri
         expiry: writer.expiry,
     });
     let columns = writer.columns(modification, &modification.regular, environment)?;
-    let prefixes = locate::clustering_prefixes(
+    let prefixes = clustering::clustering_prefixes(
         &modification.info,
         &modification.layout,
         &modification.restrictions,
@@ -142,7 +143,8 @@ fn deletion(
     let all = modification.layout.len();
     if depth == all && restrictions.range.is_none() {
         // A table without clustering columns has one row, under the empty key.
-        let keys = locate::clustering_prefixes(&modification.info, &modification.layout, restrictions, environment)?;
+        let keys =
+            clustering::clustering_prefixes(&modification.info, &modification.layout, restrictions, environment)?;
         let row = Row {
             deletion: Some(deletion),
             ..Row::default()
@@ -150,7 +152,7 @@ fn deletion(
         fragment.rows = keys.into_iter().map(|key| (Bytes::from(key), row.clone())).collect();
         return Ok(fragment);
     }
-    match locate::clustering_slices(&modification.info, &modification.layout, restrictions, environment)? {
+    match clustering::clustering_slices(&modification.info, &modification.layout, restrictions, environment)? {
         None => fragment.deletion = Some(deletion),
         Some(slices) => {
             fragment.range_tombstones = slices

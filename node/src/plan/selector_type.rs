@@ -1,0 +1,62 @@
+//! The types that selectors have by themselves.
+
+use starling_cql_lite::ast::{self, SelectorKind, TermKind};
+use starling_cql_lite::protocol::error::CqlError;
+use starling_cql_lite::types::CqlType;
+
+use super::aggregate::AggregateKind;
+use super::arithmetic;
+use super::function;
+use super::term::{Terms, parse_type};
+use super::variables::Receiver;
+
+/// Whether a literal can have a type: `5` beside a tinyint is one, `1.5` is not.
+pub(crate) fn literal_fits(selector: &ast::Selector, wanted: Option<&CqlType>) -> bool {
+    match (&selector.kind, wanted) {
+        (
+            SelectorKind::Term(ast::Term {
+                kind: TermKind::Constant(constant),
+                ..
+            }),
+            Some(wanted),
+        ) => {
+            let receiver = Receiver::new("[selection]", wanted.clone());
+            super::term::constant_value(constant, &receiver).is_ok()
+        }
+        _ => true,
+    }
+}
+
+/// The type a selector has by itself; `None` for markers and null.
+pub(crate) fn natural_type(terms: &mut Terms<'_>, selector: &ast::Selector) -> Result<Option<CqlType>, CqlError> {
+    Ok(match &selector.kind {
+        SelectorKind::Column(name) => {
+            let index = terms.info.find(name)?;
+            Some(terms.info.column(index).cql_type.clone())
+        }
+        SelectorKind::Term(term) => terms.natural_type(term)?,
+        SelectorKind::CountAll | SelectorKind::WriteTime(_) | SelectorKind::MaxWriteTime(_) => Some(CqlType::BigInt),
+        SelectorKind::Ttl(_) => Some(CqlType::Int),
+        SelectorKind::Cast { type_name, .. } | SelectorKind::TypeHint { type_name, .. } => Some(parse_type(type_name)?),
+        SelectorKind::Function { name, arguments } => {
+            let plain = name.name.name.to_ascii_lowercase();
+            let mut types = Vec::with_capacity(arguments.len());
+            for argument in arguments {
+                types.push(natural_type(terms, argument)?);
+            }
+            match (AggregateKind::named(&plain), types.first()) {
+                (Some(kind), Some(Some(argument))) => Some(kind.result_type(&plain, argument)?),
+                (Some(_), _) => None,
+                (None, _) => Some(function::resolve(name, &types, None, terms.info)?.returns),
+            }
+        }
+        SelectorKind::Arithmetic { left, right, .. } => {
+            match (natural_type(terms, left)?, natural_type(terms, right)?) {
+                (Some(left), Some(right)) => arithmetic::result_type(&left, &right),
+                _ => None,
+            }
+        }
+        SelectorKind::Negate(inner) => natural_type(terms, inner)?,
+        _ => None,
+    })
+}

@@ -1,0 +1,11 @@
+//! The planner against a memory store: statements in, rows out.
+
+#![allow(clippy::unwrap_used)]
+
+mod bindings;
+mod errors;
+mod functions;
+mod random;
+mod reads;
+mod support;
+mod writes;
