@@ -33,7 +33,7 @@ fn values(number: u64) -> Vec<Value> {
     let (partition, clustering, value) = row(number);
     vec![
         Value::Int(partition),
-        Value::Bigint(clustering),
+        Value::BigInt(clustering),
         Value::Text(value),
     ]
 }

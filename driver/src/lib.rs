@@ -1,1 +1,47 @@
-//! (placeholder)
+//! Starling's client for Rust.
+//!
+//! A [`Session`] keeps one connection per node and multiplexes requests over it. Prepared statements go to a replica of
+//! their partition. A request that may have reached a node is sent again only if it reads, or if its options say that
+//! it may be sent twice.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), starling_driver::DriverError> {
+//! use starling_driver::{ConsistencyLevel, QueryOptions, Session, SessionOptions};
+//!
+//! let session = Session::connect(["127.0.0.1"], SessionOptions::default()).await?;
+//! let insert = session.prepare("INSERT INTO shop.orders (customer, id, total) VALUES (?, ?, ?)").await?;
+//! let quorum = QueryOptions::default().consistency(ConsistencyLevel::Quorum);
+//! session.execute(&insert, &["ada".into(), 1.into(), 12.5.into()], &quorum).await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod ask;
+mod cluster;
+mod connection;
+mod control;
+mod error;
+mod from_value;
+mod host;
+mod options;
+mod pages;
+mod picture;
+mod result;
+mod session;
+mod statement;
+mod streams;
+mod wire;
+
+pub use cluster::ClusterMap;
+pub use error::DriverError;
+pub use from_value::FromValue;
+pub use options::{ContactPoint, DEFAULT_PORT, QueryOptions, SessionOptions};
+pub use pages::Pages;
+pub use result::{QueryResult, Row};
+pub use session::Session;
+pub use starling_cql_lite::protocol::request::BatchKind;
+pub use starling_cql_lite::protocol::{ColumnSpec as Column, CqlError};
+pub use starling_cql_lite::types::CqlType;
+pub use starling_cql_lite::value::{Decimal, Duration, Value, ValueError};
+pub use starling_ring::ConsistencyLevel;
+pub use statement::{Batch, PreparedStatement};
