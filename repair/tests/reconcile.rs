@@ -1,5 +1,6 @@
 //! Reconciliation against a model: three replicas that each missed some mutations answer, together, as one
 //! that holds all of them; after the repairs they agree.
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 #[path = "../../storage/tests/common/mod.rs"]
 mod common;

@@ -1,4 +1,5 @@
 //! Group commit: the bounded queue, and the threads that drain it.
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 use std::sync::Arc;
 use std::sync::mpsc::channel;

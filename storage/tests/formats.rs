@@ -1,4 +1,5 @@
 //! Format version 1: round trips, hostile bytes, golden files.
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! The store over the simulation's engine.
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 mod common;
 mod suite;

@@ -2,6 +2,7 @@
 //!
 //! The writer is this same test binary, told by the environment; it prints a line for each acknowledgement.
 #![cfg(feature = "rocksdb")]
+#![allow(clippy::unwrap_used, reason = "a test panics where it fails")]
 
 use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Write};

@@ -135,9 +135,9 @@ impl EngineRead<'_> {
             let start = [prefix, &region.start].concat();
             let end = [prefix, &region.end].concat();
             if reversed {
-                walk.to_before(&end)?;
+                walk.skip_before(&end)?;
             } else {
-                walk.to_at_least(&start)?;
+                walk.skip_to(&start)?;
             }
             while walk.valid && (start.as_slice()..end.as_slice()).contains(&walk.cursor.key()) {
                 let clustering = Bytes::copy_from_slice(walk.cursor.key().get(prefix.len()..).unwrap_or_default());
@@ -210,7 +210,7 @@ impl EngineRead<'_> {
                     return Ok(());
                 }
             }
-            rows.to_at_least(&key::partition_end(&prefix))?;
+            rows.skip_to(&key::partition_end(&prefix))?;
         }
     }
 
@@ -241,7 +241,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Onwards to the first entry at or after `key`: by steps while it is near, then by a seek.
-    fn to_at_least(&mut self, key: &[u8]) -> Result<(), StoreError> {
+    fn skip_to(&mut self, key: &[u8]) -> Result<(), StoreError> {
         for _ in 0..4 {
             if !self.valid || self.cursor.key() >= key {
                 return Ok(());
@@ -256,7 +256,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Onwards, in reverse, to the last entry before `key`.
-    fn to_before(&mut self, key: &[u8]) -> Result<(), StoreError> {
+    fn skip_before(&mut self, key: &[u8]) -> Result<(), StoreError> {
         if self.valid && self.cursor.key() >= key {
             self.cursor.seek(key);
             self.advance()?;
