@@ -11,6 +11,9 @@ use super::errors::invalid;
 /// Decimals with more digits than this are refused as operands: one byte of input could make gigabytes.
 const DECIMAL_SCALE_MAX: i32 = 10_000;
 
+/// Longer varints and decimals are refused as operands: a few multiplications of them would take seconds.
+const OPERAND_BYTES_MAX: usize = 4096;
+
 /// A number.
 #[derive(Clone, Debug)]
 pub(crate) enum Number {
@@ -49,6 +52,12 @@ impl Number {
     pub fn decode(cql_type: &CqlType, wire: &[u8]) -> Result<Option<Number>, CqlError> {
         if wire.is_empty() {
             return Ok(None);
+        }
+        if wire.len() > OPERAND_BYTES_MAX {
+            return Err(invalid(format!(
+                "a {cql_type} of {} bytes is too large to compute with",
+                wire.len()
+            )));
         }
         let number = match cql_type {
             CqlType::TinyInt => fixed(wire).map(|bytes| Number::Integer(i8::from_be_bytes(bytes).into())),

@@ -130,6 +130,14 @@ impl Prepared {
         matches!(self.plan, Plan::Select(_))
     }
 
+    /// Warnings that go with every answer.
+    pub fn warnings(&self) -> Vec<String> {
+        match &self.plan {
+            Plan::Select(select) => select.warnings(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Whether a protocol BATCH may hold it: INSERT, UPDATE or DELETE.
     pub fn is_modification(&self) -> bool {
         matches!(self.plan, Plan::Modification(_))

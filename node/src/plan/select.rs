@@ -65,6 +65,20 @@ impl SelectPlan {
     pub fn aggregates(&self) -> bool {
         !self.clause.aggregates.is_empty() || self.grouping.is_some()
     }
+
+    /// What clients are warned of.
+    pub fn warnings(&self) -> Vec<String> {
+        let warning = if !self.aggregates() {
+            return Vec::new();
+        } else if !self.restrictions.names_partitions() {
+            "Aggregation query used without partition key"
+        } else if self.restrictions.has_partition_in() {
+            "Aggregation query used on multiple partition keys (IN restriction)"
+        } else {
+            return Vec::new();
+        };
+        vec![warning.to_owned()]
+    }
 }
 
 /// Prepares a SELECT.
@@ -83,7 +97,7 @@ pub(crate) fn prepare(
     let restrictions = Restrictions::new(info, relations, Purpose::Select { filtering })?;
     check_static_selection(info, select, &clause, &restrictions)?;
     if select.distinct {
-        check_distinct(info, select, &clause, &restrictions)?;
+        check_distinct(info, &clause, &restrictions)?;
     }
     let (reversed, sort) = ordering(info, select, &restrictions)?;
     let grouping = grouping(info, select, &restrictions)?;
@@ -153,12 +167,7 @@ fn check_static_selection(
     Ok(())
 }
 
-fn check_distinct(
-    info: &TableInfo,
-    select: &ast::Select,
-    clause: &SelectClause,
-    restrictions: &Restrictions,
-) -> Result<(), CqlError> {
+fn check_distinct(info: &TableInfo, clause: &SelectClause, restrictions: &Restrictions) -> Result<(), CqlError> {
     let filters_on_others = restrictions.filters.iter().any(|filter| {
         filter.columns.iter().any(|&column| {
             matches!(
@@ -177,8 +186,7 @@ fn check_distinct(
         if matches!(
             info.column(column).kind,
             ColumnKind::Clustering { .. } | ColumnKind::Regular
-        ) || select.selection == ast::Selection::All && !info.clustering.is_empty()
-        {
+        ) {
             return Err(invalid(format!(
                 "SELECT DISTINCT queries must only request partition key columns and/or static columns (not {})",
                 info.column(column).name

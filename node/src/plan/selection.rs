@@ -119,28 +119,12 @@ impl SelectClause {
             SelectorKind::Ttl(inner) => metadata(terms.info, inner, "ttl"),
             SelectorKind::Cast { selector, type_name } => {
                 let inner = self.selector(terms, selector, None, in_aggregate)?;
-                let to = parse_type(type_name)?;
-                let cast = function::cast_function(&inner.cql_type, &to)?;
-                let name = format!("cast({} as {to})", inner.name);
-                Ok(Typed {
-                    selector: Selector::Call(cast, vec![inner.selector]),
-                    cql_type: to,
-                    name,
-                })
+                cast(inner, parse_type(type_name)?)
             }
             SelectorKind::TypeHint { type_name, selector } => {
                 let hinted = parse_type(type_name)?;
                 let inner = self.selector(terms, selector, Some(&hinted), in_aggregate)?;
-                if inner.cql_type != hinted {
-                    return Err(invalid(format!(
-                        "Cannot assign value of type {} to {hinted}",
-                        inner.cql_type
-                    )));
-                }
-                Ok(Typed {
-                    name: format!("({hinted}){}", inner.name),
-                    ..inner
-                })
+                hint(inner, &hinted)
             }
             SelectorKind::Function { name, arguments } => self.call(terms, name, arguments, wanted, in_aggregate),
             SelectorKind::Arithmetic { operator, left, right } => {
@@ -148,22 +132,7 @@ impl SelectClause {
             }
             SelectorKind::Negate(inner) => {
                 let inner = self.selector(terms, inner, wanted, in_aggregate)?;
-                let zero = Term::Value(arithmetic::zero(&inner.cql_type)?);
-                let left = (self.constant(zero), inner.cql_type.clone());
-                let right = (inner.selector, inner.cql_type.clone());
-                let result = inner.cql_type.clone();
-                let operation = ArithmeticSelector {
-                    operator: ArithmeticOperator::Subtract,
-                    left,
-                    right,
-                    result,
-                };
-                let selector = Selector::Arithmetic(Box::new(operation));
-                Ok(Typed {
-                    selector,
-                    cql_type: inner.cql_type,
-                    name: format!("-{}", inner.name),
-                })
+                self.negate(inner)
             }
             SelectorKind::Tuple(elements) if elements.len() == 1 => match elements.first() {
                 Some(only) => self.selector(terms, only, wanted, in_aggregate),
@@ -178,6 +147,22 @@ impl SelectClause {
             }
             SelectorKind::UserType(_) | SelectorKind::Tuple(_) => Err(unsupported("Selecting a tuple literal")),
         }
+    }
+
+    fn negate(&mut self, inner: Typed) -> Result<Typed, CqlError> {
+        let cql_type = inner.cql_type;
+        let zero = self.constant(Term::Value(arithmetic::zero(&cql_type)?));
+        let operation = ArithmeticSelector {
+            operator: ArithmeticOperator::Subtract,
+            left: (zero, cql_type.clone()),
+            right: (inner.selector, cql_type.clone()),
+            result: cql_type.clone(),
+        };
+        Ok(Typed {
+            selector: Selector::Arithmetic(Box::new(operation)),
+            cql_type,
+            name: format!("-{}", inner.name),
+        })
     }
 
     fn constant(&mut self, term: Term) -> Selector {
@@ -338,6 +323,28 @@ impl SelectClause {
             name,
         })
     }
+}
+
+fn cast(inner: Typed, to: CqlType) -> Result<Typed, CqlError> {
+    let function = function::cast_function(&inner.cql_type, &to)?;
+    Ok(Typed {
+        name: format!("cast({} as {to})", inner.name),
+        selector: Selector::Call(function, vec![inner.selector]),
+        cql_type: to,
+    })
+}
+
+fn hint(inner: Typed, hinted: &CqlType) -> Result<Typed, CqlError> {
+    if inner.cql_type != *hinted {
+        return Err(invalid(format!(
+            "Cannot assign value of type {} to {hinted}",
+            inner.cql_type
+        )));
+    }
+    Ok(Typed {
+        name: format!("({hinted}){}", inner.name),
+        ..inner
+    })
 }
 
 /// `writetime(c)`, `maxwritetime(c)` and `ttl(c)`.

@@ -152,6 +152,10 @@ fn selections_and_orders() {
             "SELECT DISTINCT queries must only request partition key columns and/or static columns (not v)",
         ),
         (
+            "SELECT DISTINCT * FROM w",
+            "SELECT DISTINCT queries must only request partition key columns and/or static columns (not c1)",
+        ),
+        (
             "SELECT DISTINCT k FROM w",
             "SELECT DISTINCT queries must request all the partition key columns (missing j)",
         ),
@@ -191,6 +195,22 @@ fn selections_and_orders() {
             .to_string()
             .starts_with("Cannot page queries with both ORDER BY")
     );
+}
+
+#[test]
+fn warnings_of_aggregates() {
+    let db = db();
+    let warnings = |cql: &str| db.prepare(cql).unwrap().warnings();
+    assert_eq!(
+        warnings("SELECT count(*) FROM t"),
+        ["Aggregation query used without partition key"]
+    );
+    assert_eq!(
+        warnings("SELECT max(v) FROM t WHERE k IN (1, 2)"),
+        ["Aggregation query used on multiple partition keys (IN restriction)"]
+    );
+    assert!(warnings("SELECT count(*) FROM t WHERE k = 1").is_empty());
+    assert!(warnings("SELECT * FROM t").is_empty());
 }
 
 #[test]

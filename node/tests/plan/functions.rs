@@ -143,4 +143,16 @@ fn refused_calls() {
             .contains("/ by zero")
     );
     assert!(db.select("SELECT blob_as_bigint(bl) FROM f").is_err());
+    db.run(&format!(
+        "INSERT INTO f (k, vi, de) VALUES (9, 1{}, 1e-2000000)",
+        "0".repeat(10_000)
+    ));
+    for selector in ["vi * vi", "sum(vi)", "de + 1", "cast(de as int)"] {
+        let error = db
+            .select(&format!("SELECT {selector} FROM f WHERE k = 9"))
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(error.contains("too large to compute with"), "{selector}: {error}");
+    }
 }

@@ -1,5 +1,6 @@
 //! A single-node database around the planner: memory store, one clock, scans cut in two.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -27,6 +28,8 @@ pub struct Db {
     pub store: Store,
     pub now_s: i64,
     writes: i64,
+    /// Replicas stop after every row or tombstone, as if each were large.
+    tiny_answers: Cell<bool>,
 }
 
 /// The columns and rows of a SELECT, over all its pages.
@@ -63,6 +66,7 @@ impl Db {
             store,
             now_s: START_S,
             writes: 0,
+            tiny_answers: Cell::new(false),
         };
         db.ddl("CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}");
         for statement in ddl {
@@ -131,6 +135,9 @@ impl Db {
         while let Some(mut command) = progress.next_command() {
             commands += 1;
             assert!(commands < 10_000, "no progress");
+            if self.tiny_answers.get() {
+                command.size_limit_bytes = 1;
+            }
             // Ranges are cut at token 0, as an owner of half the ring would.
             let mut covered = None;
             if let ReadTarget::TokenRange { start, end } = &mut command.target
@@ -180,8 +187,13 @@ impl Db {
     /// The rows as text; the same whatever the page size.
     pub fn rows(&self, cql: &str) -> Vec<String> {
         let whole = self.select(cql).unwrap_or_else(|error| panic!("{cql}: {error}")).text();
-        for page_size in [1, 2, 3] {
+        self.tiny_answers.set(true);
+        let tiny = self.select(cql).unwrap_or_else(|error| panic!("{cql}: {error}"));
+        assert_eq!(tiny.text(), whole, "{cql} in tiny answers");
+        for (page_size, tiny) in [(1, false), (2, false), (3, false), (1, true), (2, true)] {
+            self.tiny_answers.set(tiny);
             let paged = self.select_paged(cql, &[], Some(page_size));
+            self.tiny_answers.set(false);
             match paged {
                 Ok(paged) => assert_eq!(paged.text(), whole, "{cql} in pages of {page_size}"),
                 Err(error) => assert!(error.to_string().starts_with("Cannot page queries"), "{cql}: {error}"),
