@@ -48,7 +48,8 @@ pub fn run(arguments: DemoArguments) -> Result<()> {
     let nodes = runtime.block_on(start(arguments.nodes, &folder))?;
     if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
         println!("\nA cluster of {} nodes is up. Try: DESCRIBE KEYSPACES;  EXIT ends the demo.\n", nodes.len());
-        starling_shell::run(ShellArgs::for_host("127.0.0.1"));
+        let host = "127.0.0.1".to_owned();
+        starling_shell::run(ShellArgs { host, execute: None, file: None, keyspace: None, request_timeout: 10 });
     } else {
         runtime.block_on(starling_node::server::stop_signal())?;
     }

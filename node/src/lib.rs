@@ -6,5 +6,6 @@ pub mod coordinate;
 pub mod message;
 pub mod plan;
 pub mod schema;
+pub mod server;
 pub mod settings;
 pub mod system;

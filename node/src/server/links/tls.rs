@@ -60,9 +60,9 @@ impl Credentials {
     /// A fresh certificate under the authority in `dir`, which is made if it does not exist.
     pub fn for_development(dir: &Path) -> Result<Self> {
         ensure_authority(dir).with_context(|| format!("development authority in {}", dir.display()))?;
-        let authority_pem = fs::read_to_string(dir.join(AUTHORITY_FILE))?;
         let authority_key = KeyPair::from_pem(&fs::read_to_string(dir.join(AUTHORITY_KEY_FILE))?)?;
-        let issuer = Issuer::from_ca_cert_pem(&authority_pem, authority_key)?;
+        // The authority's certificate is of our own making: its name and use are known.
+        let issuer = Issuer::new(authority_params()?, authority_key);
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::new(vec![CERTIFICATE_NAME.to_string()])?;
         params.distinguished_name.push(DnType::CommonName, CERTIFICATE_NAME);
@@ -164,13 +164,17 @@ fn ensure_authority(dir: &Path) -> Result<()> {
 
 fn write_authority(dir: &Path) -> Result<()> {
     let key = KeyPair::generate()?;
+    let certificate = authority_params()?.self_signed(&key)?;
+    write_private(&dir.join(AUTHORITY_KEY_FILE), key.serialize_pem().as_bytes())?;
+    write_private(&dir.join(AUTHORITY_FILE), certificate.pem().as_bytes())
+}
+
+fn authority_params() -> Result<CertificateParams> {
     let mut params = CertificateParams::new(Vec::<String>::new())?;
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     params.distinguished_name.push(DnType::CommonName, "Starling development authority");
-    let certificate = params.self_signed(&key)?;
-    write_private(&dir.join(AUTHORITY_KEY_FILE), key.serialize_pem().as_bytes())?;
-    write_private(&dir.join(AUTHORITY_FILE), certificate.pem().as_bytes())
+    Ok(params)
 }
 
 fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {

@@ -1,0 +1,66 @@
+//! Connections that registered for events.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Weak};
+
+use parking_lot::Mutex;
+use starling_cql_lite::protocol::event::{ChangeKind, ChangeTarget, Event, SchemaChange, TopologyChange};
+
+use super::connection::Connection;
+use crate::assembly::client::ClientEvent;
+use crate::schema::change;
+
+/// Who wants to hear of what.
+#[derive(Default)]
+pub struct EventListeners {
+    listeners: Mutex<Vec<(Weak<Connection>, Vec<String>)>>,
+}
+
+impl EventListeners {
+    /// A connection wants events of these types.
+    pub(super) fn register(&self, connection: &Arc<Connection>, types: Vec<String>) {
+        let mut listeners = self.listeners.lock();
+        listeners.retain(|(listener, _)| listener.strong_count() > 0);
+        listeners.push((Arc::downgrade(connection), types));
+    }
+
+    /// Tells all who registered.
+    pub fn publish(&self, event: &ClientEvent) {
+        let event = to_protocol(event);
+        let name = event.type_name();
+        let interested: Vec<Arc<Connection>> = {
+            let listeners = self.listeners.lock();
+            let wanted = listeners.iter().filter(|(_, types)| types.iter().any(|t| t == name));
+            wanted.filter_map(|(listener, _)| listener.upgrade()).collect()
+        };
+        for connection in interested {
+            connection.send_event(&event);
+        }
+    }
+}
+
+fn to_protocol(event: &ClientEvent) -> Event {
+    match event {
+        ClientEvent::NewNode(ip, port) => Event::Topology(TopologyChange::NewNode, SocketAddr::new(*ip, *port)),
+        ClientEvent::RemovedNode(ip, port) => {
+            Event::Topology(TopologyChange::RemovedNode, SocketAddr::new(*ip, *port))
+        }
+        ClientEvent::Up(ip, port) => Event::Status { up: true, node: SocketAddr::new(*ip, *port) },
+        ClientEvent::Down(ip, port) => Event::Status { up: false, node: SocketAddr::new(*ip, *port) },
+        ClientEvent::Schema(change) => Event::Schema(schema_change(change)),
+    }
+}
+
+/// A schema change as the protocol has it.
+pub(super) fn schema_change(change: &change::SchemaChange) -> SchemaChange {
+    let kind = match change.change_type {
+        change::ChangeType::Created => ChangeKind::Created,
+        change::ChangeType::Updated => ChangeKind::Updated,
+        change::ChangeType::Dropped => ChangeKind::Dropped,
+    };
+    let target = match (change.target, &change.name) {
+        (change::ChangeTarget::Table, Some(name)) => ChangeTarget::Table(name.clone()),
+        _ => ChangeTarget::Keyspace,
+    };
+    SchemaChange { kind, keyspace: change.keyspace.clone(), target }
+}
