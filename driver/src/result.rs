@@ -18,6 +18,11 @@ pub struct Row {
 }
 
 impl Row {
+    /// A row with a value for each column.
+    pub fn new(columns: Arc<[Column]>, values: Vec<Value>) -> Row {
+        Row { columns, values }
+    }
+
     /// The values, in the order of the columns.
     pub fn values(&self) -> &[Value] {
         &self.values

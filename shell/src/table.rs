@@ -53,3 +53,44 @@ pub fn expanded(names: &[String], rows: &[Row], first: usize) -> String {
 pub fn count(rows: usize) -> String {
     format!("({rows} rows)")
 }
+
+#[cfg(test)]
+mod tests {
+    use starling_driver::{Column, CqlType};
+
+    use super::*;
+
+    fn rows() -> (Vec<String>, Vec<Row>) {
+        let column = |name: &str, cql_type| Column {
+            keyspace: "ks".to_owned(),
+            table: "t".to_owned(),
+            name: name.to_owned(),
+            cql_type,
+        };
+        let columns: std::sync::Arc<[Column]> = vec![column("key", CqlType::Int), column("v", CqlType::Text)].into();
+        let names = columns.iter().map(|column| column.name.clone()).collect();
+        let row = |values| Row::new(columns.clone(), values);
+        (
+            names,
+            vec![
+                row(vec![1.into(), "Grüße\n".into()]),
+                row(vec![20_000.into(), Value::Null]),
+            ],
+        )
+    }
+
+    #[test]
+    fn columns_are_aligned_under_their_names() {
+        let (names, rows) = rows();
+        let expected = " key   | v\n-------+---------\n     1 | Grüße\\n\n 20000 |    null\n";
+        assert_eq!(aligned(&names, &rows), expected);
+        assert_eq!(aligned(&names, &[]), " key | v\n-----+---\n");
+    }
+
+    #[test]
+    fn expanded_rows_are_tables_of_their_own() {
+        let (names, rows) = rows();
+        let expected = "@ Row 7\n-----+---------\n key | 1\n v   | Grüße\\n\n\n@ Row 8\n-----+-------\n key | 20000\n v   | null\n\n";
+        assert_eq!(expanded(&names, &rows, 7), expected);
+    }
+}
