@@ -201,13 +201,15 @@ pub struct ReadCommand {
     pub gc_grace_s: u32,
     /// What to walk.
     pub target: ReadTarget,
-    /// Clustering slices, ascending and disjoint; empty: the whole partition.
+    /// Clustering slices, ascending and disjoint; empty: the whole partition. A row whose complete key is known is
+    /// looked up without iterating if it is given by `Slice::of_row`.
     pub slices: Vec<Slice>,
     /// Rows of a partition in descending clustering order (slices still ascending).
     pub reversed: bool,
     /// Stop after this many live rows in all (at least 1).
     pub row_limit: u32,
-    /// At most this many live rows of each partition.
+    /// At most this many live rows of each partition (at least 1), counted from `resume` on in the partition that
+    /// the read resumes in.
     pub per_partition_limit: u32,
     /// Stop soon after the answer has grown past this many bytes.
     pub size_limit_bytes: u32,

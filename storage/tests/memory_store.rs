@@ -232,3 +232,54 @@ impl Engine for IntrudingEngine {
         self.inner.failure()
     }
 }
+
+/// What is read with many fragments is folded once, and means the same afterwards.
+#[test]
+fn what_is_read_in_fragments_is_folded_once() {
+    let settings = MemorySettings {
+        seed: 1,
+        flush_one_in: 0,
+        compact_one_in: 0,
+    };
+    let store = open(&(Arc::new(MemoryEngine::new(settings)) as Arc<dyn Engine>));
+    let (token, key) = partition_of(0);
+    let shard = store.shard_of(token);
+    let row = |timestamp_us| Row {
+        marker: Some(Marker {
+            timestamp_us,
+            expiry: None,
+        }),
+        ..Row::default()
+    };
+    let deletion = |timestamp_us| {
+        Some(Deletion {
+            timestamp_us,
+            local_deletion_time_s: NOW_S,
+            issue_stamp: 0,
+        })
+    };
+    for number in 1..6 {
+        let rows = vec![(clustering(1), row(number * 2))];
+        let (key, deletion) = (key.clone(), deletion(number));
+        let partition = Partition {
+            token,
+            key,
+            deletion,
+            range_tombstones: vec![],
+            static_row: None,
+            rows,
+        };
+        let mutation = Mutation {
+            table: TABLE,
+            issue_stamp: 0,
+            partition,
+        };
+        store.commit(&[mutation], Durability::NoSync).unwrap();
+    }
+    assert_eq!(store.fold_pending(shard, 9), Ok(0), "nothing was read yet");
+    let found = store.read(&read_all()).unwrap();
+    store.read(&read_all()).unwrap();
+    assert_eq!(store.fold_pending(shard, 9), Ok(2), "a row and a header");
+    assert_eq!(store.read(&read_all()).unwrap(), found);
+    assert_eq!(store.fold_pending(shard, 9), Ok(0));
+}

@@ -191,10 +191,28 @@ fn space_options(space: Space, settings: &RocksSettings, cache: &Cache) -> Optio
 fn open_error(path: &Path, error: &rocksdb::Error) -> EngineError {
     let message = format!("{}: {error}", path.display());
     match error.kind() {
-        ErrorKind::Corruption => EngineError::Corrupt(message),
+        ErrorKind::Corruption => EngineError::Corrupt(message + &suspects(path, error)),
         _ if is_full(error) => EngineError::Full(message),
         _ => EngineError::Open(message),
     }
+}
+
+/// RocksDB does not say which file a damaged log record was in: the logs that it was replaying.
+fn suspects(path: &Path, error: &rocksdb::Error) -> String {
+    let message: &str = error.as_ref();
+    if [".sst", ".log", "MANIFEST", "CURRENT"]
+        .iter()
+        .any(|name| message.contains(name))
+    {
+        return String::new();
+    }
+    let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
+    let mut logs: Vec<String> = entries
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(|name| name.ends_with(".log"))
+        .collect();
+    logs.sort_unstable();
+    format!(" (while replaying the log, in one of: {})", logs.join(", "))
 }
 
 fn engine_error(error: &rocksdb::Error) -> EngineError {

@@ -353,7 +353,10 @@ pub fn keeps_metadata_and_refuses_old_incarnations(engine: Arc<dyn Engine>) {
         table: truncated,
         ..read_all()
     };
-    assert_eq!(store.read(&all).expect("reads").partitions, [partition.clone()]);
+    assert_eq!(
+        store.read(&all).expect("reads").partitions,
+        std::slice::from_ref(&partition)
+    );
     store.drop_table(TABLE.id, Some(2)).expect("drops");
     store.set_tables(&[TABLE], 1030);
     assert_eq!(store.read(&read_all()), Ok(ReadResult::default()));
