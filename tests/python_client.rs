@@ -12,9 +12,7 @@ use harness::Cluster;
 
 fn run(name: &str, script: &str) {
     let Some(python) = std::env::var_os("STARLING_CLIENTS_PYTHON") else {
-        println!(
-            "skipped: {name}: STARLING_CLIENTS_PYTHON names no Python with the client (`make test` sets it)"
-        );
+        println!("skipped: {name}: STARLING_CLIENTS_PYTHON names no Python with the client (`make test` sets it)");
         return;
     };
     let cluster = Cluster::of(name, 3);
@@ -22,10 +20,7 @@ fn run(name: &str, script: &str) {
     let output = Command::new(python)
         .args(["-B", "-W", "ignore", "-m", "unittest", "-v", script])
         .current_dir(folder)
-        .env(
-            "STARLING_CONTACT_POINTS",
-            cluster.contact_points().join(","),
-        )
+        .env("STARLING_CONTACT_POINTS", cluster.contact_points().join(","))
         .output()
         .unwrap();
     let printed = String::from_utf8_lossy(&output.stderr);

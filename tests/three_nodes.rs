@@ -10,8 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use harness::{Cluster, wait_until_async};
 use starling_driver::{
-    ConsistencyLevel, CqlError, DriverError, PreparedStatement, QueryOptions, Session,
-    SessionOptions, Value,
+    ConsistencyLevel, CqlError, DriverError, PreparedStatement, QueryOptions, Session, SessionOptions, Value,
 };
 use tokio::task::JoinSet;
 
@@ -31,11 +30,7 @@ fn row(number: u64) -> (i32, i64, String) {
 
 fn values(number: u64) -> Vec<Value> {
     let (partition, clustering, value) = row(number);
-    vec![
-        Value::Int(partition),
-        Value::BigInt(clustering),
-        Value::Text(value),
-    ]
+    vec![Value::Int(partition), Value::BigInt(clustering), Value::Text(value)]
 }
 
 fn at(level: ConsistencyLevel) -> QueryOptions {
@@ -54,10 +49,7 @@ async fn make_table(session: &Session) -> PreparedStatement {
          {'class': 'SimpleStrategy', 'replication_factor': 3}",
         "CREATE TABLE IF NOT EXISTS audit.rows (p int, c bigint, v text, PRIMARY KEY (p, c))",
     ] {
-        session
-            .query(statement, &[], &QueryOptions::default())
-            .await
-            .unwrap();
+        session.query(statement, &[], &QueryOptions::default()).await.unwrap();
     }
     session
         .prepare("INSERT INTO audit.rows (p, c, v) VALUES (?, ?, ?)")
@@ -70,8 +62,7 @@ async fn make_table(session: &Session) -> PreparedStatement {
 async fn load(session: &Session, insert: &PreparedStatement, acknowledged: &Arc<AtomicU64>) -> u64 {
     let mut writers = JoinSet::new();
     for writer in 0..WRITERS {
-        let (session, insert, acknowledged) =
-            (session.clone(), insert.clone(), acknowledged.clone());
+        let (session, insert, acknowledged) = (session.clone(), insert.clone(), acknowledged.clone());
         writers.spawn(async move {
             let mut repeated = 0;
             for number in (writer..ROWS).step_by(WRITERS as usize) {
@@ -81,10 +72,7 @@ async fn load(session: &Session, insert: &PreparedStatement, acknowledged: &Arc<
                 {
                     let may_pass = match &error {
                         DriverError::Server(error) => {
-                            matches!(
-                                error,
-                                CqlError::WriteTimeout { .. } | CqlError::Unavailable { .. }
-                            )
+                            matches!(error, CqlError::WriteTimeout { .. } | CqlError::Unavailable { .. })
                         }
                         DriverError::OutcomeUnknown { .. } | DriverError::Timeout { .. } => true,
                         _ => false,
@@ -127,10 +115,7 @@ async fn audit(session: &Session, count: u64) {
         }
     }
     assert_eq!(found.len(), wanted.len(), "rows read by partition");
-    assert!(
-        found == wanted,
-        "a row read by partition differs from what was written"
-    );
+    assert!(found == wanted, "a row read by partition differs from what was written");
 
     let scan = at(ConsistencyLevel::Quorum).page_size(777);
     let mut pages = session.query_pages("SELECT p, c, v FROM audit.rows", &[], &scan);
@@ -143,20 +128,13 @@ async fn audit(session: &Session, count: u64) {
         );
     }
     assert_eq!(scanned.len(), wanted.len(), "rows read by a scan");
-    assert!(
-        scanned == wanted,
-        "a row read by a scan differs from what was written"
-    );
+    assert!(scanned == wanted, "a row read by a scan differs from what was written");
 }
 
 /// Whether ALL is refused because only two replicas are alive.
 async fn all_is_unavailable(session: &Session) -> bool {
     let result = session
-        .query(
-            "SELECT v FROM audit.rows WHERE p = 0",
-            &[],
-            &at(ConsistencyLevel::All),
-        )
+        .query("SELECT v FROM audit.rows WHERE p = 0", &[], &at(ConsistencyLevel::All))
         .await;
     match result {
         Err(DriverError::Server(CqlError::Unavailable {
@@ -165,16 +143,11 @@ async fn all_is_unavailable(session: &Session) -> bool {
             alive,
             ..
         })) => {
-            assert_eq!(
-                (consistency, required, alive),
-                (ConsistencyLevel::All, 3, 2)
-            );
+            assert_eq!((consistency, required, alive), (ConsistencyLevel::All, 3, 2));
             true
         }
         // Until the death is noticed the missing answer is waited for.
-        Err(DriverError::Server(CqlError::ReadTimeout { .. } | CqlError::ReadFailure { .. })) => {
-            false
-        }
+        Err(DriverError::Server(CqlError::ReadTimeout { .. } | CqlError::ReadFailure { .. })) => false,
         Err(error) => panic!("{error}"),
         Ok(_) => false,
     }
@@ -189,8 +162,7 @@ async fn what_quorum_acknowledged_survives_the_death_of_any_node() {
     // Load; kill a node when a third is acknowledged, bring it back when the load is done.
     let acknowledged = Arc::new(AtomicU64::new(0));
     let loading = {
-        let (session, insert, acknowledged) =
-            (session.clone(), insert.clone(), acknowledged.clone());
+        let (session, insert, acknowledged) = (session.clone(), insert.clone(), acknowledged.clone());
         tokio::spawn(async move { load(&session, &insert, &acknowledged).await })
     };
     wait_until_async("a third is acknowledged", async || {
@@ -201,21 +173,14 @@ async fn what_quorum_acknowledged_survives_the_death_of_any_node() {
     let repeated = loading.await.unwrap();
     println!("{ROWS} rows acknowledged, {repeated} writes repeated");
 
-    wait_until_async("the death is noticed", async || {
-        all_is_unavailable(&session).await
-    })
-    .await;
+    wait_until_async("the death is noticed", async || all_is_unavailable(&session).await).await;
     audit(&session, ROWS).await;
 
     // With the node back, ALL is answered again.
     cluster.node(2).start();
     wait_until_async("all three answer", async || {
         session
-            .query(
-                "SELECT v FROM audit.rows WHERE p = 0",
-                &[],
-                &at(ConsistencyLevel::All),
-            )
+            .query("SELECT v FROM audit.rows WHERE p = 0", &[], &at(ConsistencyLevel::All))
             .await
             .is_ok()
     })
@@ -233,11 +198,7 @@ async fn everything_is_there_after_all_nodes_were_killed() {
     let session = connect(&cluster).await;
     let insert = make_table(&session).await;
     load(&session, &insert, &Arc::default()).await;
-    let host_ids: Vec<String> = cluster
-        .nodes()
-        .iter()
-        .map(|node| node.ready("host_id"))
-        .collect();
+    let host_ids: Vec<String> = cluster.nodes().iter().map(|node| node.ready("host_id")).collect();
     for index in 0..3 {
         cluster.node(index).kill();
     }
@@ -248,20 +209,12 @@ async fn everything_is_there_after_all_nodes_were_killed() {
     for index in 0..3 {
         cluster.node(index).wait_until_ready();
     }
-    let again: Vec<String> = cluster
-        .nodes()
-        .iter()
-        .map(|node| node.ready("host_id"))
-        .collect();
+    let again: Vec<String> = cluster.nodes().iter().map(|node| node.ready("host_id")).collect();
     assert_eq!(host_ids, again, "a node keeps its identity");
     let session = connect(&cluster).await;
     wait_until_async("all three answer", async || {
         session
-            .query(
-                "SELECT v FROM audit.rows WHERE p = 0",
-                &[],
-                &at(ConsistencyLevel::All),
-            )
+            .query("SELECT v FROM audit.rows WHERE p = 0", &[], &at(ConsistencyLevel::All))
             .await
             .is_ok()
     })

@@ -62,24 +62,11 @@ impl Cluster {
     /// A node that is not started and not part of the list: for tests of what happens at start.
     pub fn prepare(&self, more_arguments: &[&str]) -> Node {
         let index = self.nodes.len();
-        let seeds: Vec<Ipv4Addr> = self
-            .nodes
-            .first()
-            .map(|seed| seed.address)
-            .into_iter()
-            .collect();
+        let seeds: Vec<Ipv4Addr> = self.nodes.first().map(|seed| seed.address).into_iter().collect();
         let mut arguments = vec!["--cluster-name".to_owned(), self.name.clone()];
-        arguments.extend(
-            seeds
-                .iter()
-                .flat_map(|seed| ["--seed".to_owned(), seed.to_string()]),
-        );
+        arguments.extend(seeds.iter().flat_map(|seed| ["--seed".to_owned(), seed.to_string()]));
         arguments.extend(more_arguments.iter().map(|argument| (*argument).to_owned()));
-        Node::new(
-            self.addresses.address(index + 1),
-            self.folder.path(),
-            arguments,
-        )
+        Node::new(self.addresses.address(index + 1), self.folder.path(), arguments)
     }
 
     /// The node with this index.
@@ -94,10 +81,7 @@ impl Cluster {
 
     /// The addresses that clients connect to.
     pub fn contact_points(&self) -> Vec<String> {
-        self.nodes
-            .iter()
-            .map(|node| node.address.to_string())
-            .collect()
+        self.nodes.iter().map(|node| node.address.to_string()).collect()
     }
 
     /// Where this cluster keeps everything.

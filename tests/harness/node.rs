@@ -69,10 +69,7 @@ impl Node {
             // Only what this run printed, and only whole lines.
             let new = printed.get(self.printed_before..).unwrap_or_default();
             let whole = new.rsplit_once('\n').map_or("", |(whole, _)| whole);
-            ready = whole
-                .lines()
-                .find(|line| line.starts_with("ready "))
-                .map(str::to_owned);
+            ready = whole.lines().find(|line| line.starts_with("ready ")).map(str::to_owned);
             ready.is_some()
         });
         self.ready_line = ready;
@@ -81,13 +78,7 @@ impl Node {
     /// Starts the process without waiting for it.
     pub fn begin(&mut self) {
         assert!(self.child.is_none(), "{} runs already", self.address);
-        let append = |path: &Path| {
-            OpenOptions::new()
-                .create(true)
-                .append(true)
-                .open(path)
-                .unwrap()
-        };
+        let append = |path: &Path| OpenOptions::new().create(true).append(true).open(path).unwrap();
         let (stdout, stderr) = (append(&self.stdout_path), append(&self.stderr_path));
         self.printed_before = stdout.metadata().unwrap().len() as usize;
         let child = Command::new(program())
@@ -107,9 +98,7 @@ impl Node {
 
     /// The exit status if the process has ended by itself.
     pub fn exit_status(&mut self) -> Option<ExitStatus> {
-        self.child
-            .as_mut()
-            .and_then(|child| child.try_wait().unwrap())
+        self.child.as_mut().and_then(|child| child.try_wait().unwrap())
     }
 
     /// Waits until the process has ended by itself.
@@ -180,9 +169,7 @@ impl Node {
         let value = line
             .split(' ')
             .find_map(|part| part.strip_prefix(field)?.strip_prefix('='));
-        value
-            .unwrap_or_else(|| panic!("no {field} in `{line}`"))
-            .to_owned()
+        value.unwrap_or_else(|| panic!("no {field} in `{line}`")).to_owned()
     }
 
     /// The last lines of the log.
@@ -197,11 +184,7 @@ impl Node {
 impl Drop for Node {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!(
-                "--- the log of {} ends with\n{}",
-                self.address,
-                self.log_tail()
-            );
+            eprintln!("--- the log of {} ends with\n{}", self.address, self.log_tail());
         }
         if let Some(mut child) = self.child.take() {
             // A frozen process dies of this too. It may have ended by itself: nothing to do then.

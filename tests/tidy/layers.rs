@@ -87,10 +87,7 @@ pub fn check(manifest: &Manifest, layers: &[Layer]) -> Vec<String> {
         return vec![format!("{package} has no line in LAYERS")];
     };
     let ours = |name: &&String| name.as_str() == "starling" || name.starts_with("starling-");
-    let all = manifest
-        .dependencies
-        .iter()
-        .chain(&manifest.dev_dependencies);
+    let all = manifest.dependencies.iter().chain(&manifest.dev_dependencies);
     let mut complaints: Vec<String> = all
         .filter(ours)
         .filter(|name| !layer.may_use.contains(&name.as_str()))
@@ -114,10 +111,7 @@ fn a_manifest_is_read() {
     let text = text.replace(" # it", "");
     let manifest = Manifest::parse(&text);
     assert_eq!(manifest.package, "a");
-    assert_eq!(
-        manifest.dependencies,
-        ["b", "c", "d", "e"].map(str::to_owned)
-    );
+    assert_eq!(manifest.dependencies, ["b", "c", "d", "e"].map(str::to_owned));
     assert_eq!(manifest.dev_dependencies, ["f".to_owned()]);
     assert_eq!(
         members("[workspace]\nmembers = [\n \"x\",\n \"y/z\",\n]\n"),
@@ -132,8 +126,7 @@ fn a_dependency_the_wrong_way_is_found() {
         may_use: &[],
         never: &["tokio"],
     }];
-    let manifest =
-        |text: &str| Manifest::parse(&format!("[package]\nname = \"starling-low\"\n{text}"));
+    let manifest = |text: &str| Manifest::parse(&format!("[package]\nname = \"starling-low\"\n{text}"));
     assert!(
         check(
             &manifest("[dependencies]\nbytes = \"1\"\n[dev-dependencies]\ntokio = \"1\"\n"),
@@ -142,11 +135,7 @@ fn a_dependency_the_wrong_way_is_found() {
         .is_empty()
     );
     assert_eq!(
-        check(
-            &manifest("[dependencies]\nstarling-high.workspace = true\n"),
-            &layers
-        )
-        .len(),
+        check(&manifest("[dependencies]\nstarling-high.workspace = true\n"), &layers).len(),
         1
     );
     assert_eq!(
@@ -158,19 +147,11 @@ fn a_dependency_the_wrong_way_is_found() {
         1
     );
     assert_eq!(
-        check(
-            &manifest("[dependencies]\ntokio.workspace = true\n"),
-            &layers
-        )
-        .len(),
+        check(&manifest("[dependencies]\ntokio.workspace = true\n"), &layers).len(),
         1
     );
     assert_eq!(
-        check(
-            &Manifest::parse("[package]\nname = \"starling-new\"\n"),
-            &layers
-        )
-        .len(),
+        check(&Manifest::parse("[package]\nname = \"starling-new\"\n"), &layers).len(),
         1
     );
 }

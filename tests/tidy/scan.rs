@@ -20,27 +20,35 @@ fn is_word(byte: Option<&u8>) -> bool {
 fn occurrences<'a>(text: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
     let bytes = text.as_bytes();
     let ends_in_word = is_word(word.as_bytes().last());
-    text.match_indices(word)
-        .map(|(at, _)| at)
-        .filter(move |at| {
-            let before = at.checked_sub(1).and_then(|before| bytes.get(before));
-            !is_word(before) && !(ends_in_word && is_word(bytes.get(at + word.len())))
-        })
+    text.match_indices(word).map(|(at, _)| at).filter(move |at| {
+        let before = at.checked_sub(1).and_then(|before| bytes.get(before));
+        !is_word(before) && !(ends_in_word && is_word(bytes.get(at + word.len())))
+    })
 }
 
 fn line_of(text: &str, at: usize) -> usize {
-    text.as_bytes()[..at]
-        .iter()
-        .filter(|byte| **byte == b'\n')
-        .count()
-        + 1
+    text.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1
+}
+
+/// Where the last part of a path like `std::time::Instant` is imported in braces: `use std::time::{Duration, Instant}`.
+fn grouped(text: &str, path: &str) -> Vec<usize> {
+    let Some((parent, name)) = path.rsplit_once("::") else {
+        return Vec::new();
+    };
+    let open = format!("{parent}::{{");
+    let groups = text.match_indices(&open).map(|(at, _)| at);
+    let holds = |at: &usize| {
+        let group = text[*at..].split(';').next().unwrap_or_default();
+        !name.is_empty() && occurrences(group, name).next().is_some()
+    };
+    groups.filter(holds).collect()
 }
 
 /// Complaints about each forbidden word in the code.
 pub fn forbidden_words(source: &Source, words: &[(&str, &str)]) -> Vec<String> {
     let mut complaints = Vec::new();
     for (word, reason) in words {
-        for at in occurrences(&source.code, word) {
+        for at in occurrences(&source.code, word).chain(grouped(&source.code, word)) {
             complaints.push(format!(
                 "{}:{}: `{word}`: {reason}",
                 source.path,
@@ -64,17 +72,12 @@ pub fn words_in_text(path: &str, text: &str, words: &[&str]) -> Vec<String> {
 /// Every function that has a body.
 pub fn functions(source: &Source) -> Vec<Function> {
     let code = &source.code;
-    occurrences(code, "fn")
-        .filter_map(|at| function(code, at))
-        .collect()
+    occurrences(code, "fn").filter_map(|at| function(code, at)).collect()
 }
 
 fn function(code: &str, at: usize) -> Option<Function> {
     let after = code[at + 2..].trim_start();
-    let name: String = after
-        .chars()
-        .take_while(|c| *c == '_' || c.is_alphanumeric())
-        .collect();
+    let name: String = after.chars().take_while(|c| *c == '_' || c.is_alphanumeric()).collect();
     if name.is_empty() {
         return None; // the type of a function
     }
@@ -124,15 +127,17 @@ fn functions_are_measured() {
 
 #[test]
 fn forbidden_words_are_found_as_words() {
-    let source = Source::new(
-        "a.rs",
-        "use std::time::{Duration, Instant};\nlet instant = InstantLike;\nbrand::x();\n",
+    let text = "use std::time::{Duration, Instant};\nlet instant = InstantLike; Instant::at(1);\nbrand::x();\n";
+    let source = Source::new("a.rs", text);
+    assert_eq!(
+        forbidden_words(&source, &[("std::time::Instant", "r")]),
+        ["a.rs:1: `std::time::Instant`: r"]
     );
     assert_eq!(
-        forbidden_words(&source, &[("Instant", "r")]),
-        ["a.rs:1: `Instant`: r"]
+        forbidden_words(&source, &[("InstantLike", "r")]),
+        ["a.rs:2: `InstantLike`: r"]
     );
-    assert!(forbidden_words(&source, &[("rand::", "r")]).is_empty());
+    assert!(forbidden_words(&source, &[("rand::", "r"), ("Instant::now", "r"), ("std::fs", "r")]).is_empty());
     let source = Source::new("a.rs", "fn f() { tokio::spawn(g()); todo!() }\n");
     assert_eq!(
         forbidden_words(&source, &[("tokio", "r"), ("todo!", "r"), ("unsafe", "r")]).len(),

@@ -33,9 +33,7 @@ impl Source {
     pub fn is_test(&self) -> bool {
         let mut parts = self.path.split('/');
         let unit_tests = self.path.ends_with("/tests.rs");
-        unit_tests
-            || (parts.any(|part| part == "tests" || part == "benches")
-                && !self.path.contains("/src/"))
+        unit_tests || (parts.any(|part| part == "tests" || part == "benches") && !self.path.contains("/src/"))
     }
 }
 
@@ -93,10 +91,7 @@ fn raw_string(text: &[u8], at: usize) -> Option<(usize, usize)> {
         [b'b' | b'c', b'r', ..] => at + 2,
         _ => return None,
     };
-    let hashes = text[start..]
-        .iter()
-        .take_while(|byte| **byte == b'#')
-        .count();
+    let hashes = text[start..].iter().take_while(|byte| **byte == b'#').count();
     if text.get(start + hashes) != Some(&b'"') {
         return None;
     }
@@ -185,12 +180,7 @@ fn comments_strings_and_unit_tests_are_blanked() {
     for gone in ["tokio", "Instant", "q", "File", "unsafe", "mod tests"] {
         assert!(!source.code.contains(gone), "{gone} in {}", source.code);
     }
-    for kept in [
-        "fn a<'x>(b: &'x str) {",
-        "let d = ' '",
-        "let f = r#\"",
-        "fn h() {}",
-    ] {
+    for kept in ["fn a<'x>(b: &'x str) {", "let d = ' '", "let f = r#\"", "fn h() {}"] {
         assert!(source.code.contains(kept), "no {kept} in {}", source.code);
     }
     assert_eq!(source.code.lines().count(), text.lines().count());
@@ -202,8 +192,5 @@ fn a_path_is_in_its_folder_only() {
     assert!(source.is_in("node/src/plan") && source.is_in("node/src/plan/select.rs"));
     assert!(!source.is_in("node/src/pl") && !source.is_in("node/src/planner"));
     assert!(!source.is_test());
-    assert!(
-        Source::new("ring/tests/a.rs", "").is_test()
-            && !Source::new("tests/simulation/src/a.rs", "").is_test()
-    );
+    assert!(Source::new("ring/tests/a.rs", "").is_test() && !Source::new("tests/simulation/src/a.rs", "").is_test());
 }
