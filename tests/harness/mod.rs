@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use addresses::AddressBlock;
-pub use node::{Node, Signal};
+pub use node::Node;
 use tempfile::TempDir;
 
 /// How long anything may take before it counts as hung: a guard, not a measure.

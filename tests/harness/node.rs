@@ -9,7 +9,7 @@ use super::{program, wait_until};
 
 /// Signals that tests send to their own nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Signal {
+enum Signal {
     /// Ask it to stop.
     Term,
     /// Freeze it.
@@ -142,8 +142,7 @@ impl Node {
         self.signal(Signal::Cont);
     }
 
-    /// Sends a signal to the process.
-    pub fn signal(&self, signal: Signal) {
+    fn signal(&self, signal: Signal) {
         let pid = self.pid().expect("a running node");
         let name = match signal {
             Signal::Term => "TERM",
