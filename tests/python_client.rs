@@ -15,7 +15,9 @@ fn run(name: &str, script: &str) {
     let Some(python) = std::env::var_os("STARLING_CLIENTS_PYTHON") else {
         // Past the test runner's capture: a skipped test has to be seen.
         let why = "STARLING_CLIENTS_PYTHON names no Python with the client (`make test` sets it)";
-        writeln!(std::io::stderr(), "skipped: {name}: {why}").unwrap();
+        std::io::stderr()
+            .write_all(format!("skipped: {name}: {why}\n").as_bytes())
+            .unwrap();
         return;
     };
     let cluster = Cluster::of(name, 3);
