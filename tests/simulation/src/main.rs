@@ -1,24 +1,14 @@
 //! Whole clusters in one thread on simulated time, network and disk. A seed decides everything; a failing seed
 //! is a one-line reproduction.
-#![allow(clippy::print_stdout, missing_docs, reason = "a program: its output and its own types only")]
-
-mod clients;
-mod machine;
-mod nemesis;
-mod network;
-mod oracle;
-mod outside;
-mod random;
-mod world;
+#![allow(clippy::print_stdout, reason = "the program's output")]
 
 use std::ops::Range;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use clap::Parser;
-use machine::Plant;
 use parking_lot::Mutex;
-use world::{Report, World};
+use starling_simulation::{Plant, Report, World};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Runs simulated clusters and checks what their clients saw.

@@ -27,14 +27,23 @@ const HEALING_US: u64 = 90_000_000;
 const SETUP_US: u64 = 60_000_000;
 
 /// How one seed went.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
+    /// The seed.
     pub seed: u64,
+    /// What was not as promised; the run ends at the first.
     pub violations: Vec<String>,
+    /// Simulated microseconds.
     pub simulated_us: u64,
+    /// Operations that clients began and that ended, whatever way.
     pub operations: u64,
+    /// Those that were answered with success.
     pub acknowledged: u64,
+    /// Faults of the nemesis.
     pub faults: u64,
+    /// Messages sent between nodes.
     pub messages: u64,
+    /// Hash over every event: equal traces are equal runs.
     pub trace: u64,
 }
 
@@ -60,6 +69,7 @@ enum Phase {
     Final,
 }
 
+/// A cluster, its clients and its nemesis.
 pub struct World {
     seed: u64,
     random: Random,
@@ -85,6 +95,7 @@ pub struct World {
 }
 
 impl World {
+    /// The world of a seed, with a bug planted or without.
     pub fn new(seed: u64, plant: Option<Plant>) -> Self {
         let mut random = Random::new(seed);
         let nodes = random.between(3, 5) as usize;

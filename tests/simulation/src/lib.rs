@@ -1,0 +1,17 @@
+//! Whole clusters in one thread on simulated time, network and disk. A seed decides everything.
+//!
+//! The nodes are the server's own code (`starling_node::assembly`); only the outside differs. `world` is the
+//! queue of events, `machine` a disk and the lives on it, `network` and `nemesis` the faults, `clients` the
+//! load, `oracle` what must hold.
+
+mod clients;
+mod machine;
+mod nemesis;
+mod network;
+mod oracle;
+mod outside;
+mod random;
+mod world;
+
+pub use machine::Plant;
+pub use world::{Report, World};
