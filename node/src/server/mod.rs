@@ -4,6 +4,7 @@ pub mod admin;
 mod clock;
 mod identity;
 pub mod links;
+mod maintenance;
 mod metrics;
 pub mod native;
 mod running;

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::links::hello::Greeting;
 use super::links::{Inbox, Links};
+use super::maintenance::Maintenance;
 use super::native::NativeServer;
 use super::world::{NEVER_MS, Progress, World};
 use super::{admin, clock, identity, metrics};
@@ -35,6 +36,7 @@ pub struct Running {
     node: Arc<Node>,
     world: Arc<World>,
     native: Arc<NativeServer>,
+    maintenance: Maintenance,
     ready_line: String,
     tasks: Vec<JoinHandle<()>>,
 }
@@ -78,7 +80,8 @@ pub async fn start_node(settings: Settings) -> Result<Running> {
     let cql = SocketAddr::new(settings.rpc_address, settings.native_transport_port);
     let ready_line =
         format!("ready host_id={} cql={cql} internode={internode} admin={admin_address}", node.host_id());
-    let mut running = Running { node, world, native, ready_line, tasks: Vec::new() };
+    let maintenance = Maintenance::start(node.clone(), world.store.clone(), settings.purge_interval.ms / 1_000)?;
+    let mut running = Running { node, world, native, maintenance, ready_line, tasks: Vec::new() };
     running.spawn_timers();
     Ok(running)
 }
@@ -191,7 +194,9 @@ impl Running {
         self.native.disconnect().await;
         self.tasks.iter().for_each(JoinHandle::abort);
         let world = self.world.clone();
+        let maintenance = self.maintenance;
         let closed = tokio::task::spawn_blocking(move || {
+            drop(maintenance);
             world.close_committers();
             world.store.sync()
         });

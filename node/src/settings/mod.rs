@@ -86,6 +86,9 @@ pub struct Settings {
     pub server_encryption_options: ServerEncryptionOptions,
     /// Threads that commit writes, each with a log sync of its own to wait for. 1 to 64.
     pub committers: u16,
+    /// Between two purges of deletions older than `gc_grace_seconds`. Shorter frees the disk sooner and reads
+    /// more. 10s to 30d.
+    pub purge_interval: Duration,
     /// Memory for blocks of data read from disk.
     pub block_cache_size: Size,
     /// Memory for writes not yet flushed, all tables together.
@@ -117,6 +120,7 @@ impl Default for Settings {
             phi_convict_threshold: 8.0,
             server_encryption_options: ServerEncryptionOptions::default(),
             committers: 1,
+            purge_interval: Duration { ms: 3_600_000 },
             block_cache_size: Size { bytes: 256 << 20 },
             memtable_size: Size { bytes: 128 << 20 },
         }
@@ -185,6 +189,7 @@ impl Settings {
         within("read_request_timeout (ms)", self.read_request_timeout.ms, 10, 600_000)?;
         within("range_request_timeout (ms)", self.range_request_timeout.ms, 10, 600_000)?;
         within("write_request_timeout (ms)", self.write_request_timeout.ms, 10, 600_000)?;
+        within("purge_interval (ms)", self.purge_interval.ms, 10_000, 30 * 86_400_000)?;
         within("block_cache_size (bytes)", self.block_cache_size.bytes, 1 << 20, 1 << 40)?;
         within("memtable_size (bytes)", self.memtable_size.bytes, 1 << 20, 1 << 40)?;
         if !(5.0..=16.0).contains(&self.phi_convict_threshold) {

@@ -1,0 +1,136 @@
+//! Upkeep of the store in the background: data of dropped and truncated tables leaves the disk, and deletions
+//! older than `gc_grace_seconds` are purged, at a budget.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::Result;
+use starling_ring::Token;
+use starling_storage::model::{TableId, TableRef};
+use starling_storage::store::{PurgeCommand, Store, StoreError};
+
+use super::clock;
+use crate::assembly::{Node, View};
+use crate::message::wire;
+
+/// Which tables the disk may hold data of: id and incarnation.
+const TABLES_KEY: &[u8] = b"storage/tables";
+/// Between two looks at the schema.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+/// Partitions visited by a purge between two pauses, and the pause: about 10,000 partitions a second at most.
+const PARTITIONS_PER_STEP: usize = 100;
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// The thread that does it; dropping it ends it.
+pub struct Maintenance {
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Maintenance {
+    /// Starts it. `purge_interval_s`: seconds between two purges of all tables.
+    pub fn start(node: Arc<Node>, store: Arc<Store>, purge_interval_s: u64) -> std::io::Result<Self> {
+        let (stop, stopped) = mpsc::channel();
+        let mut work = Work { node, store, stopped, purged_epoch_s: 0, known_epoch: 0, purge_interval_s };
+        let thread = std::thread::Builder::new().name("maintenance".into()).spawn(move || work.run())?;
+        Ok(Maintenance { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Maintenance {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Work {
+    node: Arc<Node>,
+    store: Arc<Store>,
+    stopped: mpsc::Receiver<()>,
+    /// When the last purge began, in seconds of monotonic time; 0: not yet.
+    purged_epoch_s: u64,
+    /// Metadata epoch whose tables have been compared with the disk's.
+    known_epoch: u64,
+    purge_interval_s: u64,
+}
+
+impl Work {
+    fn run(&mut self) {
+        while !self.is_stopped(LOOK_INTERVAL) {
+            let Some(view) = self.node.view() else { continue };
+            if view.metadata.epoch != self.known_epoch {
+                match self.forget_tables(&view) {
+                    Ok(()) => self.known_epoch = view.metadata.epoch,
+                    Err(error) => tracing::warn!("data of dropped tables cannot be removed: {error:#}"),
+                }
+            }
+            let now_s = clock::monotonic_us() / 1_000_000;
+            if now_s >= self.purged_epoch_s + self.purge_interval_s {
+                self.purged_epoch_s = now_s;
+                self.purge_all(&view);
+            }
+        }
+    }
+
+    /// Waits; whether it is time to end.
+    fn is_stopped(&self, wait: Duration) -> bool {
+        !matches!(self.stopped.recv_timeout(wait), Err(RecvTimeoutError::Timeout))
+    }
+
+    /// Removes the data of tables that are gone, or whose incarnation is.
+    fn forget_tables(&self, view: &View) -> Result<()> {
+        let current: BTreeMap<u32, u32> = view.user_tables().map(|t| (t.table.id.0, t.table.incarnation)).collect();
+        let on_disk: BTreeMap<u32, u32> = match self.store.get_meta(TABLES_KEY)? {
+            Some(bytes) => wire::decode(&bytes)?,
+            None => BTreeMap::new(),
+        };
+        for (&id, &incarnation) in &on_disk {
+            match current.get(&id) {
+                None => self.store.drop_table(TableId(id), None)?,
+                Some(&kept) if kept > incarnation => self.store.drop_table(TableId(id), Some(kept))?,
+                Some(_) => {}
+            }
+        }
+        if on_disk != current {
+            self.store.put_meta(TABLES_KEY, &wire::encode(&current)?)?;
+        }
+        Ok(())
+    }
+
+    fn purge_all(&self, view: &View) {
+        for table in view.user_tables() {
+            match self.purge(table.table, table.options.gc_grace_s) {
+                Ok(keys) if keys > 0 => tracing::debug!(table = %table.name, keys, "purged"),
+                Ok(_) | Err(StoreError::Refused(_)) => {}
+                Err(error) => tracing::warn!(table = %table.name, "purge failed: {error}"),
+            }
+        }
+    }
+
+    fn purge(&self, table: TableRef, gc_grace_s: u32) -> Result<usize, StoreError> {
+        let mut command = PurgeCommand {
+            table,
+            gc_grace_s,
+            now_s: clock::wall_us() / 1_000_000,
+            start: Token::MIN,
+            end: Token::MAX,
+            resume: None,
+            partitions_max: PARTITIONS_PER_STEP,
+        };
+        let mut keys = 0;
+        loop {
+            let progress = self.store.purge(&command)?;
+            keys += progress.keys;
+            if progress.resume.is_none() || self.is_stopped(PAUSE) {
+                return Ok(keys);
+            }
+            command.resume = progress.resume;
+        }
+    }
+}
