@@ -9,14 +9,14 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/starling/target
-export STARLING_TOOLS_DIR ?= $(abspath $(CARGO_TARGET_DIR)/../tools)
-export PATH := $(STARLING_TOOLS_DIR)/bin:$(HOME)/.cargo/bin:$(PATH)
+export BUILD_TOOLS_DIR ?= $(abspath $(CARGO_TARGET_DIR)/../tools)
+export PATH := $(BUILD_TOOLS_DIR)/bin:$(HOME)/.cargo/bin:$(PATH)
 export CARGO_TERM_COLOR ?= never
 
 CARGO := cargo
 RELEASE := --release --locked
 # The interpreter with the client library of tests/clients; `cargo test` skips those tests by name without it.
-CLIENTS_PYTHON := $(STARLING_TOOLS_DIR)/clients/bin/python
+CLIENTS_PYTHON := $(BUILD_TOOLS_DIR)/clients/bin/python
 
 .PHONY: help demo test check fmt bench build setup-build setup-test deny
 
@@ -43,7 +43,7 @@ demo: build
 test: setup-test deny
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy $(RELEASE) --workspace --all-targets -- -D warnings
-	@if [ -x "$(CLIENTS_PYTHON)" ]; then export STARLING_CLIENTS_PYTHON="$(CLIENTS_PYTHON)"; fi; \
+	@if [ -x "$(CLIENTS_PYTHON)" ]; then export TEST_CLIENTS_PYTHON="$(CLIENTS_PYTHON)"; fi; \
 	echo 'cargo test $(RELEASE) --workspace --no-fail-fast'; \
 	$(CARGO) test $(RELEASE) --workspace --no-fail-fast
 

@@ -12,9 +12,9 @@ use std::process::Command;
 use harness::Cluster;
 
 fn run(name: &str, script: &str) {
-    let Some(python) = std::env::var_os("STARLING_CLIENTS_PYTHON") else {
+    let Some(python) = std::env::var_os("TEST_CLIENTS_PYTHON") else {
         // Past the test runner's capture: a skipped test has to be seen.
-        let why = "STARLING_CLIENTS_PYTHON names no Python with the client (`make test` sets it)";
+        let why = "TEST_CLIENTS_PYTHON names no Python with the client (`make test` sets it)";
         std::io::stderr()
             .write_all(format!("skipped: {name}: {why}\n").as_bytes())
             .unwrap();
@@ -25,7 +25,7 @@ fn run(name: &str, script: &str) {
     let output = Command::new(python)
         .args(["-B", "-W", "ignore", "-m", "unittest", "-v", script])
         .current_dir(folder)
-        .env("STARLING_CONTACT_POINTS", cluster.contact_points().join(","))
+        .env("TEST_CONTACT_POINTS", cluster.contact_points().join(","))
         .output()
         .unwrap();
     assert!(

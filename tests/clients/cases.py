@@ -7,7 +7,7 @@ from cassandra import ConsistencyLevel
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
 from cassandra.policies import DCAwareRoundRobinPolicy, TokenAwarePolicy
 
-CONTACT_POINTS = os.environ["STARLING_CONTACT_POINTS"].split(",")
+CONTACT_POINTS = os.environ["TEST_CONTACT_POINTS"].split(",")
 
 
 def connect(consistency=ConsistencyLevel.QUORUM):

@@ -81,7 +81,12 @@ impl Node {
         let append = |path: &Path| OpenOptions::new().create(true).append(true).open(path).unwrap();
         let (stdout, stderr) = (append(&self.stdout_path), append(&self.stderr_path));
         self.printed_before = stdout.metadata().unwrap().len() as usize;
-        let child = Command::new(program())
+        let mut command = Command::new(program());
+        // Settings come from the test alone.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("STARLING_")) {
+            command.env_remove(name);
+        }
+        let child = command
             .arg("node")
             .args(["--listen", &self.address.to_string()])
             .arg("--data-dir")
