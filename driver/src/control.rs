@@ -57,11 +57,7 @@ impl Control {
 
     /// Reads what the driver wants to know of the cluster.
     pub async fn read_cluster(&self) -> Result<ClusterMap, String> {
-        let reading = read_cluster(&self.connection, self.address);
-        let late = || Err("the system tables were not read in time".to_owned());
-        tokio::time::timeout(READ_TIMEOUT, reading)
-            .await
-            .unwrap_or_else(|_| late())
+        read_cluster(&self.connection, self.address).await
     }
 
     /// The datacentre of the host that this connects to.
@@ -156,7 +152,16 @@ impl From<QueryFailure> for String {
     }
 }
 
-async fn read_cluster(connection: &Connection, address: SocketAddr) -> Result<ClusterMap, String> {
+/// Reads what the driver wants to know of the cluster from the host at `address`.
+pub(crate) async fn read_cluster(connection: &Connection, address: SocketAddr) -> Result<ClusterMap, String> {
+    let reading = read_tables(connection, address);
+    let late = || Err("the system tables were not read in time".to_owned());
+    tokio::time::timeout(READ_TIMEOUT, reading)
+        .await
+        .unwrap_or_else(|_| late())
+}
+
+async fn read_tables(connection: &Connection, address: SocketAddr) -> Result<ClusterMap, String> {
     let local = query(connection, "SELECT * FROM system.local WHERE key = 'local'").await?;
     let local = local.first().ok_or("system.local is empty")?;
     let peers = match query(connection, "SELECT * FROM system.peers_v2").await {

@@ -16,16 +16,19 @@
 //! # }
 //! ```
 
+mod agreement;
 mod ask;
 mod cluster;
 mod connection;
 mod control;
 mod error;
+mod execute;
 mod from_value;
 mod host;
 mod options;
 mod pages;
 mod picture;
+mod resolve;
 mod result;
 mod session;
 mod statement;
