@@ -29,7 +29,7 @@ impl Node {
         let effect = Arc::new(Mutex::new(SchemaEffect::Nothing));
         let slot = effect.clone();
         let datacenters: BTreeMap<String, usize> =
-            view.topology.datacenters().iter().map(|d| (d.name.clone(), d.members.len())).collect();
+            view.topology().datacenters().iter().map(|d| (d.name.clone(), d.members.len())).collect();
         let request = ChangeRequest::schema(move |metadata: &Metadata| {
             let context = ChangeContext { new_uuid, datacenters: &datacenters };
             let outcome = change::apply(&metadata.schema, keyspace.as_deref(), &statement, &context)?;

@@ -195,7 +195,7 @@ fn prepare(view: &View, keyspace: Option<&str>, text: &str) -> Result<Prepared, 
         )));
     }
     let parsed = parse_statement(text).map_err(|error| CqlError::Syntax(error.to_string()))?;
-    plan::prepare(&view.schema, keyspace, parsed)
+    plan::prepare(view.schema(), keyspace, parsed)
 }
 
 fn describe(view: &View, keyspace: Option<&str>, wanted: &Describe) -> Result<ClientResponse, CqlError> {
@@ -204,7 +204,7 @@ fn describe(view: &View, keyspace: Option<&str>, wanted: &Describe) -> Result<Cl
         partitioner: PARTITIONER,
         snitch: SNITCH,
     };
-    let described = describe::describe(&view.schema, keyspace, wanted, &cluster)?;
+    let described = describe::describe(view.schema(), keyspace, wanted, &cluster)?;
     let cells = described.rows.into_iter().flatten().map(|text| Some(Bytes::from(text))).collect();
     let page = Page { width: described.columns.len(), cells, paging_state: None };
     Ok(ClientResponse::Rows { metadata: RowsMetadata::Text(described.columns), page, skip_metadata: false })

@@ -19,7 +19,7 @@ mod writing;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 use starling_ring::{HostId, Member};
@@ -105,6 +105,8 @@ pub struct Node {
     changes: Mutex<HashMap<u64, PendingChange>>,
     next_change: AtomicU64,
     last_timestamp_us: AtomicI64,
+    /// The cluster state could not be stored: it takes no part in anything any more.
+    is_halted: AtomicBool,
     plant: Option<FailurePlant>,
     /// Counters for the metrics page.
     pub figures: Figures,
@@ -133,6 +135,7 @@ impl Node {
             changes: Mutex::new(HashMap::new()),
             next_change: AtomicU64::new(1),
             last_timestamp_us: AtomicI64::new(0),
+            is_halted: AtomicBool::new(false),
             plant: None,
             figures: Figures::default(),
         };
@@ -173,7 +176,7 @@ impl Node {
 
     /// The member behind an identity.
     pub fn member(&self, host: HostId) -> Option<Member> {
-        self.view.read().as_ref()?.topology.member_by_host(host).cloned()
+        self.view.read().as_ref()?.topology().member_by_host(host).cloned()
     }
 
     fn now(&self) -> Instant {
@@ -195,7 +198,10 @@ impl Node {
         let mut cluster = self.cluster.lock();
         let result = act(&mut cluster, now_ms);
         for action in cluster.take_actions() {
-            self.perform(&cluster, action);
+            // What follows a failed write to disk would promise what a restart forgets.
+            if !self.is_halted.load(Ordering::Relaxed) {
+                self.perform(&cluster, action);
+            }
         }
         result
     }
@@ -205,6 +211,7 @@ impl Node {
             ClusterAction::Send(to, message) => self.outside.send(to, message),
             ClusterAction::Persist(metadata) => {
                 if let Err(reason) = self.outside.persist(&metadata) {
+                    self.is_halted.store(true, Ordering::Relaxed);
                     self.outside.on_fatal(format!("cluster metadata cannot be stored: {reason}"));
                 }
             }
@@ -286,8 +293,11 @@ impl Node {
         let Some(shard) = self.shards.get(reply_to.operation.shard()) else { return };
         let mut orders = Vec::new();
         let now = self.now();
-        let over = shard.lock().on_answer(now, reply_to, from, answer, &mut orders);
-        ended.extend(over);
+        let answered = shard.lock().on_answer(now, reply_to, from, answer, &mut orders);
+        ended.extend(answered.ended);
+        if let Some(at_ms) = answered.wake_ms {
+            self.outside.wake_at(reply_to.operation.shard(), at_ms);
+        }
         if !orders.is_empty() {
             self.carry_out(reply_to.operation, orders, ended);
         }
@@ -351,10 +361,10 @@ impl Node {
 impl View {
     fn events_since(&self, previous: &View) -> Vec<ClientEvent> {
         let mut events = Vec::new();
-        for (index, member) in self.topology.members().iter().enumerate() {
+        for (index, member) in self.topology().members().iter().enumerate() {
             let (address, port) = (member.rpc_address, member.native_transport_port);
             let alive = self.is_alive(index as u16);
-            match previous.topology.index_of(member.host_id) {
+            match previous.topology().index_of(member.host_id) {
                 None => {
                     events.push(ClientEvent::NewNode(address, port));
                     if alive {
@@ -367,8 +377,8 @@ impl View {
                 Some(_) => {}
             }
         }
-        for member in previous.topology.members() {
-            if self.topology.index_of(member.host_id).is_none() {
+        for member in previous.topology().members() {
+            if self.topology().index_of(member.host_id).is_none() {
                 events.push(ClientEvent::RemovedNode(member.rpc_address, member.native_transport_port));
             }
         }

@@ -90,11 +90,11 @@ impl Node {
             return ticket.respond(response.unwrap_or_else(ClientResponse::Error));
         }
         let keyspace = operation.table().keyspace.clone();
-        let Some(known) = view.schema.keyspaces.get(&keyspace) else {
+        let Some(known) = view.schema().keyspaces.get(&keyspace) else {
             return ticket.fail(CqlError::Invalid(format!("Keyspace {keyspace} does not exist")));
         };
         let requirement =
-            match Requirement::for_read(level, &known.replication, &view.topology, &view.local_datacenter) {
+            match Requirement::for_read(level, &known.replication, view.topology(), &view.local_datacenter) {
                 Ok(requirement) => self.planted(requirement, view),
                 Err(error) => return ticket.fail(CqlError::Invalid(error.to_string())),
             };
@@ -150,7 +150,7 @@ impl Node {
         let started = {
             let mut shard = self.shards[shard].lock();
             let plan = plan_read(
-                &view.topology,
+                view.topology(),
                 placement.replicas(token),
                 view.local_index,
                 &run.requirement,
@@ -207,9 +207,9 @@ fn read_virtual(view: &View, operation: ReadOperation, skip_metadata: bool) -> R
     let cluster = ClusterView {
         cluster_name: &view.metadata.cluster_name,
         local: view.local,
-        members: view.topology.members(),
-        schema: &view.schema,
-        schema_version: view.schema_version,
+        members: view.topology().members(),
+        schema: view.schema(),
+        schema_version: view.schema_version(),
         gossip_generation: 1,
     };
     let partitions = system::rows(operation.table(), &cluster);

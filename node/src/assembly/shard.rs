@@ -50,6 +50,21 @@ impl Hasher for SequenceHasher {
     }
 }
 
+struct Slot {
+    operation: Operation,
+    /// The timer that counts; others of this operation are out of date.
+    look_at_ms: u64,
+}
+
+/// What a replica's answer led to.
+#[derive(Default)]
+pub struct Answered {
+    /// It ended the operation.
+    pub ended: Option<Ended>,
+    /// The shard has to look at the operation sooner than it knew.
+    pub wake_ms: Option<u64>,
+}
+
 /// Orders of one operation.
 pub type Orders = (OperationId, Vec<Order>);
 
@@ -57,7 +72,7 @@ pub type Orders = (OperationId, Vec<Order>);
 pub struct Shard {
     index: u8,
     next_sequence: u64,
-    operations: HashMap<u64, Operation, BuildHasherDefault<SequenceHasher>>,
+    operations: HashMap<u64, Slot, BuildHasherDefault<SequenceHasher>>,
     timers: Timers,
     /// How quickly replicas answer.
     pub latencies: Latencies,
@@ -89,17 +104,25 @@ impl Shard {
         let id = OperationId::new(self.index, self.next_sequence);
         self.next_sequence += 1;
         let deadline_ms = operation.next_deadline_ms();
-        self.operations.insert(id.0, operation);
-        self.set_timer(id.0, deadline_ms);
+        self.operations.insert(id.0, Slot { operation, look_at_ms: u64::MAX });
+        self.set_timer(id.0);
         (id, deadline_ms)
     }
 
-    fn set_timer(&mut self, id: u64, at_ms: u64) {
+    /// Sees to it that the operation is looked at when it wants to be. Answers when, if that is sooner than before.
+    fn set_timer(&mut self, id: u64) -> Option<u64> {
+        let slot = self.operations.get_mut(&id)?;
+        let at_ms = slot.operation.next_deadline_ms();
+        if at_ms >= slot.look_at_ms {
+            return None;
+        }
+        slot.look_at_ms = at_ms;
         let operations = &self.operations;
         self.timers.set(at_ms, id, |id| operations.contains_key(&id));
+        Some(at_ms)
     }
 
-    /// A replica's answer. `None`: nothing has ended by it.
+    /// A replica's answer.
     pub fn on_answer(
         &mut self,
         now: Instant,
@@ -107,39 +130,34 @@ impl Shard {
         from: HostId,
         answer: Answer,
         orders: &mut Vec<Order>,
-    ) -> Option<Ended> {
+    ) -> Answered {
         let id = reply_to.operation.0;
-        let operation = self.operations.get_mut(&id)?;
-        match operation {
+        let Some(slot) = self.operations.get_mut(&id) else { return Answered::default() };
+        let failed = matches!(answer, Answer::Failed(_));
+        let ended = match &mut slot.operation {
             Operation::Write(write, _) => {
                 let outcome = write.on_answer(now.us / 1_000, reply_to.leg, from, &answer);
-                if outcome.is_none() && matches!(answer, Answer::Failed(_)) {
-                    let at_ms = operation.next_deadline_ms();
-                    self.set_timer(id, at_ms);
-                }
-                self.end_write(id, outcome?)
+                outcome.and_then(|outcome| self.end_write(id, outcome))
             }
             Operation::Read(read, _) => {
-                let failed = matches!(answer, Answer::Failed(_));
                 let outcome = read.on_answer(now, reply_to.leg, from, answer, &mut self.latencies, orders);
-                if outcome.is_none() && failed {
-                    let at_ms = operation.next_deadline_ms();
-                    self.set_timer(id, at_ms);
-                }
-                self.end_read(id, outcome?)
+                outcome.and_then(|outcome| self.end_read(id, outcome))
             }
-        }
+        };
+        // Only a failure can want a look sooner: to ask that replica again.
+        let wake_ms = if failed && ended.is_none() { self.set_timer(id) } else { None };
+        Answered { ended, wake_ms }
     }
 
     fn end_write(&mut self, id: u64, outcome: Result<(), CqlError>) -> Option<Ended> {
-        match self.operations.remove(&id)? {
+        match self.operations.remove(&id)?.operation {
             Operation::Write(_, run) => Some(Ended::Write(run, outcome)),
             Operation::Read(..) => None,
         }
     }
 
     fn end_read(&mut self, id: u64, outcome: Result<ReadResult, CqlError>) -> Option<Ended> {
-        match self.operations.remove(&id)? {
+        match self.operations.remove(&id)?.operation {
             Operation::Read(read, mut run) => {
                 run.note(&read);
                 Some(Ended::Read(run, outcome))
@@ -152,10 +170,11 @@ impl Shard {
     pub fn on_time(&mut self, now: Instant) -> (Vec<Ended>, Vec<Orders>, Option<u64>) {
         let now_ms = now.us / 1_000;
         let (mut ended, mut orders) = (Vec::new(), Vec::new());
-        while let Some(id) = self.timers.pop_due(now_ms) {
-            let Some(operation) = self.operations.get_mut(&id) else { continue };
+        while let Some((at_ms, id)) = self.timers.pop_due(now_ms) {
+            let Some(slot) = self.operations.get_mut(&id).filter(|slot| slot.look_at_ms == at_ms) else { continue };
+            slot.look_at_ms = u64::MAX;
             let mut sends = Vec::new();
-            let over = match operation {
+            let over = match &mut slot.operation {
                 Operation::Write(write, _) => {
                     let outcome = write.on_time(now_ms, &mut sends);
                     outcome.and_then(|outcome| self.end_write(id, outcome))
@@ -168,10 +187,7 @@ impl Shard {
             match over {
                 Some(over) => ended.push(over),
                 None => {
-                    if let Some(operation) = self.operations.get(&id) {
-                        let at_ms = operation.next_deadline_ms().max(now_ms + 1);
-                        self.set_timer(id, at_ms);
-                    }
+                    self.set_timer(id);
                 }
             }
             if !sends.is_empty() {

@@ -25,10 +25,10 @@ impl Timers {
         }
     }
 
-    /// The next operation that is due.
-    pub fn pop_due(&mut self, now_ms: u64) -> Option<u64> {
+    /// The next operation that is due, and since when.
+    pub fn pop_due(&mut self, now_ms: u64) -> Option<(u64, u64)> {
         match self.heap.peek() {
-            Some(Reverse((at_ms, _))) if *at_ms <= now_ms => self.heap.pop().map(|Reverse((_, op))| op),
+            Some(Reverse((at_ms, _))) if *at_ms <= now_ms => self.heap.pop().map(|Reverse(due)| due),
             _ => None,
         }
     }
@@ -57,8 +57,8 @@ mod tests {
         }
         assert_eq!(timers.next_ms(|op| op != 1), Some(20));
         assert_eq!(timers.pop_due(19), None);
-        assert_eq!(timers.pop_due(30), Some(2));
-        assert_eq!(timers.pop_due(30), Some(3));
+        assert_eq!(timers.pop_due(30), Some((20, 2)));
+        assert_eq!(timers.pop_due(30), Some((30, 3)));
         assert_eq!(timers.pop_due(30), None);
     }
 

@@ -33,7 +33,7 @@ impl Node {
             Err(error) => return ticket.fail(error),
         };
         let deadline_ms = self.now().us / 1_000 + self.config.write_timeout_ms;
-        let local_datacenter = view.topology.datacenter_of(view.local_index).unwrap_or(u16::MAX);
+        let local_datacenter = view.topology().datacenter_of(view.local_index).unwrap_or(u16::MAX);
         let mut orders = Vec::new();
         let write = match WriteCoordination::start(legs, kind, self.local, local_datacenter, deadline_ms, &mut orders) {
             Ok(write) => write,
@@ -48,11 +48,11 @@ impl Node {
     fn write_leg(&self, view: &View, mutation: TableMutation, level: ConsistencyLevel) -> Result<WriteLeg, CqlError> {
         let TableMutation { table, mutation } = mutation;
         let name = &table.keyspace;
-        let known = view.schema.keyspaces.get(name).zip(view.placement(name));
+        let known = view.schema().keyspaces.get(name).zip(view.placement(name));
         let (keyspace, placement) = known
             .ok_or_else(|| CqlError::invalid("the table was dropped meanwhile"))?;
         let requirement =
-            Requirement::for_write(level, &keyspace.replication, &view.topology, &view.local_datacenter)
+            Requirement::for_write(level, &keyspace.replication, view.topology(), &view.local_datacenter)
                 .map_err(|e| CqlError::Invalid(e.to_string()))?;
         let encoded = mutation.encode();
         let (size, max) = (encoded.len(), self.config.mutation_size_bytes_max);
@@ -60,7 +60,7 @@ impl Node {
             return Err(CqlError::Invalid(format!("Mutation of {size} bytes is too large for the maximum size of {max}")));
         }
         let token = mutation.partition.token;
-        let replicas = replicas_of(&view.topology, placement, token, &|i| view.is_alive(i));
+        let replicas = replicas_of(view.topology(), placement, token, &|i| view.is_alive(i));
         let requirement = self.planted(requirement, view);
         Ok(WriteLeg { mutation: Some(mutation), encoded, replicas, requirement })
     }
@@ -70,7 +70,7 @@ impl Node {
         if self.plant == Some(FailurePlant::OneAnswerTooFew) && requirement.required() > 1 {
             let fewer = starling_ring::ReplicationStrategy::Simple { replication_factor: 1 };
             let level = requirement.level();
-            return Requirement::for_write(level, &fewer, &view.topology, &view.local_datacenter).unwrap_or(requirement);
+            return Requirement::for_write(level, &fewer, view.topology(), &view.local_datacenter).unwrap_or(requirement);
         }
         requirement
     }

@@ -72,18 +72,18 @@ impl AdminSource for Source {
         page.gauge("starling_internode_queue_bytes", "Messages that wait to be sent.", queued);
         if let Some(view) = self.node.view() {
             page.gauge("starling_metadata_epoch", "Epoch of the cluster metadata.", view.metadata.epoch);
-            let alive = (0..view.topology.members().len()).filter(|i| view.is_alive(*i as u16)).count();
+            let alive = (0..view.topology().members().len()).filter(|i| view.is_alive(*i as u16)).count();
             page.gauge("starling_members_alive", "Members seen alive.", alive as u64);
-            page.gauge("starling_members", "Members of the cluster.", view.topology.members().len() as u64);
+            page.gauge("starling_members", "Members of the cluster.", view.topology().members().len() as u64);
         }
         page.finish()
     }
 }
 
 fn status_of(view: &View) -> Value {
-    let shares = view.topology.ownership();
+    let shares = view.topology().ownership();
     let nodes: Vec<Value> = view
-        .topology
+        .topology()
         .members()
         .iter()
         .enumerate()
@@ -105,7 +105,7 @@ fn status_of(view: &View) -> Value {
             "name": metadata.cluster_name,
             "id": metadata.cluster_id.to_string(),
             "epoch": metadata.epoch,
-            "schema_version": view.schema_version.to_string(),
+            "schema_version": view.schema_version().to_string(),
         },
         "nodes": nodes,
     })
