@@ -10,7 +10,7 @@ use starling_cql_lite::protocol::error::CqlError;
 use starling_ring::ConsistencyLevel;
 use uuid::Uuid;
 
-use super::client::{ClientEvent, ClientResponse, ClientTicket};
+use super::client::{ClientResponse, ClientTicket};
 use super::{Node, View};
 use crate::cluster::{ChangeError, ChangeRequest, Metadata};
 use crate::schema::change::{self, ChangeContext, SchemaEffect};
@@ -45,10 +45,7 @@ impl Node {
         let Some(pending) = self.changes.lock().remove(&number) else { return };
         let effect = std::mem::replace(&mut *pending.effect.lock(), SchemaEffect::Nothing);
         let response = match (outcome, effect) {
-            (Ok(_), SchemaEffect::Changed(change)) => {
-                self.outside.publish(ClientEvent::Schema(change.clone()));
-                ClientResponse::SchemaChange(change)
-            }
+            (Ok(_), SchemaEffect::Changed(change)) => ClientResponse::SchemaChange(change),
             (Ok(_), SchemaEffect::Nothing | SchemaEffect::Truncated { .. }) => ClientResponse::Void,
             (Err(error), _) => ClientResponse::Error(refusal(error)),
         };

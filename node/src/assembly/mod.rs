@@ -7,6 +7,7 @@
 pub mod client;
 mod ddl;
 mod execute;
+mod news;
 mod outside;
 mod prepared;
 mod reading;
@@ -31,7 +32,6 @@ use crate::coordinate::{Answer, Instant, Order, Work};
 use crate::message::{
     Destination, OperationId, Payload, PeerMessage, ReplicaAnswer, ReplicaFailure, ReplicaRequest, ReplyTo,
 };
-use client::ClientEvent;
 use ddl::PendingChange;
 pub use outside::{CommitTicket, Outside};
 use shard::{Ended, Shard};
@@ -354,34 +354,5 @@ impl Node {
                 Ended::Read(run, outcome) => self.on_command_read(run, outcome, &mut ended),
             }
         }
-    }
-}
-
-/// News between two views.
-impl View {
-    fn events_since(&self, previous: &View) -> Vec<ClientEvent> {
-        let mut events = Vec::new();
-        for (index, member) in self.topology().members().iter().enumerate() {
-            let (address, port) = (member.rpc_address, member.native_transport_port);
-            let alive = self.is_alive(index as u16);
-            match previous.topology().index_of(member.host_id) {
-                None => {
-                    events.push(ClientEvent::NewNode(address, port));
-                    if alive {
-                        events.push(ClientEvent::Up(address, port));
-                    }
-                }
-                Some(before) if previous.is_alive(before) != alive => {
-                    events.push(if alive { ClientEvent::Up(address, port) } else { ClientEvent::Down(address, port) });
-                }
-                Some(_) => {}
-            }
-        }
-        for member in previous.topology().members() {
-            if self.topology().index_of(member.host_id).is_none() {
-                events.push(ClientEvent::RemovedNode(member.rpc_address, member.native_transport_port));
-            }
-        }
-        events
     }
 }

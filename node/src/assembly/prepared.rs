@@ -1,7 +1,8 @@
-//! Prepared statements of all clients, by id. Bounded; the id is a hash of keyspace and text, the same on all nodes.
+//! Prepared statements of all clients, by id. Bounded in number and in bytes; the id is a hash of keyspace and text, the same on all nodes.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::RwLock;
 use xxhash_rust::xxh3::xxh3_128;
@@ -18,10 +19,20 @@ pub(super) struct Entry {
     pub epoch: u64,
 }
 
+/// Most bytes of statements' texts that are kept. Plans take a few times as much. 1 MiB to 1 GiB.
+const TEXT_BYTES_MAX: usize = 32 << 20;
+
+struct Kept {
+    entry: Entry,
+    /// New, or run since it came to the front of the queue: it gets a second chance.
+    is_used: AtomicBool,
+}
+
 #[derive(Default)]
 struct Entries {
-    by_id: HashMap<StatementId, Entry>,
+    by_id: HashMap<StatementId, Kept>,
     in_order: VecDeque<StatementId>,
+    text_bytes: usize,
 }
 
 pub(super) struct PreparedStatements {
@@ -36,19 +47,40 @@ impl PreparedStatements {
 
     pub(super) fn get(&self, id: &[u8]) -> Option<Entry> {
         let id: StatementId = id.try_into().ok()?;
-        self.entries.read().by_id.get(&id).cloned()
+        let entries = self.entries.read();
+        let kept = entries.by_id.get(&id)?;
+        if !kept.is_used.load(Ordering::Relaxed) {
+            kept.is_used.store(true, Ordering::Relaxed);
+        }
+        Some(kept.entry.clone())
     }
 
-    /// Keeps an entry, in place of the oldest one where there is no more room.
+    /// Keeps an entry, in place of old ones that nobody runs where there is no more room.
     pub(super) fn put(&self, id: StatementId, entry: Entry) {
         let mut entries = self.entries.write();
-        if entries.by_id.insert(id, entry).is_none() {
-            entries.in_order.push_back(id);
-            if entries.in_order.len() > self.max
-                && let Some(oldest) = entries.in_order.pop_front()
-            {
-                entries.by_id.remove(&oldest);
+        entries.text_bytes += entry.text.len();
+        match entries.by_id.insert(id, Kept { entry, is_used: AtomicBool::new(true) }) {
+            Some(former) => entries.text_bytes -= former.entry.text.len(),
+            None => entries.in_order.push_back(id),
+        }
+        while entries.in_order.len() > 1 && (entries.in_order.len() > self.max || entries.text_bytes > TEXT_BYTES_MAX) {
+            entries.drop_one();
+        }
+    }
+}
+
+impl Entries {
+    /// Drops the oldest entry that was not used since it was last passed over (CLOCK).
+    fn drop_one(&mut self) {
+        for _ in 0..=self.in_order.len() {
+            let Some(id) = self.in_order.pop_front() else { return };
+            let Some(kept) = self.by_id.get(&id) else { return };
+            if !kept.is_used.swap(false, Ordering::Relaxed) {
+                self.text_bytes -= kept.entry.text.len();
+                self.by_id.remove(&id);
+                return;
             }
+            self.in_order.push_back(id);
         }
     }
 }
@@ -60,4 +92,45 @@ pub(super) fn statement_id(keyspace: Option<&str>, text: &str) -> StatementId {
     bytes.push(0);
     bytes.extend_from_slice(text.as_bytes());
     xxh3_128(&bytes).to_be_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(text: &str) -> Entry {
+        let schema = crate::system::with_system(&crate::schema::Schema::default());
+        let parsed = starling_cql_lite::parser::parse_statement("USE system").expect("valid");
+        let prepared = Arc::new(crate::plan::prepare(&schema, None, parsed).expect("plans"));
+        Entry { keyspace: None, text: Arc::from(text), prepared, epoch: 1 }
+    }
+
+    #[test]
+    fn what_is_run_outlives_a_flood_of_what_is_not() {
+        let kept = PreparedStatements::new(10);
+        let hot = statement_id(None, "hot");
+        kept.put(hot, entry("hot"));
+        for number in 0..1_000 {
+            let text = number.to_string();
+            let id = statement_id(None, &text);
+            kept.put(id, entry(&text));
+            assert!(kept.get(&hot).is_some(), "gone after {number}");
+            assert!(number < 20 || kept.entries.read().by_id.contains_key(&id), "the newest is kept");
+            assert!(kept.entries.read().in_order.len() <= 10);
+        }
+        assert_eq!(kept.entries.read().by_id.len(), 10);
+    }
+
+    #[test]
+    fn texts_are_bounded_in_bytes() {
+        let kept = PreparedStatements::new(1_000);
+        let large = "x".repeat(1 << 20);
+        for number in 0..100 {
+            kept.put(statement_id(None, &number.to_string()), entry(&large));
+        }
+        let entries = kept.entries.read();
+        assert!(entries.text_bytes <= TEXT_BYTES_MAX);
+        assert_eq!(entries.text_bytes, entries.by_id.len() << 20);
+        assert_eq!(entries.by_id.len(), entries.in_order.len());
+    }
 }

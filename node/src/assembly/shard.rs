@@ -105,14 +105,14 @@ impl Shard {
         self.next_sequence += 1;
         let deadline_ms = operation.next_deadline_ms();
         self.operations.insert(id.0, Slot { operation, look_at_ms: u64::MAX });
-        self.set_timer(id.0);
+        self.set_timer(id.0, 0);
         (id, deadline_ms)
     }
 
     /// Sees to it that the operation is looked at when it wants to be. Answers when, if that is sooner than before.
-    fn set_timer(&mut self, id: u64) -> Option<u64> {
+    fn set_timer(&mut self, id: u64, earliest_ms: u64) -> Option<u64> {
         let slot = self.operations.get_mut(&id)?;
-        let at_ms = slot.operation.next_deadline_ms();
+        let at_ms = slot.operation.next_deadline_ms().max(earliest_ms);
         if at_ms >= slot.look_at_ms {
             return None;
         }
@@ -145,7 +145,7 @@ impl Shard {
             }
         };
         // Only a failure can want a look sooner: to ask that replica again.
-        let wake_ms = if failed && ended.is_none() { self.set_timer(id) } else { None };
+        let wake_ms = if failed && ended.is_none() { self.set_timer(id, 0) } else { None };
         Answered { ended, wake_ms }
     }
 
@@ -187,7 +187,7 @@ impl Shard {
             match over {
                 Some(over) => ended.push(over),
                 None => {
-                    self.set_timer(id);
+                    self.set_timer(id, now_ms + 1);
                 }
             }
             if !sends.is_empty() {

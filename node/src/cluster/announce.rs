@@ -77,7 +77,8 @@ impl Cluster {
     pub(super) fn on_announce_answer(&mut self, now_ms: u64, from: HostId, known: bool, epoch: u64) {
         self.announcing.heard_ms.insert(from, now_ms);
         let current = epoch <= self.epoch();
-        if known && current {
+        // And seen alive from here too: a node that opens can reach everybody, for a schema change say.
+        if known && current && self.gossiper.is_alive(from) {
             self.announcing.known_by.insert(from);
         }
         self.fetch_if_newer(now_ms, from, epoch);

@@ -41,7 +41,8 @@ impl ChangeRequest {
     /// Adds a member with tokens chosen for balance.
     pub(super) fn add_member(member: Member, num_tokens: usize) -> Self {
         ChangeRequest(Box::new(move |m| {
-            if m.has_user_tables() || m.member(member.host_id).is_some() {
+            let is_taken = |held: &Member| held.host_id == member.host_id || held.listen_address == member.listen_address;
+            if m.has_user_tables() || m.members.iter().any(is_taken) {
                 return Ok(None);
             }
             let tokens = allocate_tokens(&m.members, &member.datacenter, &member.rack, num_tokens);
@@ -49,13 +50,31 @@ impl ChangeRequest {
         }))
     }
 
-    /// Replaces a member's record.
-    pub(super) fn put_member(member: Member) -> Self {
-        ChangeRequest(Box::new(move |m| Ok(Some(m.with_member(member.clone())))))
+    /// Puts the addresses of `from` into its record; place and tokens stay, for data lies by them.
+    pub(super) fn set_addresses(from: Member) -> Self {
+        ChangeRequest(Box::new(move |m| {
+            let recorded = m.member(from.host_id).filter(|recorded| !same_addresses(recorded, &from));
+            Ok(recorded.map(|recorded| {
+                m.with_member(Member {
+                    datacenter: recorded.datacenter.clone(),
+                    rack: recorded.rack.clone(),
+                    tokens: recorded.tokens.clone(),
+                    ..from.clone()
+                })
+            }))
+        }))
     }
 }
 
-/// Why a change was not made, or is not known to be.
+/// Whether two records of a member name the same addresses.
+pub(super) fn same_addresses(a: &Member, b: &Member) -> bool {
+    a.listen_address == b.listen_address
+        && a.storage_port == b.storage_port
+        && a.rpc_address == b.rpc_address
+        && a.native_transport_port == b.native_transport_port
+}
+
+/// Why a change was not made.
 #[derive(Clone, Debug, PartialEq)]
 pub enum ChangeError {
     /// The statement does not fit the schema.
@@ -90,6 +109,8 @@ struct Waiting {
     requester: Requester,
     change: ChangeRequest,
     deadline_ms: u64,
+    /// Members that left the last proposal without an answer.
+    silent: Vec<HostId>,
 }
 
 enum Stage {
@@ -135,7 +156,7 @@ impl Cluster {
             return;
         }
         let deadline_ms = now_ms + self.config.change_timeout_ms;
-        self.changes.waiting.push_back(Waiting { requester, change, deadline_ms });
+        self.changes.waiting.push_back(Waiting { requester, change, deadline_ms, silent: Vec::new() });
         self.start_next(now_ms);
     }
 
@@ -225,11 +246,32 @@ impl Cluster {
         }
     }
 
-    pub(super) fn on_publish_answer(&mut self, from: HostId, epoch: u64) {
+    pub(super) fn on_publish_answer(&mut self, now_ms: u64, from: HostId, epoch: u64) {
         if let Some((_, Stage::Published { epoch: wanted, missing, .. })) = &mut self.changes.open
             && epoch >= *wanted
         {
             missing.remove(&from);
+        }
+        self.finish_if_adopted(now_ms);
+    }
+
+    /// Whoever gossips an epoch has it on its disk: a lost answer does not hold the change up.
+    fn note_gossiped_adoption(&mut self) {
+        let Some((_, Stage::Published { epoch, missing, .. })) = &self.changes.open else { return };
+        let wanted = *epoch;
+        let adopted: Vec<HostId> =
+            missing.iter().copied().filter(|host| self.gossiped_epoch(*host) >= Some(wanted)).collect();
+        if let Some((_, Stage::Published { missing, .. })) = &mut self.changes.open {
+            missing.retain(|host| !adopted.contains(host));
+        }
+    }
+
+    /// Newer metadata came from elsewhere: a proposal on the former epoch is void, so it need not time out.
+    pub(super) fn withdraw_if_overtaken(&mut self, now_ms: u64) {
+        let current_epoch = self.epoch();
+        let is_void = |stage: &Stage| matches!(stage, Stage::Proposed { next, .. } if next.epoch <= current_epoch);
+        if let Some((waiting, _)) = self.changes.open.take_if(|(_, stage)| is_void(stage)) {
+            self.changes.open = Some((waiting, Stage::BackingOff { until_ms: now_ms }));
         }
     }
 
@@ -251,20 +293,26 @@ impl Cluster {
     }
 
     fn back_off(&mut self, now_ms: u64, random: Random<'_>) {
-        if let Some((waiting, _)) = self.changes.open.take() {
+        if let Some((mut waiting, stage)) = self.changes.open.take() {
             let until_ms = now_ms + 20 + random() % 180;
+            waiting.silent = match stage {
+                Stage::Proposed { missing, until_ms, .. } if now_ms >= until_ms => missing.into_iter().collect(),
+                _ => Vec::new(),
+            };
             self.changes.open = Some((waiting, Stage::BackingOff { until_ms }));
         }
     }
 
     pub(super) fn tick_changes(&mut self, now_ms: u64, random: Random<'_>) {
+        self.note_gossiped_adoption();
         self.finish_if_adopted(now_ms);
         match &self.changes.open {
             Some((_, Stage::Proposed { until_ms, .. })) if now_ms >= *until_ms => self.back_off(now_ms, random),
             Some((_, Stage::BackingOff { until_ms })) if now_ms >= *until_ms => {
                 if let Some((waiting, _)) = self.changes.open.take() {
                     if now_ms >= waiting.deadline_ms {
-                        self.report(waiting.requester, Err(ChangeError::Conflict));
+                        let error = self.given_up(&waiting);
+                        self.report(waiting.requester, Err(error));
                     } else {
                         self.propose(now_ms, waiting);
                     }
@@ -273,6 +321,17 @@ impl Cluster {
             _ => {}
         }
         self.start_next(now_ms);
+    }
+
+    /// Why a change is given up after its last attempt.
+    fn given_up(&self, waiting: &Waiting) -> ChangeError {
+        match &self.metadata {
+            Some(metadata) if !waiting.silent.is_empty() => {
+                let away: Vec<&Member> = waiting.silent.iter().filter_map(|host| metadata.member(*host)).collect();
+                members_away(metadata, &away)
+            }
+            _ => ChangeError::Conflict,
+        }
     }
 
     fn report(&mut self, requester: Requester, outcome: Result<Arc<Metadata>, ChangeError>) {

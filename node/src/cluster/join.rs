@@ -6,7 +6,7 @@ use std::sync::Arc;
 use starling_ring::allocation::allocate_tokens;
 use starling_ring::{HostId, Member};
 
-use super::change::{ChangeRequest, Requester};
+use super::change::{ChangeRequest, Requester, same_addresses};
 use super::{Cluster, ClusterAction, Metadata};
 use crate::message::{ClusterMessage, Destination, JoinAnswer, PeerMessage};
 
@@ -78,7 +78,11 @@ impl Cluster {
                 self.joining.cluster_found = true;
                 self.joining.reason = Some(reason);
             }
-            JoinAnswer::Refused { reason } => self.actions.push_back(ClusterAction::Fatal(reason)),
+            JoinAnswer::Refused { reason } if self.metadata.is_none() => {
+                self.actions.push_back(ClusterAction::Fatal(reason));
+            }
+            // Late: another member has taken this node in meanwhile.
+            JoinAnswer::Refused { .. } => {}
         }
     }
 
@@ -94,15 +98,39 @@ impl Cluster {
         }
     }
 
+    /// Whether the metadata on this node's disk fits its settings. What data lies by is not changed by a restart.
+    pub(super) fn check_stored(&mut self, stored: &Metadata) {
+        let configured = &self.identity.member;
+        let reason = match stored.member(configured.host_id) {
+            _ if stored.cluster_name != self.identity.cluster_name => format!(
+                "this node belongs to the cluster named \"{}\", not \"{}\": set cluster_name back",
+                stored.cluster_name, self.identity.cluster_name
+            ),
+            None => format!(
+                "the cluster metadata on this disk does not know this node ({}): the data directory is not its own",
+                configured.host_id
+            ),
+            Some(recorded) if recorded.datacenter != configured.datacenter || recorded.rack != configured.rack => {
+                format!(
+                    "this node is recorded in datacentre {}, rack {}, not {}, {}: its data lies by that, set it back",
+                    recorded.datacenter, recorded.rack, configured.datacenter, configured.rack
+                )
+            }
+            Some(_) => return,
+        };
+        self.actions.push_back(ClusterAction::Fatal(reason));
+    }
+
     /// A member that starts under other addresses than the recorded ones has them changed.
     pub(super) fn tick_address_change(&mut self, now_ms: u64) {
         let Some(recorded) = self.metadata.as_ref().and_then(|m| m.member(self.host_id())).cloned() else { return };
-        if same_addresses(&recorded, &self.identity.member) || now_ms < self.joining.next_attempt_ms {
+        let is_due = now_ms >= self.joining.next_attempt_ms && !self.changes.is_busy();
+        if same_addresses(&recorded, &self.identity.member) || !is_due {
             return;
         }
         self.joining.next_attempt_ms = now_ms + 4 * self.config.join_retry_ms;
-        let member = Member { tokens: recorded.tokens, ..self.identity.member.clone() };
-        self.request(now_ms, Requester::Nobody, ChangeRequest::put_member(member));
+        let change = ChangeRequest::set_addresses(self.identity.member.clone());
+        self.request(now_ms, Requester::Nobody, change);
     }
 
     pub(super) fn answer_join(
@@ -176,11 +204,4 @@ impl Cluster {
 enum Verdict {
     Answer(JoinAnswer),
     Change,
-}
-
-fn same_addresses(a: &Member, b: &Member) -> bool {
-    a.listen_address == b.listen_address
-        && a.storage_port == b.storage_port
-        && a.rpc_address == b.rpc_address
-        && a.native_transport_port == b.native_transport_port
 }

@@ -128,6 +128,7 @@ impl Cluster {
             actions: VecDeque::new(),
         };
         if let Some(stored) = stored {
+            cluster.check_stored(&stored);
             cluster.install(now_ms, Arc::new(stored));
         }
         cluster
@@ -168,6 +169,7 @@ impl Cluster {
             self.next_gossip_ms = now_ms + self.gossip_interval_ms();
             let messages = self.gossiper.tick(now_ms, random);
             self.send_gossip(messages);
+            self.catch_up(now_ms);
         }
         self.drain_gossip_events(now_ms);
         self.tick_address_change(now_ms);
@@ -206,7 +208,7 @@ impl Cluster {
                 self.on_proposal_answer(now_ms, from, proposal, granted, epoch, random);
             }
             ClusterMessage::Publish(metadata) => self.on_publish(now_ms, from, *metadata),
-            ClusterMessage::PublishAnswer { epoch } => self.on_publish_answer(from, epoch),
+            ClusterMessage::PublishAnswer { epoch } => self.on_publish_answer(now_ms, from, epoch),
             ClusterMessage::Fetch { have_epoch } => self.answer_fetch(from, have_epoch),
             ClusterMessage::Announce { epoch } => self.answer_announce(now_ms, from, epoch),
             ClusterMessage::AnnounceAnswer { known, epoch } => {
@@ -237,6 +239,7 @@ impl Cluster {
         }
         if metadata.epoch > current.epoch && metadata.member(self.host_id()).is_some() {
             self.adopt(now_ms, Arc::new(metadata));
+            self.withdraw_if_overtaken(now_ms);
         }
         let epoch = self.epoch();
         self.send(from, ClusterMessage::PublishAnswer { epoch });
@@ -273,6 +276,15 @@ impl Cluster {
             if let Some(epoch) = self.gossiped_epoch(host) {
                 self.fetch_if_newer(now_ms, host, epoch);
             }
+        }
+    }
+
+    /// A change tells of itself once: whoever missed it, or lost the answer, asks again in every round.
+    fn catch_up(&mut self, now_ms: u64) {
+        let live = self.gossiper.members().filter(|host| self.gossiper.is_alive(*host));
+        let newest = live.filter_map(|host| Some((self.gossiped_epoch(host)?, host))).max();
+        if let Some((epoch, host)) = newest {
+            self.fetch_if_newer(now_ms, host, epoch);
         }
     }
 

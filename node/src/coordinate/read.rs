@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use starling_repair::reconcile::reconcile;
+use starling_ring::requirement::Scope;
 use starling_ring::{HostId, Requirement, Tally};
 use starling_storage::canonical::digest;
 use starling_storage::model::{Mutation, Partition, ReadCommand, ReadResult, ReadTarget};
@@ -14,7 +15,7 @@ use super::replicas::{ReadPlan, Replica};
 use super::{Answer, BEHIND_RETRY_MS, Order, Outcome, Work, errors};
 use crate::message::ReplicaFailure;
 
-/// Legs of a read: the first round, the round that asks all for data, then one leg per repair.
+/// Legs of a read: the first round, the round that asks all for data, then one leg per repaired partition.
 const LEG_FIRST: u32 = 0;
 const LEG_DATA: u32 = 1;
 const LEG_REPAIR: u32 = 2;
@@ -42,7 +43,20 @@ struct Contact {
 enum Stage {
     First,
     Data,
-    Repair { merged: ReadResult, repairs: Vec<(HostId, usize)> },
+    Repair {
+        merged: ReadResult,
+        lagging: Vec<Lagging>,
+        /// By leg: the place in `lagging` of the replica that is sent this partition; `None`: it has answered.
+        repairs: Vec<Option<usize>>,
+    },
+}
+
+/// A replica that lacks something of the merged answer.
+struct Lagging {
+    host: HostId,
+    datacenter: u16,
+    /// Partitions that it has not acknowledged yet; `None`: it has refused one.
+    left: Option<usize>,
 }
 
 /// A read under way.
@@ -54,6 +68,8 @@ pub struct ReadCoordination {
     tally: Tally,
     stage: Stage,
     speculate_ms: Option<u64>,
+    /// How long each replica asked is waited for before a spare is.
+    patience_ms: u64,
     deadline_ms: u64,
     /// Replicas asked in addition because one was slow.
     pub speculated: u32,
@@ -87,12 +103,14 @@ impl ReadCoordination {
         orders: &mut Vec<Order>,
     ) -> Self {
         let single = matches!(command.target, ReadTarget::Partition { .. });
-        let slowest = plan.contacts.iter().map(|r| latencies.speculation_delay_ms(speculation, r.host)).max();
+        let delays = plan.contacts.iter().map(|r| latencies.speculation_delay_ms(speculation, r.host));
+        let patience_ms = delays.max().unwrap_or(speculation.delay_ms_max);
         let mut read = ReadCoordination {
             tally: Tally::new(requirement.clone()),
             requirement,
             contacts: Vec::with_capacity(plan.contacts.len()),
-            speculate_ms: slowest.filter(|_| !plan.spares.is_empty()).map(|delay| now.ms() + delay),
+            speculate_ms: (!plan.spares.is_empty()).then(|| now.ms() + patience_ms),
+            patience_ms,
             spares: plan.spares,
             stage: Stage::First,
             deadline_ms,
@@ -164,20 +182,37 @@ impl ReadCoordination {
             }
             Standing::Failed => {
                 self.tally.failed(datacenter);
-                self.turn_to_spare(now, orders);
+                self.turn_to_spare(now, |spare| spare == datacenter, orders);
             }
             Standing::Asked { .. } | Standing::Behind { .. } => {}
         }
         Some(())
     }
 
-    fn turn_to_spare(&mut self, now: Instant, orders: &mut Vec<Order>) -> bool {
-        if self.spares.is_empty() {
+    /// Asks a spare in place of a replica that is slow or has failed. `helps` says where, if each datacentre
+    /// needs answers of its own.
+    fn turn_to_spare(&mut self, now: Instant, helps: impl Fn(u16) -> bool, orders: &mut Vec<Order>) -> bool {
+        let anywhere = !matches!(self.requirement.scope(), Scope::Each(_));
+        let Some(place) = self.spares.iter().position(|spare| anywhere || helps(spare.datacenter)) else {
             return false;
-        }
-        let replica = self.spares.remove(0);
+        };
+        let replica = self.spares.remove(place);
         self.ask(now, replica, false, orders);
         true
+    }
+
+    /// A replica has not answered for long: asks a spare too, and again later while there are more.
+    fn speculate(&mut self, now: Instant, orders: &mut Vec<Order>) {
+        self.speculate_ms = None;
+        if matches!(self.stage, Stage::Repair { .. }) {
+            return;
+        }
+        let is_open = |c: &&Contact| matches!(c.standing, Standing::Asked { .. } | Standing::Behind { .. });
+        let slow: Vec<u16> = self.contacts.iter().filter(is_open).map(|c| c.replica.datacenter).collect();
+        if self.turn_to_spare(now, |spare| slow.contains(&spare), orders) {
+            self.speculated += 1;
+        }
+        self.speculate_ms = (!self.spares.is_empty()).then(|| now.ms() + self.patience_ms);
     }
 
     fn advance(&mut self, now: Instant, orders: &mut Vec<Order>) -> Option<Outcome<ReadResult>> {
@@ -271,44 +306,44 @@ impl ReadCoordination {
         self.mismatched |= !reconciled.diffs.is_empty();
         let lacking: BTreeMap<usize, Vec<Partition>> = reconciled.diffs.into_iter().collect();
         self.tally = Tally::new(self.requirement.clone());
-        let mut repairs = Vec::new();
+        let (mut lagging, mut repairs) = (Vec::new(), Vec::new());
         for place in whole {
-            let replica = self.contacts[place].replica;
-            self.tally.contacted(replica.datacenter);
-            match lacking.get(&place) {
-                None => self.tally.succeeded(replica.datacenter),
-                Some(partitions) => {
-                    let leg = LEG_REPAIR + repairs.len() as u32;
-                    repairs.push((replica.host, partitions.len()));
-                    orders.extend(partitions.iter().map(|p| repair_order(&self.command, replica.host, leg, p)));
-                }
+            let Replica { host, datacenter, .. } = self.contacts[place].replica;
+            self.tally.contacted(datacenter);
+            let Some(partitions) = lacking.get(&place) else {
+                self.tally.succeeded(datacenter);
+                continue;
+            };
+            for partition in partitions {
+                let leg = LEG_REPAIR + repairs.len() as u32;
+                repairs.push(Some(lagging.len()));
+                orders.push(repair_order(&self.command, host, leg, partition));
             }
+            lagging.push(Lagging { host, datacenter, left: Some(partitions.len()) });
         }
         if self.tally.is_met() && repairs.is_empty() {
             return Some(Ok(reconciled.result));
         }
-        self.stage = Stage::Repair { merged: reconciled.result, repairs };
+        self.stage = Stage::Repair { merged: reconciled.result, lagging, repairs };
         self.finish_if_repaired()
     }
 
     fn on_repaired(&mut self, leg: u32, from: HostId, answer: &Answer) -> Option<Outcome<ReadResult>> {
-        let Stage::Repair { repairs, .. } = &mut self.stage else { return None };
-        let (host, left) = repairs.get_mut((leg - LEG_REPAIR) as usize)?;
-        if *host != from || *left == 0 {
+        let Stage::Repair { lagging, repairs, .. } = &mut self.stage else { return None };
+        let repair = repairs.get_mut(leg.checked_sub(LEG_REPAIR)? as usize)?;
+        let replica = lagging.get_mut((*repair)?).filter(|replica| replica.host == from)?;
+        // Each acknowledgement counts once, however often the network brings it.
+        *repair = None;
+        let left = replica.left?;
+        if !matches!(answer, Answer::Applied) {
+            replica.left = None;
+            self.tally.failed(replica.datacenter);
+        } else if left == 1 {
+            replica.left = Some(0);
+            self.tally.succeeded(replica.datacenter);
+        } else {
+            replica.left = Some(left - 1);
             return None;
-        }
-        let datacenter = self.contacts.iter().find(|c| c.replica.host == from)?.replica.datacenter;
-        match answer {
-            Answer::Applied => {
-                *left -= 1;
-                if *left == 0 {
-                    self.tally.succeeded(datacenter);
-                }
-            }
-            _ => {
-                *left = 0;
-                self.tally.failed(datacenter);
-            }
         }
         self.finish_if_repaired()
     }
@@ -338,10 +373,7 @@ impl ReadCoordination {
             return Some(Err(errors::read_timeout(&self.tally, has_data)));
         }
         if self.speculate_ms.is_some_and(|at| now.ms() >= at) {
-            self.speculate_ms = None;
-            if !matches!(self.stage, Stage::Repair { .. }) && self.turn_to_spare(now, orders) {
-                self.speculated += 1;
-            }
+            self.speculate(now, orders);
         }
         let mut again = Vec::new();
         for contact in &mut self.contacts {

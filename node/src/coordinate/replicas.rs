@@ -20,6 +20,10 @@ pub struct Replica {
 /// A replica whose rank is this much behind the best is asked last.
 const SLOW_RANKS: u64 = 3;
 
+/// One read of so many pays no heed to ranks: else a replica that was slow once would never be asked again, and
+/// nobody would learn that it has recovered. Smaller: noticed sooner, more reads that a slow replica holds up.
+const EXPLORE_EVERY: u64 = 64;
+
 /// All replicas of `token`, dead ones too, in ring order.
 pub fn replicas_of(
     topology: &Topology,
@@ -68,7 +72,8 @@ pub fn plan_read(
         starling_ring::requirement::Scope::Each(_) => candidates.contact_count,
         _ => 0,
     };
-    if let Some(tail) = candidates.ordered.get_mut(movable..) {
+    let explores = (spread >> 32).is_multiple_of(EXPLORE_EVERY);
+    if let Some(tail) = candidates.ordered.get_mut(movable..).filter(|_| !explores) {
         tail.sort_by_key(|&index| rank(index) >= best + SLOW_RANKS);
     }
     let resolve = |indices: &[u16]| indices.iter().filter_map(|&i| replica(topology, i, true)).collect();

@@ -39,10 +39,14 @@ struct Leg {
     tally: Tally,
 }
 
+const NEVER_MS: u64 = u64::MAX;
+
 /// A write under way.
 pub struct WriteCoordination {
     legs: Vec<Leg>,
     unmet: usize,
+    /// When the first of those that were behind is asked again; [`NEVER_MS`]: nobody is.
+    again_ms: u64,
     kind: WriteType,
     deadline_ms: u64,
     local: HostId,
@@ -76,7 +80,7 @@ impl WriteCoordination {
             })
             .collect();
         let unmet = legs.len();
-        let mut write = WriteCoordination { legs, unmet, kind, deadline_ms, local, local_datacenter };
+        let mut write = WriteCoordination { legs, unmet, again_ms: NEVER_MS, kind, deadline_ms, local, local_datacenter };
         for index in 0..write.legs.len() {
             write.send(index, orders);
         }
@@ -126,7 +130,9 @@ impl WriteCoordination {
                 leg.tally.succeeded(datacenter);
             }
             Answer::Failed(ReplicaFailure::Behind) => {
-                leg.standing[place] = Standing::Behind(now_ms + BEHIND_RETRY_MS);
+                let again_ms = now_ms + BEHIND_RETRY_MS;
+                leg.standing[place] = Standing::Behind(again_ms);
+                self.again_ms = self.again_ms.min(again_ms);
             }
             Answer::Failed(_) | Answer::Data(_) | Answer::Digest(_) => {
                 leg.standing[place] = Standing::Answered;
@@ -148,11 +154,7 @@ impl WriteCoordination {
 
     /// When `on_time` has something to do next.
     pub fn next_deadline_ms(&self) -> u64 {
-        let behind = self.legs.iter().flat_map(|l| &l.standing).filter_map(|s| match s {
-            Standing::Behind(at) => Some(*at),
-            _ => None,
-        });
-        behind.min().map_or(self.deadline_ms, |at| at.min(self.deadline_ms))
+        self.again_ms.min(self.deadline_ms)
     }
 
     /// Time has passed. `Some`: the write has ended, with an unknown outcome.
@@ -161,11 +163,18 @@ impl WriteCoordination {
             let leg = self.legs.iter().find(|l| !l.tally.is_met())?;
             return Some(Err(errors::write_timeout(&leg.tally, self.kind)));
         }
+        if now_ms < self.again_ms {
+            return None;
+        }
+        self.again_ms = NEVER_MS;
         for (index, leg) in self.legs.iter_mut().enumerate() {
             for (replica, standing) in leg.parts.replicas.iter().zip(&mut leg.standing) {
-                if matches!(standing, Standing::Behind(at) if now_ms >= *at) {
+                let Standing::Behind(at_ms) = *standing else { continue };
+                if now_ms >= at_ms {
                     *standing = Standing::Asked;
                     orders.push(order(&leg.parts.encoded, None, index, replica.host, Vec::new()));
+                } else {
+                    self.again_ms = self.again_ms.min(at_ms);
                 }
             }
         }
