@@ -76,9 +76,11 @@ async fn start(count: u8, folder: &Folder) -> Result<Vec<Running>> {
             data_file_directories: vec![folder.path.join(format!("node{number}"))],
             ..Settings::default()
         };
-        let node = start_node(settings).await.with_context(|| format!("node {number}"))?;
+        nodes.push(start_node(settings).await.with_context(|| format!("node {number}"))?);
+    }
+    // All are started before any is waited for: nodes that come back open once they know each other.
+    for node in &nodes {
         println!("{}", node.ready().await?);
-        nodes.push(node);
     }
     Ok(nodes)
 }
