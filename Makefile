@@ -21,7 +21,7 @@ CLIENTS_PYTHON := $(BUILD_TOOLS_DIR)/clients/bin/python
 .PHONY: help demo test check fmt bench build setup-build setup-test deny
 
 help:
-	@echo 'make demo    build and start a cluster of three nodes on loopback, write, kill one, read back'
+	@echo 'make demo    build, and start a cluster of three nodes on loopback with a shell'
 	@echo 'make test    formatting, lints, licences and every test; the summary comes last'
 	@echo 'make build   the program: $(CARGO_TARGET_DIR)/release/starling'
 	@echo 'make check   formatting and lints only'

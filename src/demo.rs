@@ -48,8 +48,7 @@ pub fn run(arguments: DemoArguments) -> Result<()> {
     let nodes = runtime.block_on(start(arguments.nodes, &folder))?;
     if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
         println!("\nA cluster of {} nodes is up. Try: DESCRIBE KEYSPACES;  EXIT ends the demo.\n", nodes.len());
-        let host = "127.0.0.1".to_owned();
-        starling_shell::run(ShellArgs { host, execute: None, file: None, keyspace: None, request_timeout: 10 });
+        runtime.block_on(shell_or_signal())?;
     } else {
         runtime.block_on(starling_node::server::stop_signal())?;
     }
@@ -61,6 +60,21 @@ pub fn run(arguments: DemoArguments) -> Result<()> {
     drop(runtime);
     drop(folder);
     Ok(())
+}
+
+/// Until the shell is left, or a signal comes (also that the terminal was closed): then the shell's thread, which
+/// waits for a line, is left behind.
+async fn shell_or_signal() -> Result<()> {
+    let (left, leaving) = tokio::sync::oneshot::channel();
+    std::thread::Builder::new().name("shell".into()).spawn(move || {
+        let host = "127.0.0.1".to_owned();
+        starling_shell::run(ShellArgs { host, execute: None, file: None, keyspace: None, request_timeout: 10 });
+        let _ = left.send(());
+    })?;
+    tokio::select! {
+        _ = leaving => Ok(()),
+        stopped = starling_node::server::stop_signal() => stopped,
+    }
 }
 
 async fn start(count: u8, folder: &Folder) -> Result<Vec<Running>> {
