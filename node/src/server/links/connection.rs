@@ -1,7 +1,7 @@
 //! One connection to a peer: made by dialling or accepting, greeted on every lane, then read until it ends.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -9,26 +9,56 @@ use bytes::BytesMut;
 use starling_ring::HostId;
 
 use super::hello::{self, Greeting};
-use super::lane::{LaneQueue, take_frame};
+use super::lane::{BUFFER_KEPT_BYTES, LaneQueue, take_frame};
 use super::tls::CERTIFICATE_NAME;
 use super::{Inbox, Links};
 use crate::message::{Destination, Lane};
 
-/// A peer that does not finish its greeting in this time is given up.
+/// A peer that does not finish its handshake or greeting in this time is given up.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(2);
 const READ_CHUNK_MAX_BYTES: usize = 256 << 10;
 const LANES: [Lane; 2] = [Lane::Control, Lane::Data];
+/// Code of a connection that ends in order.
+const ENDED: u32 = 0;
+/// Code of a connection that is refused; the reason says why.
+const REFUSED: u32 = 1;
+
+/// Reasons that are no fault of the peer's.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotNow {
+    #[error("shutting down")]
+    ShuttingDown,
+    #[error("no address known for {0}")]
+    NoAddress(HostId),
+}
 
 /// An open connection.
 pub struct Link {
+    /// Who is at the other end.
+    pub host_id: HostId,
+    /// Which life of it.
+    pub generation: u64,
     connection: quinn::Connection,
     control: LaneQueue,
     data: LaneQueue,
+    closed: AtomicBool,
+    /// Lanes that the peer has not finished.
+    reading: AtomicUsize,
+    writing: AtomicUsize,
 }
 
 impl Link {
-    fn new(connection: quinn::Connection) -> Arc<Self> {
-        Arc::new(Link { connection, control: LaneQueue::default(), data: LaneQueue::default() })
+    fn new(connection: quinn::Connection, peer: &Greeting) -> Arc<Self> {
+        Arc::new(Link {
+            host_id: peer.host_id,
+            generation: peer.generation,
+            connection,
+            control: LaneQueue::default(),
+            data: LaneQueue::default(),
+            closed: AtomicBool::new(false),
+            reading: AtomicUsize::new(LANES.len()),
+            writing: AtomicUsize::new(LANES.len()),
+        })
     }
 
     /// The queue of one lane.
@@ -44,11 +74,79 @@ impl Link {
         self.control.depth_bytes() + self.data.depth_bytes()
     }
 
+    /// Whether messages may be given to it.
+    pub fn is_open(&self) -> bool {
+        !self.closed.load(Ordering::Acquire)
+    }
+
+    /// Whether all that was queued has reached the peer, or never will.
+    pub fn is_written(&self) -> bool {
+        self.writing.load(Ordering::Acquire) == 0
+    }
+
+    /// Takes no more messages; what is queued is still sent.
+    pub fn finish(&self) {
+        self.closed.store(true, Ordering::Release);
+        self.control.finish();
+        self.data.finish();
+    }
+
     /// Ends the connection.
     pub fn close(&self) {
+        self.closed.store(true, Ordering::Release);
         self.control.close();
         self.data.close();
-        self.connection.close(0u32.into(), b"closed");
+        self.connection.close(ENDED.into(), b"closed");
+    }
+}
+
+/// Takes a link out of use when one of its tasks ends, however it ends.
+struct LaneTask {
+    links: Arc<Links>,
+    link: Arc<Link>,
+    in_order: bool,
+}
+
+impl LaneTask {
+    fn new(links: &Arc<Links>, link: &Arc<Link>) -> Self {
+        LaneTask {
+            links: links.clone(),
+            link: link.clone(),
+            in_order: false,
+        }
+    }
+
+    async fn write(mut self, lane: Lane, stream: quinn::SendStream) {
+        // Gossip overtakes data that waits for the network. A stream that is gone is the next write's to notice.
+        let _ = stream.set_priority(i32::from(lane == Lane::Control));
+        self.link.lane(lane).write_to(stream).await;
+        self.in_order = !self.link.is_open();
+        self.link.writing.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    async fn read(mut self, stream: quinn::RecvStream) {
+        match self.links.read_lane(self.link.host_id, stream).await {
+            // The peer is leaving; its other lane may still bring something.
+            Ok(()) => self.in_order = self.link.reading.fetch_sub(1, Ordering::AcqRel) > 1,
+            Err(error) => {
+                if error
+                    .chain()
+                    .any(|cause| matches!(cause.downcast_ref(), Some(quinn::ConnectionError::Reset)))
+                {
+                    self.links.figures.reset.fetch_add(1, Ordering::Relaxed);
+                }
+                tracing::debug!(peer = %self.link.host_id, "link ended: {error:#}");
+            }
+        }
+    }
+}
+
+impl Drop for LaneTask {
+    fn drop(&mut self) {
+        if !self.in_order {
+            self.link.close();
+        }
+        self.links.forget(&self.link);
     }
 }
 
@@ -59,25 +157,22 @@ impl Links {
         let address = match to {
             Destination::Address(address) => address,
             Destination::Host(host) => {
-                let inbox = self.inbox().context("shutting down")?;
-                inbox.internode_address(host).with_context(|| format!("no address known for {host}"))?
+                let inbox = self.inbox().ok_or(NotNow::ShuttingDown)?;
+                inbox.internode_address(host).ok_or(NotNow::NoAddress(host))?
             }
         };
         let connecting = self.endpoint.connect(address, CERTIFICATE_NAME)?;
-        let connection = tokio::time::timeout(GREETING_TIMEOUT, connecting).await.context("no answer")??;
-        let greeted = tokio::time::timeout(GREETING_TIMEOUT, self.greet(&connection));
-        let (peer, streams) = greeted.await.context("no greeting")??;
-        match to {
-            Destination::Host(host) if host != peer.host_id => {
-                connection.close(0u32.into(), b"another node");
-                bail!("{address} is now {}, not {host}", peer.host_id);
-            }
-            _ => self.run(connection, &peer, streams, Some(to)),
-        }
+        let connection = tokio::time::timeout(GREETING_TIMEOUT, connecting)
+            .await
+            .context("no answer")??;
+        let greeted = tokio::time::timeout(GREETING_TIMEOUT, self.greet(&connection, to));
+        let (peer, streams) = refuse_on_error(&connection, greeted.await.context("no greeting").flatten())
+            .with_context(|| address.to_string())?;
+        self.run(connection, &peer, streams, Some(to));
         Ok(())
     }
 
-    async fn greet(&self, connection: &quinn::Connection) -> Result<(Greeting, Streams)> {
+    async fn greet(&self, connection: &quinn::Connection, to: Destination) -> Result<(Greeting, Streams)> {
         let mut streams = Vec::new();
         let mut peer = None;
         for lane in LANES {
@@ -87,24 +182,27 @@ impl Links {
             if answered != lane || peer.as_ref().is_some_and(|p: &Greeting| *p != greeting) {
                 bail!("the lanes of one link disagree about who answers");
             }
+            self.check_peer(&greeting)?;
+            if let Destination::Host(host) = to
+                && host != greeting.host_id
+            {
+                bail!("{} is now here, not {host}", greeting.host_id);
+            }
             peer = Some(greeting);
             streams.push((lane, send, recv));
         }
-        let peer = peer.context("no lanes")?;
-        self.check_peer(&peer)?;
-        Ok((peer, streams))
+        Ok((peer.context("no lanes")?, streams))
     }
 
     pub(super) async fn accept(self: &Arc<Self>, incoming: quinn::Incoming) -> Result<()> {
-        let connection = tokio::time::timeout(GREETING_TIMEOUT, incoming).await.context("no handshake")??;
+        let address = incoming.remote_address();
+        let connection = tokio::time::timeout(GREETING_TIMEOUT, incoming)
+            .await
+            .context("no handshake")?
+            .with_context(|| address.to_string())?;
         let greeted = tokio::time::timeout(GREETING_TIMEOUT, self.answer_greetings(&connection));
-        let (peer, streams) = match greeted.await.context("no greeting") {
-            Ok(Ok(greeted)) => greeted,
-            Ok(Err(error)) | Err(error) => {
-                connection.close(0u32.into(), b"greeting");
-                return Err(error);
-            }
-        };
+        let (peer, streams) = refuse_on_error(&connection, greeted.await.context("no greeting").flatten())
+            .with_context(|| address.to_string())?;
         self.run(connection, &peer, streams, None);
         Ok(())
     }
@@ -118,8 +216,8 @@ impl Links {
             if streams.iter().any(|(l, _, _)| *l == lane) || peer.as_ref().is_some_and(|p| *p != greeting) {
                 bail!("the lanes of one link disagree");
             }
-            hello::write(&mut send, lane, &self.greeting).await?;
             self.check_peer(&greeting)?;
+            hello::write(&mut send, lane, &self.greeting).await?;
             peer = Some(greeting);
             streams.push((lane, send, recv));
         }
@@ -128,7 +226,7 @@ impl Links {
 
     fn check_peer(&self, peer: &Greeting) -> Result<()> {
         if peer.host_id == self.greeting.host_id {
-            bail!("this node itself");
+            bail!("{} is this node itself", peer.host_id);
         }
         Ok(())
     }
@@ -140,32 +238,28 @@ impl Links {
         streams: Streams,
         dialled: Option<Destination>,
     ) {
-        let host_id = peer.host_id;
-        let link = Link::new(connection);
-        let mut destinations = vec![Destination::Host(host_id)];
-        destinations.extend(dialled.filter(|d| *d != Destination::Host(host_id)));
-        for (lane, send, recv) in streams {
-            let writer = link.clone();
-            tokio::spawn(async move { writer.lane(lane).write_to(send).await });
-            let links = self.clone();
-            let reader = link.clone();
-            tokio::spawn(async move {
-                if let Err(error) = links.read_lane(host_id, recv).await {
-                    tracing::debug!(peer = %host_id, "link ended: {error:#}");
-                }
-                reader.close();
-                links.forget(&reader);
-            });
-        }
+        let link = Link::new(connection, peer);
+        let mut destinations = vec![Destination::Host(link.host_id)];
+        destinations.extend(dialled.filter(|d| *d != Destination::Host(link.host_id)));
+        // Known before its tasks run: a task that ends at once must find it to forget.
         self.register(&destinations, &link);
+        for (lane, send, recv) in streams {
+            tokio::spawn(LaneTask::new(self, &link).write(lane, send));
+            tokio::spawn(LaneTask::new(self, &link).read(recv));
+        }
     }
 
     async fn read_lane(&self, from: HostId, mut stream: quinn::RecvStream) -> Result<()> {
         let mut buffer = BytesMut::new();
         while let Some(chunk) = stream.read_chunk(READ_CHUNK_MAX_BYTES, true).await? {
             buffer.extend_from_slice(&chunk.bytes);
-            let Some(inbox) = self.inbox() else { return Ok(()) };
+            let Some(inbox) = self.inbox() else {
+                bail!("shutting down")
+            };
             self.deliver(&*inbox, from, &mut buffer)?;
+            if buffer.is_empty() && buffer.capacity() > BUFFER_KEPT_BYTES {
+                buffer = BytesMut::new();
+            }
         }
         Ok(())
     }
@@ -177,4 +271,9 @@ impl Links {
         }
         Ok(())
     }
+}
+
+/// Closes the connection of a failed greeting, telling the peer why.
+fn refuse_on_error<T>(connection: &quinn::Connection, greeted: Result<T>) -> Result<T> {
+    greeted.inspect_err(|error| connection.close(REFUSED.into(), format!("{error:#}").as_bytes()))
 }

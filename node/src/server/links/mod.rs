@@ -1,14 +1,17 @@
 //! Links to other nodes: one QUIC endpoint, a connection per peer, a lane per kind of traffic.
 
+pub mod authority;
 mod connection;
 pub mod hello;
 pub mod lane;
+mod peers;
+mod reset;
 pub mod tls;
 
-use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use parking_lot::Mutex;
@@ -17,13 +20,18 @@ use tokio::runtime::Handle;
 
 use crate::message::{Destination, PeerMessage};
 use crate::settings::ServerEncryptionOptions;
-use connection::Link;
+use connection::{Link, NotNow};
 use hello::Greeting;
+use peers::{Peers, Route};
+use tls::Credentials;
 
-/// Messages kept for a peer while its link is being made; more are dropped.
-const PENDING_MAX: usize = 4_096;
-/// Connections kept per peer (both sides may dial at once).
-const LINKS_PER_PEER_MAX: usize = 4;
+/// Handshakes at a time before strangers have to prove their address first, and before they are ignored.
+const HANDSHAKES_UNPROVEN_MAX: usize = 64;
+const HANDSHAKES_MAX: usize = 1_024;
+/// How long a closing node waits until its peers have what it sent.
+const CLOSE_PATIENCE: Duration = Duration::from_millis(300);
+/// At most one warning about refused connections in this time.
+const WARNING_PAUSE: Duration = Duration::from_secs(1);
 
 /// Takes what arrives. Called on the link's task: must not block.
 pub trait Inbox: Send + Sync {
@@ -42,13 +50,8 @@ pub struct LinkFigures {
     pub received: AtomicU64,
     /// Messages that no lane took (peer away, queue full).
     pub dropped: AtomicU64,
-}
-
-#[derive(Default)]
-struct Peer {
-    links: Vec<Arc<Link>>,
-    dialing: bool,
-    pending: Vec<PeerMessage>,
+    /// Lanes that ended because the peer, restarted, did not know their connection any more.
+    pub reset: AtomicU64,
 }
 
 /// All links of this node.
@@ -56,8 +59,10 @@ pub struct Links {
     endpoint: quinn::Endpoint,
     greeting: Greeting,
     runtime: Handle,
-    inbox: OnceLock<std::sync::Weak<dyn Inbox>>,
-    peers: Mutex<HashMap<Destination, Peer>>,
+    inbox: OnceLock<Weak<dyn Inbox>>,
+    peers: Mutex<Peers>,
+    handshakes: Arc<()>,
+    warned: Mutex<Option<Instant>>,
     /// Figures for the metrics page.
     pub figures: LinkFigures,
 }
@@ -65,137 +70,172 @@ pub struct Links {
 impl Links {
     /// Opens the endpoint. `start` begins to accept.
     pub fn bind(address: SocketAddr, greeting: Greeting, options: &ServerEncryptionOptions) -> Result<Arc<Self>> {
-        let (server, client) = tls::Credentials::load(options)?.quic()?;
-        let mut endpoint =
-            quinn::Endpoint::server(server, address).with_context(|| format!("listening on UDP {address}"))?;
+        Self::bind_with(address, greeting, &Credentials::load(options)?)
+    }
+
+    /// The same with credentials at hand.
+    pub fn bind_with(address: SocketAddr, greeting: Greeting, credentials: &Credentials) -> Result<Arc<Self>> {
+        let (server, client) = credentials.quic()?;
+        let config = credentials.reset().endpoint(greeting.host_id);
+        let socket = std::net::UdpSocket::bind(address).with_context(|| format!("listening on UDP {address}"))?;
+        let mut endpoint = quinn::Endpoint::new(config, Some(server), socket, Arc::new(quinn::TokioRuntime))?;
         endpoint.set_default_client_config(client);
         Ok(Arc::new(Links {
             endpoint,
             greeting,
             runtime: Handle::current(),
             inbox: OnceLock::new(),
-            peers: Mutex::new(HashMap::new()),
+            peers: Mutex::default(),
+            handshakes: Arc::new(()),
+            warned: Mutex::new(None),
             figures: LinkFigures::default(),
         }))
     }
 
     /// Begins to accept connections and to deliver to `inbox`.
-    pub fn start(self: &Arc<Self>, inbox: std::sync::Weak<dyn Inbox>) {
+    pub fn start(self: &Arc<Self>, inbox: Weak<dyn Inbox>) {
         let _ = self.inbox.set(inbox);
         let links = self.clone();
         self.runtime.spawn(async move {
             while let Some(incoming) = links.endpoint.accept().await {
-                let links = links.clone();
-                tokio::spawn(async move {
-                    if let Err(error) = links.accept(incoming).await {
-                        tracing::debug!("a connection between nodes was not accepted: {error:#}");
-                    }
-                });
+                links.admit(incoming);
             }
         });
     }
 
-    /// Closes the endpoint and all links.
+    fn admit(self: &Arc<Self>, incoming: quinn::Incoming) {
+        let under_way = Arc::strong_count(&self.handshakes) - 1;
+        if under_way >= HANDSHAKES_MAX {
+            return incoming.ignore();
+        }
+        if under_way >= HANDSHAKES_UNPROVEN_MAX && !incoming.remote_address_validated() {
+            // It is not validated, so it can be asked to retry.
+            let _ = incoming.retry();
+            return;
+        }
+        let (links, counted) = (self.clone(), self.handshakes.clone());
+        self.runtime.spawn(async move {
+            if let Err(error) = links.accept(incoming).await {
+                links.warn_seldom("a connection between nodes was not accepted", &error);
+            }
+            drop(counted);
+        });
+    }
+
+    /// Sends what is queued, then closes all links and the endpoint.
     pub async fn close(&self) {
+        let open = self.peers.lock().all();
+        open.iter().for_each(|link| link.finish());
+        let written = async {
+            while !open.iter().all(|link| link.is_written()) {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        };
+        let _ = tokio::time::timeout(CLOSE_PATIENCE, written).await;
         self.endpoint.close(0u32.into(), b"shutdown");
-        let patience = std::time::Duration::from_millis(300);
-        let _ = tokio::time::timeout(patience, self.endpoint.wait_idle()).await;
+        let _ = tokio::time::timeout(CLOSE_PATIENCE, self.endpoint.wait_idle()).await;
     }
 
     fn inbox(&self) -> Option<Arc<dyn Inbox>> {
-        self.inbox.get().and_then(std::sync::Weak::upgrade)
+        self.inbox.get().and_then(Weak::upgrade)
     }
 
     /// Sends a message, making the link first if there is none. What cannot be sent is dropped and counted:
     /// whoever needs an answer has a timeout.
     pub fn send(self: &Arc<Self>, to: Destination, message: PeerMessage) {
-        let mut peers = self.peers.lock();
-        let peer = peers.entry(to).or_default();
-        if let Some(link) = peer.links.last().cloned() {
-            drop(peers);
-            self.push(&link, &message);
-            return;
-        }
-        if peer.pending.len() >= PENDING_MAX {
-            self.figures.dropped.fetch_add(1, Ordering::Relaxed);
-        } else {
-            peer.pending.push(message);
-        }
-        if !peer.dialing {
-            peer.dialing = true;
-            drop(peers);
-            self.spawn_dial(to);
+        let route = self.peers.lock().route(to, &message, Instant::now());
+        match route {
+            Route::Link(link) => match link.lane(message.lane()).push(&message) {
+                Ok(()) => self.count_sent(1),
+                Err(error) => self.count_dropped(1, &error),
+            },
+            Route::Kept { dial } => {
+                if dial {
+                    self.spawn_dial(to);
+                }
+            }
+            Route::Dropped(error) => self.count_dropped(1, &error),
         }
     }
 
-    fn push(&self, link: &Link, message: &PeerMessage) {
-        match link.lane(message.lane()).push(message) {
-            Ok(()) => self.figures.sent.fetch_add(1, Ordering::Relaxed),
-            Err(error) => {
-                tracing::debug!("message dropped: {error}");
-                self.figures.dropped.fetch_add(1, Ordering::Relaxed)
-            }
-        };
+    fn count_sent(&self, count: u64) {
+        self.figures.sent.fetch_add(count, Ordering::Relaxed);
+    }
+
+    fn count_dropped(&self, count: u64, why: &dyn std::fmt::Display) {
+        if count > 0 {
+            tracing::debug!("{count} messages dropped: {why}");
+            self.figures.dropped.fetch_add(count, Ordering::Relaxed);
+        }
     }
 
     fn spawn_dial(self: &Arc<Self>, to: Destination) {
         let links = self.clone();
         self.runtime.spawn(async move {
             let outcome = links.dial(to).await;
-            let mut peers = links.peers.lock();
-            let Some(peer) = peers.get_mut(&to) else { return };
-            peer.dialing = false;
-            let pending = std::mem::take(&mut peer.pending);
-            let link = peer.links.last().cloned();
-            if peer.links.is_empty() {
-                peers.remove(&to);
-            }
-            drop(peers);
-            match link {
-                Some(link) => pending.iter().for_each(|m| links.push(&link, m)),
-                None => {
-                    links.figures.dropped.fetch_add(pending.len() as u64, Ordering::Relaxed);
-                    if let Err(error) = outcome {
-                        tracing::debug!(?to, "cannot be reached: {error:#}");
-                    }
-                }
+            let lost = links.peers.lock().dialled(to, outcome.is_ok(), Instant::now());
+            if let Err(error) = outcome {
+                links.count_dropped(lost, &format!("{error:#}"));
+                links.warn_seldom("a connection to another node was not made", &error);
             }
         });
     }
 
     /// Makes a link known under its peer's identity (and under the address that was dialled for a seed).
     fn register(&self, destinations: &[Destination], link: &Arc<Link>) {
+        let mut superseded = Vec::new();
+        let mut kept = Vec::new();
         let mut peers = self.peers.lock();
         for destination in destinations {
-            let peer = peers.entry(*destination).or_default();
-            peer.links.push(link.clone());
-            if peer.links.len() > LINKS_PER_PEER_MAX {
-                peer.links.remove(0).close();
-            }
-            if !peer.dialing {
-                for message in std::mem::take(&mut peer.pending) {
-                    self.push(link, &message);
-                }
+            kept.extend(peers.add(*destination, link, &mut superseded));
+        }
+        drop(peers);
+        superseded.iter().for_each(|link| link.close());
+        for (lane, frames) in kept {
+            match link.lane(lane).push_frames(&frames) {
+                Ok(()) => self.count_sent(frames.count()),
+                Err(error) => self.count_dropped(frames.count(), &error),
             }
         }
     }
 
     fn forget(&self, link: &Arc<Link>) {
-        let mut peers = self.peers.lock();
-        peers.retain(|_, peer| {
-            peer.links.retain(|l| !Arc::ptr_eq(l, link));
-            !peer.links.is_empty() || peer.dialing
-        });
+        self.peers.lock().remove(link);
     }
 
     /// Bytes that wait in all lanes together.
     pub fn queued_bytes(&self) -> usize {
-        let peers = self.peers.lock();
-        peers
-            .iter()
-            .filter(|(to, _)| matches!(to, Destination::Host(_)))
-            .flat_map(|(_, peer)| peer.links.iter())
-            .map(|link| link.queued_bytes())
-            .sum()
+        self.peers.lock().all().iter().map(|link| link.queued_bytes()).sum()
     }
+
+    /// Connections that are open.
+    pub fn open_links(&self) -> usize {
+        self.peers.lock().all().len()
+    }
+
+    /// Refused handshakes and greetings are for whoever runs the node; silence is gossip's business.
+    fn warn_seldom(&self, what: &str, error: &anyhow::Error) {
+        let mut warned = self.warned.lock();
+        let now = Instant::now();
+        if !is_refusal(error) || warned.is_some_and(|at| now < at + WARNING_PAUSE) {
+            tracing::debug!("{what}: {error:#}");
+        } else {
+            *warned = Some(now);
+            tracing::warn!("{what}: {error:#}");
+        }
+    }
+}
+
+fn is_refusal(error: &anyhow::Error) -> bool {
+    use quinn::ConnectionError::{ApplicationClosed, LocallyClosed, Reset, TimedOut};
+    !error.chain().any(|cause| {
+        let silent = matches!(cause.downcast_ref(), Some(LocallyClosed | Reset | TimedOut));
+        let shutdown =
+            matches!(cause.downcast_ref(), Some(ApplicationClosed(close)) if close.error_code == 0u32.into());
+        silent
+            || shutdown
+            || cause.is::<NotNow>()
+            || cause.is::<tokio::time::error::Elapsed>()
+            || cause.is::<quinn::ConnectError>()
+    })
 }

@@ -3,42 +3,37 @@
 //! For development the authority is made at first use and shared by one user's nodes. Where
 //! `server_encryption_options` names files, they replace it.
 
-use std::fs;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use quinn::congestion::CubicConfig;
+use rcgen::{CertificateParams, DnType, KeyPair};
 use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 
+use super::authority;
+use super::reset::ResetSecret;
 use crate::settings::ServerEncryptionOptions;
 
 /// Name that every node's certificate carries: trust comes from the authority, identity from the handshake.
 pub const CERTIFICATE_NAME: &str = "starling-node";
 /// Application protocol; another version of the links has another name.
 const ALPN: &[u8] = b"starling/1";
-const AUTHORITY_FILE: &str = "ca.pem";
-const AUTHORITY_KEY_FILE: &str = "ca.key";
+/// What is sent before the first acknowledgement: ten packets would make a first large answer wait for round trips.
+/// Bounds: a packet to half of a usual socket buffer (208 KiB), which would drop the rest.
+const INITIAL_WINDOW_BYTES: u64 = 96 << 10;
 
 /// What a node proves itself with, and whom it trusts.
 pub struct Credentials {
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
     roots: Arc<RootCertStore>,
-}
-
-/// Folder of the development authority: `$STARLING_DEV_CA`, else `~/.local/share/starling/dev-ca`.
-pub fn development_authority_dir() -> Result<PathBuf> {
-    if let Some(dir) = std::env::var_os("STARLING_DEV_CA") {
-        return Ok(PathBuf::from(dir));
-    }
-    let home = std::env::var_os("HOME").context("HOME is not set: set STARLING_DEV_CA")?;
-    Ok(PathBuf::from(home).join(".local/share/starling/dev-ca"))
+    /// Stays the same over restarts.
+    reset: ResetSecret,
 }
 
 impl Credentials {
@@ -46,7 +41,7 @@ impl Credentials {
     pub fn load(options: &ServerEncryptionOptions) -> Result<Self> {
         match (&options.certificate, &options.private_key, &options.authority) {
             (Some(certificate), Some(key), Some(authority)) => Self::from_files(certificate, key, authority),
-            (None, None, None) => Self::for_development(&development_authority_dir()?),
+            (None, None, None) => Self::for_development(&authority::default_dir()?),
             _ => bail!("server_encryption_options needs certificate, private_key and authority together"),
         }
     }
@@ -54,40 +49,55 @@ impl Credentials {
     fn from_files(certificate: &Path, key: &Path, authority: &Path) -> Result<Self> {
         let chain = read_certificates(certificate)?;
         let key = PrivateKeyDer::from_pem_file(key).with_context(|| format!("private key {}", key.display()))?;
-        Self::assemble(chain, key, &read_certificates(authority)?)
+        let reset = ResetSecret::new(key.secret_der());
+        Self::assemble(chain, key, &read_certificates(authority)?, reset)
     }
 
     /// A fresh certificate under the authority in `dir`, which is made if it does not exist.
     pub fn for_development(dir: &Path) -> Result<Self> {
-        ensure_authority(dir).with_context(|| format!("development authority in {}", dir.display()))?;
-        let authority_key = KeyPair::from_pem(&fs::read_to_string(dir.join(AUTHORITY_KEY_FILE))?)?;
-        // The authority's certificate is of our own making: its name and use are known.
-        let issuer = Issuer::new(authority_params()?, authority_key);
+        let (issuer, secret) =
+            authority::open(dir).with_context(|| format!("development authority in {}", dir.display()))?;
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::new(vec![CERTIFICATE_NAME.to_string()])?;
         params.distinguished_name.push(DnType::CommonName, CERTIFICATE_NAME);
         let certificate = params.signed_by(&key, &issuer)?;
         let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(|e| anyhow::anyhow!("own key: {e}"))?;
-        Self::assemble(vec![certificate.der().clone()], key, &read_certificates(&dir.join(AUTHORITY_FILE))?)
+        let authorities = read_certificates(&authority::certificate_path(dir))?;
+        Self::assemble(
+            vec![certificate.der().clone()],
+            key,
+            &authorities,
+            ResetSecret::new(&secret),
+        )
     }
 
     fn assemble(
         chain: Vec<CertificateDer<'static>>,
         key: PrivateKeyDer<'static>,
         authorities: &[CertificateDer<'static>],
+        reset: ResetSecret,
     ) -> Result<Self> {
         let mut roots = RootCertStore::empty();
         for authority in authorities {
             roots.add(authority.clone()).context("authority certificate")?;
         }
-        Ok(Credentials { chain, key, roots: Arc::new(roots) })
+        Ok(Credentials {
+            chain,
+            key,
+            roots: Arc::new(roots),
+            reset,
+        })
+    }
+
+    /// What makes a restarted node recognise the packets of its earlier life.
+    pub(super) fn reset(&self) -> &ResetSecret {
+        &self.reset
     }
 
     /// Both directions of QUIC with these credentials.
     pub fn quic(&self) -> Result<(quinn::ServerConfig, quinn::ClientConfig)> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let verifier =
-            WebPkiClientVerifier::builder_with_provider(self.roots.clone(), provider.clone()).build()?;
+        let verifier = WebPkiClientVerifier::builder_with_provider(self.roots.clone(), provider.clone()).build()?;
         let mut server = rustls::ServerConfig::builder_with_provider(provider.clone())
             .with_protocol_versions(&[&rustls::version::TLS13])?
             .with_client_cert_verifier(verifier)
@@ -99,12 +109,10 @@ impl Credentials {
             .with_client_auth_cert(self.chain.clone(), self.key.clone_key())?;
         client.alpn_protocols = vec![ALPN.to_vec()];
         let transport = Arc::new(transport()?);
-        let mut server = quinn::ServerConfig::with_crypto(Arc::new(
-            quinn::crypto::rustls::QuicServerConfig::try_from(server)?,
-        ));
+        let mut server =
+            quinn::ServerConfig::with_crypto(Arc::new(quinn::crypto::rustls::QuicServerConfig::try_from(server)?));
         server.transport_config(transport.clone());
-        let mut client =
-            quinn::ClientConfig::new(Arc::new(quinn::crypto::rustls::QuicClientConfig::try_from(client)?));
+        let mut client = quinn::ClientConfig::new(Arc::new(quinn::crypto::rustls::QuicClientConfig::try_from(client)?));
         client.transport_config(transport);
         Ok((server, client))
     }
@@ -115,12 +123,15 @@ fn transport() -> Result<quinn::TransportConfig> {
     let mut ack_frequency = quinn::AckFrequencyConfig::default();
     ack_frequency.ack_eliciting_threshold(10u32.into());
     ack_frequency.max_ack_delay(Some(Duration::from_millis(2)));
+    let mut congestion = CubicConfig::default();
+    congestion.initial_window(INITIAL_WINDOW_BYTES);
     let mut transport = quinn::TransportConfig::default();
     transport
         .initial_rtt(Duration::from_millis(5))
         .max_idle_timeout(Some(Duration::from_secs(6).try_into()?))
         .keep_alive_interval(Some(Duration::from_secs(1)))
         .ack_frequency_config(Some(ack_frequency))
+        .congestion_controller_factory(Arc::new(congestion))
         .send_fairness(false)
         .stream_receive_window((8u32 << 20).into())
         .receive_window((16u32 << 20).into())
@@ -139,48 +150,4 @@ fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
         bail!("{} holds no certificate", path.display());
     }
     Ok(certificates)
-}
-
-/// Makes the authority in a folder beside and renames it into place: whoever comes second uses the first's.
-fn ensure_authority(dir: &Path) -> Result<()> {
-    if dir.join(AUTHORITY_FILE).exists() {
-        return Ok(());
-    }
-    let parent = dir.parent().context("the folder has no parent")?;
-    fs::create_dir_all(parent)?;
-    let temporary = parent.join(format!(".dev-ca-{}", uuid::Uuid::new_v4()));
-    fs::DirBuilder::new().mode(0o700).create(&temporary)?;
-    write_authority(&temporary)?;
-    // An existing empty folder (made by the user) is replaced; one that holds an authority is not.
-    let renamed = fs::rename(&temporary, dir);
-    if renamed.is_err() {
-        fs::remove_dir_all(&temporary)?;
-        if !dir.join(AUTHORITY_FILE).exists() {
-            renamed.context("cannot be put in place")?;
-        }
-    }
-    Ok(())
-}
-
-fn write_authority(dir: &Path) -> Result<()> {
-    let key = KeyPair::generate()?;
-    let certificate = authority_params()?.self_signed(&key)?;
-    write_private(&dir.join(AUTHORITY_KEY_FILE), key.serialize_pem().as_bytes())?;
-    write_private(&dir.join(AUTHORITY_FILE), certificate.pem().as_bytes())
-}
-
-fn authority_params() -> Result<CertificateParams> {
-    let mut params = CertificateParams::new(Vec::<String>::new())?;
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    params.distinguished_name.push(DnType::CommonName, "Starling development authority");
-    Ok(params)
-}
-
-fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
-    use std::io::Write;
-    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    Ok(())
 }
