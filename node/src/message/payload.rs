@@ -18,7 +18,7 @@ impl Serialize for Payload {
 
 impl<'de> Deserialize<'de> for Payload {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_byte_buf(PayloadVisitor)
+        deserializer.deserialize_bytes(PayloadVisitor)
     }
 }
 

@@ -40,7 +40,8 @@ pub fn encode<T: Serialize>(value: &T) -> Result<Vec<u8>, WireError> {
 
 /// Decodes exactly one value from `bytes`.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, WireError> {
-    let (value, used) = bincode::serde::decode_from_slice(bytes, config())?;
+    // Borrowing: payloads are copied from what is there, so a length alone makes nobody allocate.
+    let (value, used) = bincode::serde::borrow_decode_from_slice(bytes, config())?;
     match bytes.len() - used {
         0 => Ok(value),
         left => Err(WireError::Trailing(left)),
