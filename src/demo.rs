@@ -14,12 +14,15 @@ use starling_shell::ShellArgs;
 /// Arguments of `starling demo`.
 #[derive(Args)]
 pub struct DemoArguments {
-    /// Number of nodes, on 127.0.0.1 and the addresses after it.
+    /// Number of nodes.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=9))]
     nodes: u8,
     /// Folder to keep the data in; without it a temporary one is used and removed at the end.
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
+    /// Address of the first node; the others have those after it.
+    #[arg(long, value_name = "IP", default_value_t = Ipv4Addr::LOCALHOST)]
+    listen: Ipv4Addr,
 }
 
 /// Removes the temporary folder however the demo ends.
@@ -42,12 +45,18 @@ impl Drop for Folder {
 pub fn run(arguments: DemoArguments) -> Result<()> {
     let folder = match arguments.data_dir {
         Some(path) => Folder { path, temporary: false },
-        None => Folder { path: temporary_folder()?, temporary: true },
+        None => Folder {
+            path: temporary_folder()?,
+            temporary: true,
+        },
     };
     let runtime = tokio::runtime::Runtime::new()?;
     let nodes = runtime.block_on(start(arguments.nodes, &folder))?;
     if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
-        println!("\nA cluster of {} nodes is up. Try: DESCRIBE KEYSPACES;  EXIT ends the demo.\n", nodes.len());
+        println!(
+            "\nA cluster of {} nodes is up. Try: DESCRIBE KEYSPACES;  EXIT ends the demo.\n",
+            nodes.len()
+        );
         runtime.block_on(shell_or_signal())?;
     } else {
         runtime.block_on(starling_node::server::stop_signal())?;
@@ -68,7 +77,13 @@ async fn shell_or_signal() -> Result<()> {
     let (left, leaving) = tokio::sync::oneshot::channel();
     std::thread::Builder::new().name("shell".into()).spawn(move || {
         let host = "127.0.0.1".to_owned();
-        starling_shell::run(ShellArgs { host, execute: None, file: None, keyspace: None, request_timeout: 10 });
+        starling_shell::run(ShellArgs {
+            host,
+            execute: None,
+            file: None,
+            keyspace: None,
+            request_timeout: 10,
+        });
         let _ = left.send(());
     })?;
     tokio::select! {
@@ -77,11 +92,15 @@ async fn shell_or_signal() -> Result<()> {
     }
 }
 
-async fn start(count: u8, folder: &Folder) -> Result<Vec<Running>> {
-    let first = IpAddr::V4(Ipv4Addr::LOCALHOST);
+async fn start(count: u8, listen: Ipv4Addr, folder: &Folder) -> Result<Vec<Running>> {
+    let first = IpAddr::V4(listen);
     let mut nodes = Vec::new();
     for number in 1..=count {
-        let address = IpAddr::V4(Ipv4Addr::new(127, 0, 0, number));
+        let address = listen
+            .to_bits()
+            .checked_add(u32::from(number) - 1)
+            .context("no such addresses")?;
+        let address = IpAddr::V4(Ipv4Addr::from_bits(address));
         let settings = Settings {
             cluster_name: "Starling demo".into(),
             listen_address: address,

@@ -28,19 +28,10 @@ fn tokens_are_as_long_as_they_can_be() {
         ("1..2", &[Integer, Range, Integer]),
         ("1.5.2", &[Float, Dot, Integer]),
         ("1...2", &[Float, Range, Integer]),
-        (
-            "1e5 1e 1e+ 1E-2",
-            &[Float, Integer, Word, Integer, Word, Plus, Float],
-        ),
+        ("1e5 1e 1e+ 1E-2", &[Float, Integer, Word, Integer, Word, Plus, Float]),
         ("0xFFg 0x", &[Blob, Word, Blob]),
-        (
-            "1h 1h30m 1x 5mo",
-            &[Duration, Duration, Integer, Word, Duration],
-        ),
-        (
-            "P1D P1DX p1d P PT PT1S",
-            &[Duration, Word, Word, Word, Word, Duration],
-        ),
+        ("1h 1h30m 1x 5mo", &[Duration, Duration, Integer, Word, Duration]),
+        ("P1D P1DX p1d P PT PT1S", &[Duration, Word, Word, Word, Word, Duration]),
         ("list<list<int>>", &[Word, Lt, Word, Lt, Word, Gt, Gt]),
         (":a ? ?", &[Colon, Word, QuestionMark, QuestionMark]),
         (
@@ -50,9 +41,7 @@ fn tokens_are_as_long_as_they_can_be() {
         ("deadbeef-0000-1111-2222-333344445555", &[Uuid]),
         (
             "deadbeef-0000-1111-2222-33334444555",
-            &[
-                Word, Minus, Integer, Minus, Integer, Minus, Integer, Minus, Integer,
-            ],
+            &[Word, Minus, Integer, Minus, Integer, Minus, Integer, Minus, Integer],
         ),
         ("a -- x\n b // y\r c /* z */ d", &[Word, Word, Word, Word]),
         ("!", &[InvalidCharacter]),
@@ -81,9 +70,7 @@ fn columns_count_characters_and_lines_start_at_one() {
 
 #[test]
 fn reserved_words_and_odd_names_need_quotes() {
-    for word in [
-        "select", "token", "primary", "nan", "true", "entries", "with",
-    ] {
+    for word in ["select", "token", "primary", "nan", "true", "entries", "with"] {
         assert!(is_reserved(word) && needs_quotes(word), "{word}");
     }
     for word in [

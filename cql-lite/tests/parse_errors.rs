@@ -13,10 +13,7 @@ fn error(text: &str) -> String {
 fn messages_are_worded_as_cassandras() {
     let table = [
         ("", "line 1:0 no viable alternative at input '<EOF>'"),
-        (
-            "FOO",
-            "line 1:0 no viable alternative at input 'FOO' ([FOO])",
-        ),
+        ("FOO", "line 1:0 no viable alternative at input 'FOO' ([FOO])"),
         (
             "SELECT * FORM t",
             "line 1:9 mismatched input 'FORM' expecting K_FROM (SELECT * [FORM]...)",
@@ -25,10 +22,7 @@ fn messages_are_worded_as_cassandras() {
             "SELECT * FROM t x",
             "line 1:16 mismatched input 'x' expecting EOF (SELECT * FROM t [x])",
         ),
-        (
-            "SELECT * FROM",
-            "line 1:13 no viable alternative at input '<EOF>'",
-        ),
+        ("SELECT * FROM", "line 1:13 no viable alternative at input '<EOF>'"),
         (
             "SELECT *\nFROM t\n  WHERE",
             "line 3:7 no viable alternative at input '<EOF>'",
@@ -128,11 +122,7 @@ fn errors_have_their_position() {
         let found = parse_statement(text)
             .err()
             .unwrap_or_else(|| panic!("{text} is accepted"));
-        assert_eq!(
-            (found.line, found.column),
-            (line, column),
-            "{text}: {found}"
-        );
+        assert_eq!((found.line, found.column), (line, column), "{text}: {found}");
     }
 }
 
@@ -181,26 +171,14 @@ fn chains_of_operators_are_bounded() {
     ] {
         assert!(error(&format!("SELECT {chain} FROM t")).contains("operators"));
     }
-    assert!(
-        error(&format!(
-            "INSERT INTO t (a) VALUES (1{})",
-            "*2".repeat(100_000)
-        ))
-        .contains("operators")
-    );
+    assert!(error(&format!("INSERT INTO t (a) VALUES (1{})", "*2".repeat(100_000))).contains("operators"));
     let within = "UPDATE t SET a = 1 + 2 + 3 WHERE k = 4 - 1; ".repeat(200);
     assert!(parse_statement(&format!("BEGIN BATCH {within} APPLY BATCH")).is_ok());
 }
 
 #[test]
 fn markers_and_length_are_bounded() {
-    assert!(
-        error(&format!(
-            "INSERT INTO t (a) VALUES (?{})",
-            ",?".repeat(65_535)
-        ))
-        .contains("too many bind markers")
-    );
+    assert!(error(&format!("INSERT INTO t (a) VALUES (?{})", ",?".repeat(65_535))).contains("too many bind markers"));
     assert!(parse_statement_within("SELECT * FROM t", 15).is_ok());
     assert!(parse_statement_within("SELECT * FROM t", 14).is_err());
 }

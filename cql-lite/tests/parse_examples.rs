@@ -169,9 +169,7 @@ fn unreserved_keywords_are_names_everywhere() {
     for word in words {
         for text in [
             format!("SELECT {word} FROM {word}.{word} WHERE {word} = 1 ORDER BY {word} LIMIT 1"),
-            format!(
-                "SELECT a, {word} FROM {word} WHERE {word} IN (1) AND {word} CONTAINS 2 GROUP BY {word}"
-            ),
+            format!("SELECT a, {word} FROM {word} WHERE {word} IN (1) AND {word} CONTAINS 2 GROUP BY {word}"),
             format!("INSERT INTO {word} ({word}) VALUES (:{word})"),
             format!("UPDATE {word} SET {word} = {word} + 1 WHERE {word} = 1 IF {word} = 2"),
             format!("DELETE {word} FROM {word} WHERE {word} = 1"),
@@ -266,9 +264,7 @@ fn a_hint_is_told_from_a_tuple() {
         let text = format!("INSERT INTO t (a) VALUES ({value})");
         match parse_statement(&text).map(|parsed| parsed.statement) {
             Ok(Statement::Insert(insert)) => match insert.source {
-                starling_cql_lite::ast::InsertSource::Values { mut values, .. } => {
-                    values.remove(0).kind
-                }
+                starling_cql_lite::ast::InsertSource::Values { mut values, .. } => values.remove(0).kind,
                 other => panic!("{other:?}"),
             },
             other => panic!("{text}: {other:?}"),

@@ -18,10 +18,7 @@ fn select(text: &str) -> Select {
 
 fn selectors(text: &str) -> Vec<SelectorKind> {
     match select(text).selection {
-        Selection::Selectors(list) => list
-            .into_iter()
-            .map(|aliased| aliased.selector.kind)
-            .collect(),
+        Selection::Selectors(list) => list.into_iter().map(|aliased| aliased.selector.kind).collect(),
         Selection::All => panic!("*"),
     }
 }
@@ -49,11 +46,7 @@ fn constant(kind: ConstantKind, text: &str) -> TermKind {
 fn every_statement_parses() {
     for text in statements::DATA.iter().chain(statements::DEFINITIONS) {
         let parsed = parse(text);
-        let first = text
-            .split([' ', ';'])
-            .next()
-            .unwrap_or_default()
-            .to_ascii_uppercase();
+        let first = text.split([' ', ';']).next().unwrap_or_default().to_ascii_uppercase();
         let expected = match first.as_str() {
             "DESC" => "DESCRIBE",
             "BEGIN" => "BATCH",
@@ -70,10 +63,7 @@ fn the_case_of_words_and_the_space_between_do_not_matter() {
             continue;
         }
         let spaced = text.replace(' ', " \n\t");
-        assert_eq!(
-            parse(&spaced).statement.name(),
-            parse(text).statement.name()
-        );
+        assert_eq!(parse(&spaced).statement.name(), parse(text).statement.name());
         let lower = parse(&text.to_lowercase());
         assert_eq!(lower.statement.name(), parse(text).statement.name());
     }
@@ -109,11 +99,7 @@ fn constants_keep_their_text() {
             Uuid,
             "12345678-e29b-41d4-a716-446655440000",
         ),
-        (
-            "1Y2mo3W4d5h6m7s8ms9us10ns",
-            Duration,
-            "1Y2mo3W4d5h6m7s8ms9us10ns",
-        ),
+        ("1Y2mo3W4d5h6m7s8ms9us10ns", Duration, "1Y2mo3W4d5h6m7s8ms9us10ns"),
         ("3µs", Duration, "3µs"),
         ("-1h", Duration, "-1h"),
         ("P2W", Duration, "P2W"),
@@ -127,22 +113,15 @@ fn constants_keep_their_text() {
 
 #[test]
 fn markers_are_numbered_in_order() {
-    let parsed =
-        parse("SELECT ?, f(:a) FROM t WHERE b = ? AND c IN :list AND (d, e) > (?, :a) LIMIT ?");
+    let parsed = parse("SELECT ?, f(:a) FROM t WHERE b = ? AND c IN :list AND (d, e) > (?, :a) LIMIT ?");
     let names: Vec<Option<&str>> = parsed.markers.iter().map(Option::as_deref).collect();
-    assert_eq!(
-        names,
-        [None, Some("a"), None, Some("list"), None, Some("a"), None]
-    );
+    assert_eq!(names, [None, Some("a"), None, Some("list"), None, Some("a"), None]);
     let Statement::Select(select) = parsed.statement else {
         panic!("select")
     };
     assert_eq!(
         select.limit.map(|term| term.kind),
-        Some(TermKind::Marker(Marker {
-            index: 6,
-            name: None
-        }))
+        Some(TermKind::Marker(Marker { index: 6, name: None }))
     );
     assert_eq!(
         parse(r#"SELECT * FROM t WHERE a = :"Quoted""#).markers,
@@ -159,36 +138,18 @@ fn a_batch_numbers_its_markers_throughout() {
         panic!("batch")
     };
     assert_eq!((batch.kind, batch.statements.len()), (BatchKind::Logged, 2));
-    assert_eq!(
-        batch.statements[0].position,
-        Position {
-            line: 1,
-            column: 30
-        }
-    );
-    assert!(matches!(
-        batch.statements[1].kind,
-        BatchStatementKind::Delete(_)
-    ));
+    assert_eq!(batch.statements[0].position, Position { line: 1, column: 30 });
+    assert!(matches!(batch.statements[1].kind, BatchStatementKind::Delete(_)));
 }
 
 #[test]
 fn names_fold_unless_quoted() {
     let select = select("SELECT * FROM KS.\"My \"\"Table\"");
-    assert_eq!(
-        select.table.keyspace.as_ref().map(Identifier::as_str),
-        Some("ks")
-    );
+    assert_eq!(select.table.keyspace.as_ref().map(Identifier::as_str), Some("ks"));
     assert_eq!(select.table.name.name, "My \"Table");
     assert!(select.table.name.quoted);
     assert_eq!(select.table.to_string(), "ks.\"My \"\"Table\"");
-    assert_eq!(
-        select.table.name.position,
-        Position {
-            line: 1,
-            column: 17
-        }
-    );
+    assert_eq!(select.table.name.position, Position { line: 1, column: 17 });
 }
 
 #[test]
@@ -206,15 +167,9 @@ fn relations_of_every_form() {
             ..
         }
     ));
-    assert!(
-        matches!(kinds[1], RelationKind::In { values: InValues::List(list), .. } if list.len() == 2)
-    );
-    assert!(
-        matches!(kinds[2], RelationKind::Token { columns, operator: Operator::Lt, .. } if columns.len() == 2)
-    );
-    assert!(
-        matches!(kinds[3], RelationKind::TupleIn { values: InValues::List(list), .. } if list.len() == 1)
-    );
+    assert!(matches!(kinds[1], RelationKind::In { values: InValues::List(list), .. } if list.len() == 2));
+    assert!(matches!(kinds[2], RelationKind::Token { columns, operator: Operator::Lt, .. } if columns.len() == 2));
+    assert!(matches!(kinds[3], RelationKind::TupleIn { values: InValues::List(list), .. } if list.len() == 1));
     assert!(matches!(
         kinds[4],
         RelationKind::Element {
@@ -231,20 +186,13 @@ fn relations_of_every_form() {
     ));
     assert!(matches!(kinds[6], RelationKind::IsNotNull { .. }));
     assert!(matches!(kinds[7], RelationKind::Tuple { columns, .. } if columns.len() == 1));
-    assert_eq!(
-        relations[1].position,
-        Position {
-            line: 1,
-            column: 33
-        }
-    );
+    assert_eq!(relations[1].position, Position { line: 1, column: 33 });
 }
 
 #[test]
 fn terms_of_every_form() {
-    let kinds = values(
-        "[1], {1, 2}, {'a': 1}, {f: 1}, {}, (1, 2), f(1), (int) 5, 1 + 2 * 3, -f(), null, cast(1 AS text)",
-    );
+    let kinds =
+        values("[1], {1, 2}, {'a': 1}, {f: 1}, {}, (1, 2), f(1), (int) 5, 1 + 2 * 3, -f(), null, cast(1 AS text)");
     assert!(matches!(&kinds[0], TermKind::List(list) if list.len() == 1));
     assert!(matches!(&kinds[1], TermKind::Set(list) if list.len() == 2));
     assert!(matches!(&kinds[2], TermKind::Map(list) if list.len() == 1));
@@ -252,9 +200,7 @@ fn terms_of_every_form() {
     assert_eq!(kinds[4], TermKind::Set(Vec::new()));
     assert!(matches!(&kinds[5], TermKind::Tuple(list) if list.len() == 2));
     assert!(matches!(&kinds[6], TermKind::Function(call) if call.arguments.len() == 1));
-    assert!(
-        matches!(&kinds[7], TermKind::TypeHint { type_name, .. } if type_name.to_string() == "int")
-    );
+    assert!(matches!(&kinds[7], TermKind::TypeHint { type_name, .. } if type_name.to_string() == "int"));
     let TermKind::Arithmetic {
         operator: ArithmeticOperator::Add,
         right,
@@ -299,13 +245,9 @@ fn selectors_of_every_form() {
     );
     assert_eq!(kinds[0], SelectorKind::CountAll);
     assert_eq!(kinds[1], SelectorKind::CountAll);
-    assert!(
-        matches!(&kinds[2], SelectorKind::Function { name, .. } if name.to_string() == "count")
-    );
+    assert!(matches!(&kinds[2], SelectorKind::Function { name, .. } if name.to_string() == "count"));
     assert!(matches!(&kinds[3], SelectorKind::Ttl(_)));
-    assert!(
-        matches!(&kinds[4], SelectorKind::WriteTime(inner) if matches!(inner.kind, SelectorKind::Field { .. }))
-    );
+    assert!(matches!(&kinds[4], SelectorKind::WriteTime(inner) if matches!(inner.kind, SelectorKind::Field { .. })));
     assert!(matches!(&kinds[5], SelectorKind::Cast { .. }));
     assert!(matches!(&kinds[6], SelectorKind::TypeHint { .. }));
     assert!(matches!(&kinds[7], SelectorKind::Tuple(list) if list.len() == 1));
@@ -344,8 +286,7 @@ fn assignments_of_every_form() {
     let Statement::Update(update) = parse(text).statement else {
         panic!("update")
     };
-    let operations: Vec<&AssignmentOperation> =
-        update.assignments.iter().map(|a| &a.operation).collect();
+    let operations: Vec<&AssignmentOperation> = update.assignments.iter().map(|a| &a.operation).collect();
     assert!(matches!(operations[0], AssignmentOperation::Set(_)));
     assert!(matches!(operations[1], AssignmentOperation::Add(_)));
     let AssignmentOperation::Subtract(two) = operations[2] else {
@@ -355,14 +296,8 @@ fn assignments_of_every_form() {
     assert!(matches!(operations[3], AssignmentOperation::Prepend(_)));
     assert!(matches!(operations[4], AssignmentOperation::Add(_)));
     assert!(matches!(operations[5], AssignmentOperation::Subtract(_)));
-    assert!(matches!(
-        operations[6],
-        AssignmentOperation::SetElement { .. }
-    ));
-    assert!(matches!(
-        operations[7],
-        AssignmentOperation::SetField { .. }
-    ));
+    assert!(matches!(operations[6], AssignmentOperation::SetElement { .. }));
+    assert!(matches!(operations[7], AssignmentOperation::SetField { .. }));
     assert!(matches!(operations[8], AssignmentOperation::Set(_)));
 }
 
@@ -397,30 +332,18 @@ fn tables_keep_keys_orders_and_properties() {
     let [key] = &table.primary_keys[..] else {
         panic!("one key")
     };
-    let names = |list: &[Identifier]| {
-        list.iter()
-            .map(|name| name.name.clone())
-            .collect::<Vec<_>>()
-    };
+    let names = |list: &[Identifier]| list.iter().map(|name| name.name.clone()).collect::<Vec<_>>();
     assert_eq!(names(&key.partition_key), ["a", "x"]);
     assert_eq!(names(&key.clustering), ["y", "z"]);
-    let orders: Vec<bool> = table
-        .clustering_order
-        .iter()
-        .map(|order| order.descending)
-        .collect();
+    let orders: Vec<bool> = table.clustering_order.iter().map(|order| order.descending).collect();
     assert_eq!(orders, [true, false]);
     assert_eq!(table.properties.len(), 2);
-    assert!(
-        matches!(&table.properties[1].value, PropertyValue::Map(entries) if entries.len() == 1)
-    );
+    assert!(matches!(&table.properties[1].value, PropertyValue::Map(entries) if entries.len() == 1));
 }
 
 #[test]
 fn an_inline_primary_key_is_a_primary_key() {
-    let Statement::CreateTable(table) =
-        parse("CREATE TABLE t (v int, k int PRIMARY KEY)").statement
-    else {
+    let Statement::CreateTable(table) = parse("CREATE TABLE t (v int, k int PRIMARY KEY)").statement else {
         panic!("table")
     };
     assert_eq!(table.primary_keys.len(), 1);

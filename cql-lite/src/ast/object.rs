@@ -1,9 +1,6 @@
 //! CREATE, ALTER and DROP of types, indexes, materialized views, functions, aggregates and triggers.
 
-use super::{
-    ClusteringOrder, Identifier, PrimaryKey, Property, QualifiedName, Relation, Selection, Term,
-    TypeName,
-};
+use super::{ClusteringOrder, Identifier, PrimaryKey, Property, QualifiedName, Relation, Selection, Term, TypeName};
 
 /// CREATE TYPE.
 #[derive(Clone, Debug, PartialEq)]

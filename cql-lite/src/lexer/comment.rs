@@ -8,10 +8,7 @@ pub(super) fn skipped_bytes(rest: &[u8]) -> Result<usize, ()> {
             .iter()
             .take_while(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r'))
             .count()),
-        [b'-', b'-', ..] | [b'/', b'/', ..] => Ok(rest
-            .iter()
-            .take_while(|b| !matches!(b, b'\n' | b'\r'))
-            .count()),
+        [b'-', b'-', ..] | [b'/', b'/', ..] => Ok(rest.iter().take_while(|b| !matches!(b, b'\n' | b'\r')).count()),
         [b'/', b'*', inside @ ..] => inside
             .windows(2)
             .position(|pair| pair == b"*/")

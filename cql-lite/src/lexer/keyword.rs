@@ -73,7 +73,5 @@ pub fn is_reserved(word: &str) -> bool {
 pub fn needs_quotes(name: &str) -> bool {
     let mut bytes = name.bytes();
     let starts_well = bytes.next().is_some_and(|first| first.is_ascii_lowercase());
-    !starts_well
-        || !bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_')
-        || is_reserved(name)
+    !starts_well || !bytes.all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_') || is_reserved(name)
 }

@@ -17,13 +17,10 @@ fn is_word_byte(byte: Option<&u8>) -> bool {
 /// The length of a UUID: 8-4-4-4-12 hexadecimal digits.
 pub(super) fn uuid_bytes(rest: &[u8]) -> Option<usize> {
     let candidate = rest.get(..36)?;
-    let fits = candidate
-        .iter()
-        .enumerate()
-        .all(|(index, byte)| match index {
-            8 | 13 | 18 | 23 => *byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        });
+    let fits = candidate.iter().enumerate().all(|(index, byte)| match index {
+        8 | 13 | 18 | 23 => *byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    });
     (fits && !is_word_byte(rest.get(36))).then_some(36)
 }
 
@@ -39,9 +36,7 @@ pub(super) fn hex_bytes(rest: &[u8]) -> Option<usize> {
 pub(super) fn number(rest: &[u8]) -> (TokenKind, usize) {
     let mut length = digits(rest, 0);
     let mut kind = TokenKind::Integer;
-    if rest.get(length) == Some(&b'.')
-        && (rest.get(length + 1) != Some(&b'.') || rest.get(length + 2) == Some(&b'.'))
-    {
+    if rest.get(length) == Some(&b'.') && (rest.get(length + 1) != Some(&b'.') || rest.get(length + 2) == Some(&b'.')) {
         kind = TokenKind::Float;
         length += 1;
         length += digits(rest, length);
@@ -133,12 +128,9 @@ fn designated_bytes(rest: &[u8], mut offset: usize, designators: &[u8]) -> usize
 fn iso_alternative_bytes(rest: &[u8]) -> Option<usize> {
     const PATTERN: &[u8] = b"Pdddd-dd-ddTdd:dd:dd";
     let candidate = rest.get(..PATTERN.len())?;
-    let fits = candidate
-        .iter()
-        .zip(PATTERN)
-        .all(|(byte, pattern)| match pattern {
-            b'd' => byte.is_ascii_digit(),
-            other => byte == other,
-        });
+    let fits = candidate.iter().zip(PATTERN).all(|(byte, pattern)| match pattern {
+        b'd' => byte.is_ascii_digit(),
+        other => byte == other,
+    });
     fits.then_some(PATTERN.len())
 }

@@ -69,12 +69,7 @@ impl<'a> Lexer<'a> {
 
     /// Moves to `end`, counting lines and characters.
     fn advance_to(&mut self, end: usize) {
-        for &byte in self
-            .text
-            .as_bytes()
-            .get(self.offset..end)
-            .unwrap_or_default()
-        {
+        for &byte in self.text.as_bytes().get(self.offset..end).unwrap_or_default() {
             if byte == b'\n' {
                 self.position.line = self.position.line.saturating_add(1);
                 self.position.column = 0;
@@ -138,10 +133,7 @@ fn scan_word(rest: &[u8]) -> (TokenKind, usize) {
 /// A string or quoted name: up to the closing `quote`; a doubled one does not close.
 fn delimited(rest: &[u8], quote: u8, kind: TokenKind) -> (TokenKind, usize) {
     let mut at = 1;
-    while let Some(found) = rest
-        .get(at..)
-        .and_then(|tail| tail.iter().position(|b| *b == quote))
-    {
+    while let Some(found) = rest.get(at..).and_then(|tail| tail.iter().position(|b| *b == quote)) {
         at += found + 1;
         if rest.get(at) != Some(&quote) {
             return (kind, at);

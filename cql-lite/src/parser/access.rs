@@ -1,8 +1,8 @@
 //! Roles, users and identities.
 
 use crate::ast::{
-    AddIdentity, AlterRole, AlterUser, Constant, ConstantKind, CreateRole, CreateUser,
-    DropIdentity, DropRole, Identifier, Property, PropertyValue, RoleOption, UserPassword,
+    AddIdentity, AlterRole, AlterUser, Constant, ConstantKind, CreateRole, CreateUser, DropIdentity, DropRole,
+    Identifier, Property, PropertyValue, RoleOption, UserPassword,
 };
 use crate::lexer::TokenKind;
 
@@ -54,9 +54,7 @@ impl Parser<'_> {
     fn role_option(&mut self) -> Parsed<RoleOption> {
         if self.accept_word("access") {
             if self.accept_word("to") {
-                return Ok(RoleOption::AccessToDatacenters(
-                    self.access_list("datacenters")?,
-                ));
+                return Ok(RoleOption::AccessToDatacenters(self.access_list("datacenters")?));
             }
             self.expect_word("from")?;
             return Ok(RoleOption::AccessFromCidrs(self.access_list("cidrs")?));

@@ -77,8 +77,7 @@ impl Parser<'_> {
         let adds = self.advance().kind == TokenKind::Plus;
         if other.name != column.name {
             let sign = if adds { '+' } else { '-' };
-            let message =
-                format!("Only expressions of the form X = X {sign} <value> are supported.");
+            let message = format!("Only expressions of the form X = X {sign} <value> are supported.");
             return Err(SyntaxError::at(other.position, message));
         }
         let term = self.term()?;

@@ -38,11 +38,7 @@ impl Parser<'_> {
                 position,
             });
         }
-        let sign = if self.accept(TokenKind::Minus) {
-            "-"
-        } else {
-            ""
-        };
+        let sign = if self.accept(TokenKind::Minus) { "-" } else { "" };
         if !self.at(TokenKind::Integer) {
             return Err(self.unexpected());
         }
@@ -108,10 +104,8 @@ impl Parser<'_> {
 
     /// The number after a minus sign, if one is next.
     pub(super) fn accept_negative_number(&mut self) -> Option<Constant> {
-        let is_number = matches!(
-            self.kind(),
-            TokenKind::Integer | TokenKind::Float | TokenKind::Duration
-        ) || self.at_word("nan")
+        let is_number = matches!(self.kind(), TokenKind::Integer | TokenKind::Float | TokenKind::Duration)
+            || self.at_word("nan")
             || self.at_word("infinity");
         if !is_number {
             return None;

@@ -51,10 +51,7 @@ impl<'a> Parser<'a> {
     }
 
     pub(super) fn text_of(&self, token: Token) -> &'a str {
-        self.lexer
-            .text()
-            .get(token.start..token.end)
-            .unwrap_or_default()
+        self.lexer.text().get(token.start..token.end).unwrap_or_default()
     }
 
     pub(super) fn advance(&mut self) -> Token {
@@ -164,10 +161,7 @@ impl<'a> Parser<'a> {
     }
 
     /// One or more items with commas between.
-    pub(super) fn comma_separated<T>(
-        &mut self,
-        mut item: impl FnMut(&mut Self) -> Parsed<T>,
-    ) -> Parsed<Vec<T>> {
+    pub(super) fn comma_separated<T>(&mut self, mut item: impl FnMut(&mut Self) -> Parsed<T>) -> Parsed<Vec<T>> {
         let mut items = vec![item(self)?];
         while self.accept(TokenKind::Comma) {
             items.push(item(self)?);
@@ -190,10 +184,7 @@ impl<'a> Parser<'a> {
     }
 
     /// One or more items in parentheses.
-    pub(super) fn in_parens<T>(
-        &mut self,
-        item: impl FnMut(&mut Self) -> Parsed<T>,
-    ) -> Parsed<Vec<T>> {
+    pub(super) fn in_parens<T>(&mut self, item: impl FnMut(&mut Self) -> Parsed<T>) -> Parsed<Vec<T>> {
         self.expect(TokenKind::LeftParen)?;
         let items = self.comma_separated(item)?;
         self.expect(TokenKind::RightParen)?;

@@ -1,8 +1,8 @@
 //! INSERT, UPDATE, DELETE, BATCH, TRUNCATE and USE.
 
 use crate::ast::{
-    Batch, BatchKind, BatchStatement, BatchStatementKind, Constant, ConstantKind, Delete,
-    DeleteTarget, Insert, InsertSource, JsonDefault, QualifiedName, Term, TermKind, Update, Using,
+    Batch, BatchKind, BatchStatement, BatchStatementKind, Constant, ConstantKind, Delete, DeleteTarget, Insert,
+    InsertSource, JsonDefault, QualifiedName, Term, TermKind, Update, Using,
 };
 use crate::lexer::TokenKind;
 

@@ -13,10 +13,7 @@ impl Parser<'_> {
         if with_internals {
             self.expect_word("internals")?;
         }
-        Ok(Describe {
-            target,
-            with_internals,
-        })
+        Ok(Describe { target, with_internals })
     }
 
     fn describe_target(&mut self) -> Parsed<DescribeTarget> {
@@ -75,8 +72,7 @@ impl Parser<'_> {
     }
 
     fn describe_keyspace(&mut self, only: bool) -> Parsed<DescribeTarget> {
-        let ends =
-            matches!(self.kind(), TokenKind::Semicolon | TokenKind::Eof) || self.at_word("with");
+        let ends = matches!(self.kind(), TokenKind::Semicolon | TokenKind::Eof) || self.at_word("with");
         let name = if ends {
             None
         } else {

@@ -44,10 +44,7 @@ impl SyntaxError {
     /// `token` is not the one thing that can stand here.
     pub(super) fn mismatched(text: &str, token: Token, expecting: &str) -> Self {
         Self::lexical(text, token).unwrap_or_else(|| {
-            let message = format!(
-                "mismatched input '{}' expecting {expecting}",
-                shown(text, token)
-            );
+            let message = format!("mismatched input '{}' expecting {expecting}", shown(text, token));
             Self::at(token.position, message + &snippet(text, token))
         })
     }
@@ -99,11 +96,7 @@ fn snippet(text: &str, offending: Token) -> String {
         if from > 0 { "..." } else { "" },
         text.get(from..offending.start).unwrap_or_default(),
         shown(text, offending),
-        if offending.end < text.len() {
-            "..."
-        } else {
-            ""
-        },
+        if offending.end < text.len() { "..." } else { "" },
     )
 }
 

@@ -46,10 +46,7 @@ pub fn parse_statement(text: &str) -> Result<ParsedStatement, SyntaxError> {
 ///
 /// # Errors
 /// Also if the text is longer.
-pub fn parse_statement_within(
-    text: &str,
-    max_bytes: usize,
-) -> Result<ParsedStatement, SyntaxError> {
+pub fn parse_statement_within(text: &str, max_bytes: usize) -> Result<ParsedStatement, SyntaxError> {
     if text.len() > max_bytes {
         let message = format!(
             "statement of {} bytes is longer than the {max_bytes} allowed",

@@ -90,24 +90,14 @@ impl Parser<'_> {
         match second.kind {
             TokenKind::LeftParen => self.is_function_name(self.token()),
             TokenKind::Dot => {
-                self.is_name(self.token())
-                    && self.is_function_name(third)
-                    && fourth.kind == TokenKind::LeftParen
+                self.is_name(self.token()) && self.is_function_name(third) && fourth.kind == TokenKind::LeftParen
             }
             _ => false,
         }
     }
 
     fn is_function_name(&self, token: Token) -> bool {
-        const NOT_FUNCTIONS: [&str; 7] = [
-            "ttl",
-            "writetime",
-            "maxwritetime",
-            "key",
-            "cast",
-            "json",
-            "distinct",
-        ];
+        const NOT_FUNCTIONS: [&str; 7] = ["ttl", "writetime", "maxwritetime", "key", "cast", "json", "distinct"];
         self.is_word(token, "token")
             || (self.is_name(token) && !NOT_FUNCTIONS.iter().any(|word| self.is_word(token, word)))
     }
@@ -150,10 +140,7 @@ impl Parser<'_> {
         let text = self.text_of(self.token());
         let contents = match self.kind() {
             TokenKind::String => undoubled(text, '\''),
-            TokenKind::DollarString => text
-                .get(2..text.len().saturating_sub(2))
-                .unwrap_or_default()
-                .to_owned(),
+            TokenKind::DollarString => text.get(2..text.len().saturating_sub(2)).unwrap_or_default().to_owned(),
             _ => return None,
         };
         self.advance();
@@ -171,9 +158,7 @@ impl Parser<'_> {
 
 /// What stands between the quotes, with doubled quotes made single.
 fn undoubled(text: &str, quote: char) -> String {
-    let inside = text
-        .get(1..text.len().saturating_sub(1))
-        .unwrap_or_default();
+    let inside = text.get(1..text.len().saturating_sub(1)).unwrap_or_default();
     if !inside.contains(quote) {
         return inside.to_owned();
     }

@@ -1,8 +1,8 @@
 //! CREATE, ALTER and DROP of types, indexes, views and triggers.
 
 use crate::ast::{
-    AlterType, AlterView, CreateIndex, CreateTrigger, CreateType, CreateView, DropObject,
-    DropTrigger, Identifier, IndexTarget, IndexTargetKind, TypeChange, TypeName,
+    AlterType, AlterView, CreateIndex, CreateTrigger, CreateType, CreateView, DropObject, DropTrigger, Identifier,
+    IndexTarget, IndexTargetKind, TypeChange, TypeName,
 };
 use crate::lexer::TokenKind;
 

@@ -1,8 +1,7 @@
 //! GRANT, REVOKE and LIST.
 
 use crate::ast::{
-    Identifier, ListPermissions, ListRoles, Permission, PermissionChange, Permissions, Resource,
-    RoleChange, Statement,
+    Identifier, ListPermissions, ListRoles, Permission, PermissionChange, Permissions, Resource, RoleChange, Statement,
 };
 use crate::lexer::TokenKind;
 
@@ -33,9 +32,7 @@ impl Parser<'_> {
     /// REVOKE, from after this word.
     pub(super) fn revoke(&mut self) -> Parsed<Statement> {
         if self.permission_follows("from") {
-            return Ok(Statement::RevokePermissions(
-                self.permission_change("from")?,
-            ));
+            return Ok(Statement::RevokePermissions(self.permission_change("from")?));
         }
         Ok(Statement::RevokeRole(self.role_change("from")?))
     }
@@ -43,8 +40,7 @@ impl Parser<'_> {
     /// Whether a permission is next, not a role of such a name before `word`.
     fn permission_follows(&self, word: &str) -> bool {
         let [second] = self.ahead();
-        (self.at_word("all") || PERMISSIONS.iter().any(|(name, _)| self.at_word(name)))
-            && !self.is_word(second, word)
+        (self.at_word("all") || PERMISSIONS.iter().any(|(name, _)| self.at_word(name))) && !self.is_word(second, word)
     }
 
     fn permission_change(&mut self, word: &str) -> Parsed<PermissionChange> {
@@ -85,10 +81,7 @@ impl Parser<'_> {
     fn resource(&mut self) -> Parsed<Resource> {
         if self.at_word("all") && self.second_kind() == TokenKind::Word {
             let [second] = self.ahead();
-            if !self.is_word(second, "to")
-                && !self.is_word(second, "from")
-                && !self.is_word(second, "of")
-            {
+            if !self.is_word(second, "to") && !self.is_word(second, "from") && !self.is_word(second, "of") {
                 self.advance();
                 return self.all_resources();
             }
@@ -137,9 +130,7 @@ impl Parser<'_> {
             Ok(keyspace.map_or(Resource::AllFunctions, Resource::AllFunctionsIn))
         } else if self.accept_word("tables") || self.accept_word("columnfamilies") {
             let keyspace = self.optional_in_keyspace()?;
-            keyspace
-                .map(Resource::AllTables)
-                .ok_or_else(|| self.mismatched("K_IN"))
+            keyspace.map(Resource::AllTables).ok_or_else(|| self.mismatched("K_IN"))
         } else {
             Err(self.unexpected())
         }

@@ -92,9 +92,7 @@ impl Parser<'_> {
 
     fn property_constant(&mut self, what: &str) -> Parsed<Constant> {
         if self.at_marker() {
-            let message = format!(
-                "Invalid property {what}: ? (bind variables are not supported in DDL queries)"
-            );
+            let message = format!("Invalid property {what}: ? (bind variables are not supported in DDL queries)");
             return Err(self.error(message));
         }
         self.constant()

@@ -1,8 +1,8 @@
 //! WHERE and IF.
 
 use crate::ast::{
-    Condition, ConditionPart, ConditionTest, Identifier, IfClause, InValues, Operator, Relation,
-    RelationKind, Term, TermKind,
+    Condition, ConditionPart, ConditionTest, Identifier, IfClause, InValues, Operator, Relation, RelationKind, Term,
+    TermKind,
 };
 use crate::lexer::TokenKind;
 
@@ -24,8 +24,7 @@ impl Parser<'_> {
         let kind = match self.kind() {
             TokenKind::LeftParen => {
                 let [name, after] = self.ahead();
-                let is_tuple = self.is_name(name)
-                    && matches!(after.kind, TokenKind::Comma | TokenKind::RightParen);
+                let is_tuple = self.is_name(name) && matches!(after.kind, TokenKind::Comma | TokenKind::RightParen);
                 if !is_tuple {
                     self.advance();
                     let inner = self.nested(Self::relation)?;
@@ -130,9 +129,7 @@ impl Parser<'_> {
         if !self.accept(TokenKind::LeftParen) {
             return Err(self.unexpected());
         }
-        Ok(InValues::List(
-            self.items_until(TokenKind::RightParen, value)?,
-        ))
+        Ok(InValues::List(self.items_until(TokenKind::RightParen, value)?))
     }
 
     fn comparison(&mut self) -> Parsed<Operator> {
@@ -171,9 +168,7 @@ impl Parser<'_> {
             )
         {
             let [next] = self.ahead();
-            let is_column = ["in", "contains"]
-                .iter()
-                .any(|word| self.is_word(next, word));
+            let is_column = ["in", "contains"].iter().any(|word| self.is_word(next, word));
             if !is_column {
                 self.advance();
                 return Ok(Some(IfClause::Exists));

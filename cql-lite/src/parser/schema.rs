@@ -1,9 +1,8 @@
 //! CREATE, ALTER and DROP of keyspaces and tables.
 
 use crate::ast::{
-    AlterKeyspace, AlterTable, ColumnDefinition, ColumnMask, Constant, ConstantKind,
-    CreateKeyspace, CreateTable, DropKeyspace, DropObject, Identifier, PrimaryKey, TableChange,
-    Term, TermKind,
+    AlterKeyspace, AlterTable, ColumnDefinition, ColumnMask, Constant, ConstantKind, CreateKeyspace, CreateTable,
+    DropKeyspace, DropObject, Identifier, PrimaryKey, TableChange, Term, TermKind,
 };
 use crate::lexer::TokenKind;
 
@@ -78,11 +77,7 @@ impl Parser<'_> {
         })
     }
 
-    fn table_element(
-        &mut self,
-        columns: &mut Vec<ColumnDefinition>,
-        keys: &mut Vec<PrimaryKey>,
-    ) -> Parsed<()> {
+    fn table_element(&mut self, columns: &mut Vec<ColumnDefinition>, keys: &mut Vec<PrimaryKey>) -> Parsed<()> {
         if self.at_word("primary") {
             keys.push(self.primary_key()?);
             return Ok(());
@@ -227,11 +222,7 @@ impl Parser<'_> {
         let timestamp = if self.accept_word("using") {
             self.expect_word("timestamp")?;
             let position = self.position();
-            let sign = if self.accept(TokenKind::Minus) {
-                "-"
-            } else {
-                ""
-            };
+            let sign = if self.accept(TokenKind::Minus) { "-" } else { "" };
             let token = self.expect(TokenKind::Integer)?;
             let text = format!("{sign}{}", self.text_of(token));
             Some(Term {

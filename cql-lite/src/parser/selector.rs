@@ -167,10 +167,7 @@ impl Parser<'_> {
             self.expect_word("as")?;
             let type_name = self.native_type()?;
             self.expect(TokenKind::RightParen)?;
-            return Ok(SelectorKind::Cast {
-                selector,
-                type_name,
-            });
+            return Ok(SelectorKind::Cast { selector, type_name });
         }
         if self.at_function() {
             self.selector_function()
@@ -192,10 +189,7 @@ impl Parser<'_> {
             let type_name = self.type_name()?;
             self.expect(TokenKind::RightParen)?;
             let selector = Box::new(self.nested(Self::simple_selector)?);
-            return Ok(SelectorKind::TypeHint {
-                type_name,
-                selector,
-            });
+            return Ok(SelectorKind::TypeHint { type_name, selector });
         }
         Ok(SelectorKind::Tuple(self.in_parens(Self::selector)?))
     }

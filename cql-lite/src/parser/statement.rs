@@ -59,9 +59,7 @@ impl Parser<'_> {
             return Ok(Statement::CreateFunction(self.create_function(or_replace)?));
         }
         if self.accept_word("aggregate") {
-            return Ok(Statement::CreateAggregate(
-                self.create_aggregate(or_replace)?,
-            ));
+            return Ok(Statement::CreateAggregate(self.create_aggregate(or_replace)?));
         }
         if or_replace {
             return Err(self.unexpected());

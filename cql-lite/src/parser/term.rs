@@ -84,9 +84,7 @@ impl Parser<'_> {
             TokenKind::LeftBrace => self.braces()?,
             TokenKind::LeftParen => return self.parenthesized(),
             _ if self.accept_word("null") => TermKind::Null,
-            _ if self.at_word("cast") && self.second_kind() == TokenKind::LeftParen => {
-                self.cast()?
-            }
+            _ if self.at_word("cast") && self.second_kind() == TokenKind::LeftParen => self.cast()?,
             _ if self.at_function() => {
                 let name = self.function_name()?;
                 self.expect(TokenKind::LeftParen)?;
@@ -155,9 +153,7 @@ impl Parser<'_> {
         match token.kind {
             TokenKind::Word => {
                 self.is_constant_word(token)
-                    || ["null", "token"]
-                        .iter()
-                        .any(|word| self.is_word(token, word))
+                    || ["null", "token"].iter().any(|word| self.is_word(token, word))
                     || (self.is_name(token) && !self.is_word(token, "as"))
             }
             TokenKind::QuotedName

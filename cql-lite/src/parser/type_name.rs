@@ -32,14 +32,7 @@ const NATIVE_TYPES: [&str; 21] = [
 ];
 
 /// Names that CQL keeps for types to come.
-const RESERVED_TYPES: [&str; 6] = [
-    "bitstring",
-    "byte",
-    "complex",
-    "enum",
-    "interval",
-    "macaddr",
-];
+const RESERVED_TYPES: [&str; 6] = ["bitstring", "byte", "complex", "enum", "interval", "macaddr"];
 
 impl Parser<'_> {
     /// A type.

@@ -23,15 +23,28 @@ pub(super) struct PendingChange {
 }
 
 impl Node {
-    pub(super) fn run_schema(&self, view: &View, ticket: ClientTicket, keyspace: Option<Arc<str>>, statement: Arc<Statement>) {
+    pub(super) fn run_schema(
+        &self,
+        view: &View,
+        ticket: ClientTicket,
+        keyspace: Option<Arc<str>>,
+        statement: Arc<Statement>,
+    ) {
         let number = self.next_change.fetch_add(1, Ordering::Relaxed);
         let new_uuid = random_uuid(self.outside.random(), self.outside.random());
         let effect = Arc::new(Mutex::new(SchemaEffect::Nothing));
         let slot = effect.clone();
-        let datacenters: BTreeMap<String, usize> =
-            view.topology().datacenters().iter().map(|d| (d.name.clone(), d.members.len())).collect();
+        let datacenters: BTreeMap<String, usize> = view
+            .topology()
+            .datacenters()
+            .iter()
+            .map(|d| (d.name.clone(), d.members.len()))
+            .collect();
         let request = ChangeRequest::schema(move |metadata: &Metadata| {
-            let context = ChangeContext { new_uuid, datacenters: &datacenters };
+            let context = ChangeContext {
+                new_uuid,
+                datacenters: &datacenters,
+            };
             let outcome = change::apply(&metadata.schema, keyspace.as_deref(), &statement, &context)?;
             let changed = outcome.effect != SchemaEffect::Nothing;
             *slot.lock() = outcome.effect;
@@ -42,7 +55,9 @@ impl Node {
     }
 
     pub(super) fn on_change_done(&self, number: u64, outcome: Result<Arc<Metadata>, ChangeError>) {
-        let Some(pending) = self.changes.lock().remove(&number) else { return };
+        let Some(pending) = self.changes.lock().remove(&number) else {
+            return;
+        };
         let effect = std::mem::replace(&mut *pending.effect.lock(), SchemaEffect::Nothing);
         let response = match (outcome, effect) {
             (Ok(_), SchemaEffect::Changed(change)) => ClientResponse::SchemaChange(change),

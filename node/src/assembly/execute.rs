@@ -8,9 +8,7 @@ use starling_cql_lite::parser::parse_statement;
 use starling_cql_lite::protocol::error::CqlError;
 use starling_ring::ConsistencyLevel;
 
-use super::client::{
-    BatchStatement, ClientRequest, ClientResponse, ClientTicket, Parameters, RowsMetadata, Session,
-};
+use super::client::{BatchStatement, ClientRequest, ClientResponse, ClientTicket, Parameters, RowsMetadata, Session};
 use super::prepared::{Entry, statement_id};
 use super::shard::Operation;
 use super::{Node, View};
@@ -28,7 +26,9 @@ impl Node {
     /// A client asks. The answer goes to `ticket`, now or later, exactly once.
     pub fn on_client_request(&self, ticket: ClientTicket, session: &Session, request: ClientRequest) {
         let Some(view) = self.view() else {
-            return ticket.fail(CqlError::IsBootstrapping("This node is still joining the cluster".into()));
+            return ticket.fail(CqlError::IsBootstrapping(
+                "This node is still joining the cluster".into(),
+            ));
         };
         if let Err(error) = self.dispatch(&view, &ticket, session, request) {
             ticket.fail(error);
@@ -56,9 +56,12 @@ impl Node {
                 let prepared = self.prepared(view, &id)?;
                 self.run(view, ticket, session, &prepared, parameters)
             }
-            ClientRequest::Batch { kind, statements, consistency, timestamp_us } => {
-                self.run_batch(view, ticket, session, kind, statements, consistency, timestamp_us)
-            }
+            ClientRequest::Batch {
+                kind,
+                statements,
+                consistency,
+                timestamp_us,
+            } => self.run_batch(view, ticket, session, kind, statements, consistency, timestamp_us),
         }
     }
 
@@ -70,8 +73,12 @@ impl Node {
     ) -> Result<(super::client::StatementId, Arc<Prepared>), CqlError> {
         let prepared = Arc::new(prepare(view, keyspace.as_deref(), text)?);
         let id = statement_id(keyspace.as_deref(), text);
-        let entry =
-            Entry { keyspace, text: Arc::from(text), prepared: prepared.clone(), epoch: view.metadata.epoch };
+        let entry = Entry {
+            keyspace,
+            text: Arc::from(text),
+            prepared: prepared.clone(),
+            epoch: view.metadata.epoch,
+        };
         self.prepared.put(id, entry);
         Ok((id, prepared))
     }
@@ -158,7 +165,10 @@ impl Node {
             skip_metadata: false,
         };
         let context = self.bind_context(&parameters);
-        let parts = parts.iter().map(|(prepared, values)| (&**prepared, values.clone())).collect();
+        let parts = parts
+            .iter()
+            .map(|(prepared, values)| (&**prepared, values.clone()))
+            .collect();
         let write = plan::bind_batch(kind, parts, &context)?;
         self.run_write(view, ticket.clone(), write, level);
         Ok(())
@@ -205,7 +215,20 @@ fn describe(view: &View, keyspace: Option<&str>, wanted: &Describe) -> Result<Cl
         snitch: SNITCH,
     };
     let described = describe::describe(view.schema(), keyspace, wanted, &cluster)?;
-    let cells = described.rows.into_iter().flatten().map(|text| Some(Bytes::from(text))).collect();
-    let page = Page { width: described.columns.len(), cells, paging_state: None };
-    Ok(ClientResponse::Rows { metadata: RowsMetadata::Text(described.columns), page, skip_metadata: false })
+    let cells = described
+        .rows
+        .into_iter()
+        .flatten()
+        .map(|text| Some(Bytes::from(text)))
+        .collect();
+    let page = Page {
+        width: described.columns.len(),
+        cells,
+        paging_state: None,
+    };
+    Ok(ClientResponse::Rows {
+        metadata: RowsMetadata::Text(described.columns),
+        page,
+        skip_metadata: false,
+    })
 }

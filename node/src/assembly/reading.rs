@@ -98,8 +98,11 @@ impl Node {
                 Ok(requirement) => self.planted(requirement, view),
                 Err(error) => return ticket.fail(CqlError::Invalid(error.to_string())),
             };
-        let timeout_ms =
-            if operation.is_scan() { self.config.range_timeout_ms } else { self.config.read_timeout_ms };
+        let timeout_ms = if operation.is_scan() {
+            self.config.range_timeout_ms
+        } else {
+            self.config.read_timeout_ms
+        };
         let run = ReadRun {
             ticket,
             view: view.clone(),
@@ -131,7 +134,9 @@ impl Node {
     }
 
     fn next_read(&self, mut run: Box<ReadRun>, ended: &mut Vec<Ended>) {
-        let Some(command) = run.next_command() else { return self.answer_read(*run, Ok(())) };
+        let Some(command) = run.next_command() else {
+            return self.answer_read(*run, Ok(()));
+        };
         let token = match command.target {
             ReadTarget::Partition { token, .. } => token,
             ReadTarget::TokenRange { end, .. } => end,
@@ -142,7 +147,10 @@ impl Node {
         };
         // Liveness as of now: the read may have waited for others of its commands.
         let current = self.view();
-        let liveness = current.as_ref().filter(|c| c.metadata.epoch == view.metadata.epoch).unwrap_or(&view);
+        let liveness = current
+            .as_ref()
+            .filter(|c| c.metadata.epoch == view.metadata.epoch)
+            .unwrap_or(&view);
         let spread = self.outside.random();
         let now = self.now();
         let shard = self.pick_shard();
@@ -160,7 +168,9 @@ impl Node {
             );
             match plan {
                 Err(unavailable) => Err((run, errors::unavailable(unavailable))),
-                Ok(_) if shard.operation_count() >= self.config.operations_per_shard_max => Err((run, self.overloaded())),
+                Ok(_) if shard.operation_count() >= self.config.operations_per_shard_max => {
+                    Err((run, self.overloaded()))
+                }
                 Ok(plan) => {
                     let requirement = run.requirement.clone();
                     let deadline_ms = run.deadline_ms;
@@ -190,8 +200,12 @@ impl Node {
 
     fn answer_read(&self, run: ReadRun, outcome: Result<(), CqlError>) {
         self.count(&self.figures.reads, outcome.as_ref().err());
-        self.figures.speculative_reads.fetch_add(u64::from(run.speculated), Ordering::Relaxed);
-        self.figures.read_repairs.fetch_add(u64::from(run.mismatched), Ordering::Relaxed);
+        self.figures
+            .speculative_reads
+            .fetch_add(u64::from(run.speculated), Ordering::Relaxed);
+        self.figures
+            .read_repairs
+            .fetch_add(u64::from(run.mismatched), Ordering::Relaxed);
         let response = outcome.and_then(|()| rows(run.progress, run.skip_metadata));
         run.ticket.respond(response.unwrap_or_else(ClientResponse::Error));
     }
@@ -199,7 +213,11 @@ impl Node {
 
 fn rows(progress: ReadProgress, skip_metadata: bool) -> Result<ClientResponse, CqlError> {
     let metadata = RowsMetadata::Select(progress.operation().metadata());
-    Ok(ClientResponse::Rows { metadata, page: progress.finish()?, skip_metadata })
+    Ok(ClientResponse::Rows {
+        metadata,
+        page: progress.finish()?,
+        skip_metadata,
+    })
 }
 
 /// A system table: made up from the view, then read like any other.

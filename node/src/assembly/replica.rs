@@ -8,9 +8,7 @@ use starling_storage::store::{Refusal, StoreError};
 use super::outside::CommitTicket;
 use super::{FailurePlant, Node};
 use crate::coordinate::Answer;
-use crate::message::{
-    Destination, Payload, PeerMessage, ReplicaAnswer, ReplicaFailure, ReplicaRequest, ReplyTo,
-};
+use crate::message::{Destination, Payload, PeerMessage, ReplicaAnswer, ReplicaFailure, ReplicaRequest, ReplyTo};
 
 impl Node {
     /// A coordinator asks.
@@ -42,26 +40,23 @@ impl Node {
     }
 
     /// Passes a write on to the other replicas of this datacentre; they answer the coordinator.
-    fn forward(
-        &self,
-        coordinator: HostId,
-        reply_to: ReplyTo,
-        epoch: u64,
-        mutation: &Payload,
-        forward_to: Vec<HostId>,
-    ) {
+    fn forward(&self, coordinator: HostId, reply_to: ReplyTo, epoch: u64, mutation: &Payload, forward_to: Vec<HostId>) {
         for host in forward_to {
-            let request = ReplicaRequest::Mutate { mutation: mutation.clone(), forward_to: Vec::new() };
-            let message = PeerMessage::Request { coordinator, reply_to, epoch, request };
+            let request = ReplicaRequest::Mutate {
+                mutation: mutation.clone(),
+                forward_to: Vec::new(),
+            };
+            let message = PeerMessage::Request {
+                coordinator,
+                reply_to,
+                epoch,
+                request,
+            };
             self.outside.send(Destination::Host(host), message);
         }
     }
 
-    fn mutate(
-        &self,
-        payload: Payload,
-        ticket: CommitTicket,
-    ) -> Result<(), ReplicaFailure> {
+    fn mutate(&self, payload: Payload, ticket: CommitTicket) -> Result<(), ReplicaFailure> {
         let mutation = Mutation::decode(&payload.0).map_err(|_| ReplicaFailure::Malformed)?;
         self.store.check_table(mutation.table).map_err(refused)?;
         self.commit(mutation, ticket)
@@ -71,7 +66,10 @@ impl Node {
     pub(super) fn commit(&self, mutation: Mutation, ticket: CommitTicket) -> Result<(), ReplicaFailure> {
         if self.plant == Some(FailurePlant::AcknowledgeBeforeApplying) {
             self.on_committed(ticket, Ok(()));
-            let nowhere = CommitTicket { coordinator: HostId(uuid::Uuid::nil()), ..ticket };
+            let nowhere = CommitTicket {
+                coordinator: HostId(uuid::Uuid::nil()),
+                ..ticket
+            };
             return self.outside.commit(mutation, nowhere);
         }
         self.outside.commit(mutation, ticket)
@@ -89,14 +87,11 @@ impl Node {
     }
 
     fn answer(&self, to: HostId, reply_to: ReplyTo, answer: ReplicaAnswer) {
-        self.outside.send(Destination::Host(to), PeerMessage::Answer { reply_to, answer });
+        self.outside
+            .send(Destination::Host(to), PeerMessage::Answer { reply_to, answer });
     }
 
-    fn read_encoded(
-        &self,
-        command: Payload,
-        digest_only: bool,
-    ) -> Result<ReplicaAnswer, ReplicaFailure> {
+    fn read_encoded(&self, command: Payload, digest_only: bool) -> Result<ReplicaAnswer, ReplicaFailure> {
         let command = ReadCommand::decode(&command.0).map_err(|_| ReplicaFailure::Malformed)?;
         let result = self.store.read(&command).map_err(|e| storage_failure(&e))?;
         if digest_only {

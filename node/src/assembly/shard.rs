@@ -104,7 +104,13 @@ impl Shard {
         let id = OperationId::new(self.index, self.next_sequence);
         self.next_sequence += 1;
         let deadline_ms = operation.next_deadline_ms();
-        self.operations.insert(id.0, Slot { operation, look_at_ms: u64::MAX });
+        self.operations.insert(
+            id.0,
+            Slot {
+                operation,
+                look_at_ms: u64::MAX,
+            },
+        );
         self.set_timer(id.0, 0);
         (id, deadline_ms)
     }
@@ -132,7 +138,9 @@ impl Shard {
         orders: &mut Vec<Order>,
     ) -> Answered {
         let id = reply_to.operation.0;
-        let Some(slot) = self.operations.get_mut(&id) else { return Answered::default() };
+        let Some(slot) = self.operations.get_mut(&id) else {
+            return Answered::default();
+        };
         let failed = matches!(answer, Answer::Failed(_));
         let ended = match &mut slot.operation {
             Operation::Write(write, _) => {
@@ -145,7 +153,11 @@ impl Shard {
             }
         };
         // Only a failure can want a look sooner: to ask that replica again.
-        let wake_ms = if failed && ended.is_none() { self.set_timer(id, 0) } else { None };
+        let wake_ms = if failed && ended.is_none() {
+            self.set_timer(id, 0)
+        } else {
+            None
+        };
         Answered { ended, wake_ms }
     }
 
@@ -171,7 +183,9 @@ impl Shard {
         let now_ms = now.us / 1_000;
         let (mut ended, mut orders) = (Vec::new(), Vec::new());
         while let Some((at_ms, id)) = self.timers.pop_due(now_ms) {
-            let Some(slot) = self.operations.get_mut(&id).filter(|slot| slot.look_at_ms == at_ms) else { continue };
+            let Some(slot) = self.operations.get_mut(&id).filter(|slot| slot.look_at_ms == at_ms) else {
+                continue;
+            };
             slot.look_at_ms = u64::MAX;
             let mut sends = Vec::new();
             let over = match &mut slot.operation {

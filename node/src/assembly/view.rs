@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use starling_ring::HostId;
 use starling_ring::placement::{Placement, ReplicationStrategy};
 use starling_ring::topology::{Topology, TopologyError};
-use starling_ring::HostId;
 use starling_storage::model::TableId;
 
 use crate::cluster::{Cluster, Metadata};
@@ -40,9 +40,24 @@ impl Layout {
         let topology = Topology::new(metadata.epoch, metadata.members.clone())?;
         let schema = Arc::new(with_system(&metadata.schema));
         let placement = |strategy: &ReplicationStrategy| Placement::new(&topology, strategy);
-        let placements = schema.keyspaces.values().map(|k| (k.name.clone(), placement(&k.replication))).collect();
-        let tables = schema.keyspaces.values().flat_map(|k| k.tables.values()).map(|t| (t.table.id, t.clone())).collect();
-        Ok(Layout { schema_version: metadata.schema.version(), topology, schema, placements, tables })
+        let placements = schema
+            .keyspaces
+            .values()
+            .map(|k| (k.name.clone(), placement(&k.replication)))
+            .collect();
+        let tables = schema
+            .keyspaces
+            .values()
+            .flat_map(|k| k.tables.values())
+            .map(|t| (t.table.id, t.clone()))
+            .collect();
+        Ok(Layout {
+            schema_version: metadata.schema.version(),
+            topology,
+            schema,
+            placements,
+            tables,
+        })
     }
 }
 
@@ -50,7 +65,9 @@ impl View {
     /// The view of a cluster's present state; `None` before the node is a member. What follows from the
     /// metadata alone is taken over from a previous view of the same epoch.
     pub fn build(cluster: &Cluster, previous: Option<&Arc<View>>) -> Result<Option<View>, TopologyError> {
-        let Some(metadata) = cluster.metadata().cloned() else { return Ok(None) };
+        let Some(metadata) = cluster.metadata().cloned() else {
+            return Ok(None);
+        };
         let layout = match previous.filter(|p| p.metadata.epoch == metadata.epoch) {
             Some(previous) => previous.layout.clone(),
             None => Arc::new(Layout::new(&metadata)?),
@@ -62,7 +79,14 @@ impl View {
         };
         let local_datacenter = member.datacenter.clone();
         let alive = topology.members().iter().map(|m| cluster.is_alive(m.host_id)).collect();
-        Ok(Some(View { local, local_index, local_datacenter, metadata, layout, alive }))
+        Ok(Some(View {
+            local,
+            local_index,
+            local_datacenter,
+            metadata,
+            layout,
+            alive,
+        }))
     }
 
     /// Members and tokens.
@@ -92,7 +116,12 @@ impl View {
 
     /// The tables that users made.
     pub fn user_tables(&self) -> impl Iterator<Item = &Arc<Table>> {
-        self.metadata.schema.keyspaces.values().filter(|k| !k.is_virtual).flat_map(|k| k.tables.values())
+        self.metadata
+            .schema
+            .keyspaces
+            .values()
+            .filter(|k| !k.is_virtual)
+            .flat_map(|k| k.tables.values())
     }
 
     /// Whether the member at `index` is seen alive.

@@ -8,8 +8,8 @@ use starling_ring::{ConsistencyLevel, Requirement};
 use super::client::{ClientResponse, ClientTicket};
 use super::shard::Operation;
 use super::{FailurePlant, Node, View};
-use crate::plan::{TableMutation, WriteOperation};
 use crate::coordinate::{WriteCoordination, WriteLeg, replicas_of};
+use crate::plan::{TableMutation, WriteOperation};
 
 /// Who waits for a write.
 pub struct WriteRun {
@@ -17,15 +17,12 @@ pub struct WriteRun {
 }
 
 impl Node {
-    pub(super) fn run_write(
-        &self,
-        view: &View,
-        ticket: ClientTicket,
-        write: WriteOperation,
-        level: ConsistencyLevel,
-    ) {
-        let legs: Result<Vec<WriteLeg>, CqlError> =
-            write.mutations.into_iter().map(|mutation| self.write_leg(view, mutation, level)).collect();
+    pub(super) fn run_write(&self, view: &View, ticket: ClientTicket, write: WriteOperation, level: ConsistencyLevel) {
+        let legs: Result<Vec<WriteLeg>, CqlError> = write
+            .mutations
+            .into_iter()
+            .map(|mutation| self.write_leg(view, mutation, level))
+            .collect();
         let kind = write.kind;
         let legs = match legs {
             Ok(legs) if legs.is_empty() => return ticket.respond(ClientResponse::Void),
@@ -49,20 +46,25 @@ impl Node {
         let TableMutation { table, mutation } = mutation;
         let name = &table.keyspace;
         let known = view.schema().keyspaces.get(name).zip(view.placement(name));
-        let (keyspace, placement) = known
-            .ok_or_else(|| CqlError::invalid("the table was dropped meanwhile"))?;
-        let requirement =
-            Requirement::for_write(level, &keyspace.replication, view.topology(), &view.local_datacenter)
-                .map_err(|e| CqlError::Invalid(e.to_string()))?;
+        let (keyspace, placement) = known.ok_or_else(|| CqlError::invalid("the table was dropped meanwhile"))?;
+        let requirement = Requirement::for_write(level, &keyspace.replication, view.topology(), &view.local_datacenter)
+            .map_err(|e| CqlError::Invalid(e.to_string()))?;
         let encoded = mutation.encode();
         let (size, max) = (encoded.len(), self.config.mutation_size_bytes_max);
         if size > max {
-            return Err(CqlError::Invalid(format!("Mutation of {size} bytes is too large for the maximum size of {max}")));
+            return Err(CqlError::Invalid(format!(
+                "Mutation of {size} bytes is too large for the maximum size of {max}"
+            )));
         }
         let token = mutation.partition.token;
         let replicas = replicas_of(view.topology(), placement, token, &|i| view.is_alive(i));
         let requirement = self.planted(requirement, view);
-        Ok(WriteLeg { mutation: Some(mutation), encoded, replicas, requirement })
+        Ok(WriteLeg {
+            mutation: Some(mutation),
+            encoded,
+            replicas,
+            requirement,
+        })
     }
 
     /// The requirement, or with the planted bug one answer less.
@@ -70,7 +72,8 @@ impl Node {
         if self.plant == Some(FailurePlant::OneAnswerTooFew) && requirement.required() > 1 {
             let fewer = starling_ring::ReplicationStrategy::Simple { replication_factor: 1 };
             let level = requirement.level();
-            return Requirement::for_write(level, &fewer, view.topology(), &view.local_datacenter).unwrap_or(requirement);
+            return Requirement::for_write(level, &fewer, view.topology(), &view.local_datacenter)
+                .unwrap_or(requirement);
         }
         requirement
     }

@@ -52,7 +52,12 @@ impl Cluster {
         // A silent member holds the opening up only for a while; one that answers but does not know this node
         // yet holds it up until it does.
         let patience_ms = self.config.announce_patience_ms;
-        let answers = |h: &HostId| self.announcing.heard_ms.get(h).is_some_and(|at| now_ms < at + patience_ms);
+        let answers = |h: &HostId| {
+            self.announcing
+                .heard_ms
+                .get(h)
+                .is_some_and(|at| now_ms < at + patience_ms)
+        };
         let waits = missing.iter().any(|h| patient || answers(h));
         if !waits {
             self.announcing.ready = true;
@@ -70,7 +75,13 @@ impl Cluster {
         let known = self.metadata.as_ref().is_some_and(|m| m.member(from).is_some())
             && self.gossiper.is_alive(from)
             && own_epoch >= epoch;
-        self.send(from, ClusterMessage::AnnounceAnswer { known, epoch: own_epoch });
+        self.send(
+            from,
+            ClusterMessage::AnnounceAnswer {
+                known,
+                epoch: own_epoch,
+            },
+        );
         self.fetch_if_newer(now_ms, from, epoch);
     }
 

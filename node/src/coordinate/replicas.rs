@@ -31,7 +31,11 @@ pub fn replicas_of(
     token: Token,
     is_alive: &dyn Fn(u16) -> bool,
 ) -> Vec<Replica> {
-    placement.replicas(token).iter().filter_map(|&index| replica(topology, index, is_alive(index))).collect()
+    placement
+        .replicas(token)
+        .iter()
+        .filter_map(|&index| replica(topology, index, is_alive(index)))
+        .collect()
 }
 
 fn replica(topology: &Topology, index: u16, alive: bool) -> Option<Replica> {
@@ -64,7 +68,11 @@ pub fn plan_read(
     let mut candidates = read_candidates(topology, replicas, coordinator, requirement, spread, &mut alive)?;
     let rank = |index: u16| {
         let host = topology.member(index).map(|m| m.host_id);
-        if index == coordinator { 0 } else { host.map_or(0, |h| latencies.rank(h)) }
+        if index == coordinator {
+            0
+        } else {
+            host.map_or(0, |h| latencies.rank(h))
+        }
     };
     let best = candidates.ordered.iter().map(|&i| rank(i)).min().unwrap_or(0);
     // EACH_QUORUM needs its contacts per datacentre, so only spares may change places there.
@@ -77,5 +85,8 @@ pub fn plan_read(
         tail.sort_by_key(|&index| rank(index) >= best + SLOW_RANKS);
     }
     let resolve = |indices: &[u16]| indices.iter().filter_map(|&i| replica(topology, i, true)).collect();
-    Ok(ReadPlan { contacts: resolve(candidates.contacts()), spares: resolve(candidates.spares()) })
+    Ok(ReadPlan {
+        contacts: resolve(candidates.contacts()),
+        spares: resolve(candidates.spares()),
+    })
 }

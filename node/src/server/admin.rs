@@ -46,12 +46,21 @@ async fn readyz(State(source): State<Source>) -> (StatusCode, String) {
     if source.is_ready() {
         (StatusCode::OK, "ok\n".into())
     } else {
-        (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}\n", source.waiting_for()))
+        (
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!("not ready: {}\n", source.waiting_for()),
+        )
     }
 }
 
 async fn metrics(State(source): State<Source>) -> ([(&'static str, &'static str); 1], String) {
-    ([("content-type", "application/openmetrics-text; version=1.0.0; charset=utf-8")], source.metrics())
+    (
+        [(
+            "content-type",
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        )],
+        source.metrics(),
+    )
 }
 
 async fn status(State(source): State<Source>) -> axum::Json<serde_json::Value> {

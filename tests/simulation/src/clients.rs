@@ -94,15 +94,18 @@ fn query(text: &str, values: BoundValues, level: ConsistencyLevel, timestamp_us:
         timestamp_us,
         skip_metadata: true,
     };
-    ClientRequest::Query { text: text.to_owned(), parameters }
+    ClientRequest::Query {
+        text: text.to_owned(),
+        parameters,
+    }
 }
 
 /// What an answer says of a write.
 pub fn write_outcome(response: &ClientResponse) -> Outcome {
     match response {
-        ClientResponse::Error(
-            CqlError::WriteTimeout { .. } | CqlError::WriteFailure { .. } | CqlError::Server(_),
-        ) => Outcome::Unknown,
+        ClientResponse::Error(CqlError::WriteTimeout { .. } | CqlError::WriteFailure { .. } | CqlError::Server(_)) => {
+            Outcome::Unknown
+        }
         ClientResponse::Error(_) => Outcome::Refused,
         _ => Outcome::Acknowledged,
     }

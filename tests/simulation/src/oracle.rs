@@ -40,13 +40,18 @@ pub struct Oracle {
 impl Oracle {
     /// A client is about to write `timestamp` (or to delete with it).
     pub fn write_begins(&mut self, key: i32, timestamp: i64, deletes: bool) {
-        let write = Write { deletes, outcome: Outcome::Unknown };
+        let write = Write {
+            deletes,
+            outcome: Outcome::Unknown,
+        };
         self.registers.entry(key).or_default().writes.insert(timestamp, write);
     }
 
     /// Its client was answered.
     pub fn write_ends(&mut self, key: i32, timestamp: i64, outcome: Outcome) {
-        let Some(register) = self.registers.get_mut(&key) else { return };
+        let Some(register) = self.registers.get_mut(&key) else {
+            return;
+        };
         if let Some(write) = register.writes.get_mut(&timestamp) {
             write.outcome = outcome;
         }
@@ -65,7 +70,11 @@ impl Oracle {
         let register = self.registers.entry(key).or_default();
         let problem = match value {
             None => {
-                let deletion = register.writes.iter().rev().find(|(_, w)| w.deletes && w.outcome != Outcome::Refused);
+                let deletion = register
+                    .writes
+                    .iter()
+                    .rev()
+                    .find(|(_, w)| w.deletes && w.outcome != Outcome::Refused);
                 let newest = deletion.map_or(0, |(timestamp, _)| *timestamp);
                 (newest < floor).then(|| format!("nothing, though {floor} was acknowledged or read before"))
             }

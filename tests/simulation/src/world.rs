@@ -48,16 +48,49 @@ pub struct Report {
 }
 
 enum Event {
-    Deliver { from: usize, to: usize, bytes: Arc<[u8]> },
-    ClusterTick { node: usize, life: u32 },
-    ShardTime { node: usize, life: u32, shard: usize },
-    CommitWrite { node: usize, life: u32 },
-    CommitAcknowledge { node: usize, life: u32 },
-    Start { node: usize },
-    ClientStep { client: usize },
-    ClientArrives { client: usize, request: u64, life: u32, body: Box<ClientRequest> },
-    ClientAnswered { client: usize, request: u64, response: Box<ClientResponse> },
-    ClientGivesUp { client: usize, request: u64 },
+    Deliver {
+        from: usize,
+        to: usize,
+        bytes: Arc<[u8]>,
+    },
+    ClusterTick {
+        node: usize,
+        life: u32,
+    },
+    ShardTime {
+        node: usize,
+        life: u32,
+        shard: usize,
+    },
+    CommitWrite {
+        node: usize,
+        life: u32,
+    },
+    CommitAcknowledge {
+        node: usize,
+        life: u32,
+    },
+    Start {
+        node: usize,
+    },
+    ClientStep {
+        client: usize,
+    },
+    ClientArrives {
+        client: usize,
+        request: u64,
+        life: u32,
+        body: Box<ClientRequest>,
+    },
+    ClientAnswered {
+        client: usize,
+        request: u64,
+        response: Box<ClientResponse>,
+    },
+    ClientGivesUp {
+        client: usize,
+        request: u64,
+    },
     Nemesis,
 }
 
@@ -150,14 +183,22 @@ impl World {
         self.after(1_000_000, Event::ClientStep { client: 0 });
         let end_us = SETUP_US + seconds * 1_000_000;
         while self.oracle.violations().is_empty() {
-            let Some(Reverse((at_us, number))) = self.queue.pop() else { break };
+            let Some(Reverse((at_us, number))) = self.queue.pop() else {
+                break;
+            };
             self.now_us.store(at_us, Ordering::Relaxed);
             if self.phase == Phase::Setup && at_us > SETUP_US {
-                self.oracle.violation(at_us, "the cluster did not form, or its table was not made, in time".into());
+                self.oracle.violation(
+                    at_us,
+                    "the cluster did not form, or its table was not made, in time".into(),
+                );
             } else if self.phase == Phase::Faults && at_us >= end_us {
                 self.begin_healing();
             } else if at_us >= end_us + 2 * HEALING_US {
-                self.oracle.violation(at_us, "after all faults had ended, reads at ALL were not answered".into());
+                self.oracle.violation(
+                    at_us,
+                    "after all faults had ended, reads at ALL were not answered".into(),
+                );
             }
             if let Some(event) = self.events.remove(&number) {
                 self.handle(event);
@@ -216,10 +257,19 @@ impl World {
             }
             Event::Start { node } => self.start(node),
             Event::ClientStep { client } => self.client_step(client),
-            Event::ClientArrives { client, request, life, body } => {
+            Event::ClientArrives {
+                client,
+                request,
+                life,
+                body,
+            } => {
                 self.client_arrives(client, request, life, *body);
             }
-            Event::ClientAnswered { client, request, response } => {
+            Event::ClientAnswered {
+                client,
+                request,
+                response,
+            } => {
                 self.client_answered(client, request, Some(&response));
             }
             Event::ClientGivesUp { client, request } => self.client_answered(client, request, None),
@@ -240,7 +290,8 @@ impl World {
         let now_us = self.now_us.clone();
         if let Err(error) = self.machines[node].start(&now_us, seed_node) {
             let now = self.now();
-            self.oracle.violation(now, format!("node {node} does not start: {error}"));
+            self.oracle
+                .violation(now, format!("node {node} does not start: {error}"));
             return;
         }
         let life = self.machines[node].lives;
@@ -252,8 +303,13 @@ impl World {
         self.note(2, node as u64, 0);
         self.machines[node].crash();
         // Clients notice that their connection is gone; what became of their requests they do not know.
-        let asked: Vec<(usize, u64)> =
-            self.clients.iter().enumerate().filter(|(_, c)| c.node == node).map(|(n, c)| (n, c.request)).collect();
+        let asked: Vec<(usize, u64)> = self
+            .clients
+            .iter()
+            .enumerate()
+            .filter(|(_, c)| c.node == node)
+            .map(|(n, c)| (n, c.request))
+            .collect();
         for (client, request) in asked {
             self.after(1_000, Event::ClientGivesUp { client, request });
         }
@@ -267,7 +323,8 @@ impl World {
             Ok(message) => node.on_peer_message(host, message),
             Err(error) => {
                 let now = self.now();
-                self.oracle.violation(now, format!("a message from node {from} does not decode: {error}"));
+                self.oracle
+                    .violation(now, format!("a message from node {from} does not decode: {error}"));
             }
         }
         self.carry_out(to);
@@ -275,7 +332,9 @@ impl World {
 
     fn shard_time(&mut self, node: usize, shard: usize) {
         let now_ms = self.now() / 1_000;
-        let Some(life) = &mut self.machines[node].life else { return };
+        let Some(life) = &mut self.machines[node].life else {
+            return;
+        };
         if life.wakes[shard] > now_ms {
             return;
         }
@@ -289,10 +348,19 @@ impl World {
 
     fn wake(&mut self, node: usize, shard: usize, at_ms: u64) {
         let number = self.machines[node].lives;
-        let Some(life) = &mut self.machines[node].life else { return };
+        let Some(life) = &mut self.machines[node].life else {
+            return;
+        };
         if at_ms < life.wakes[shard] {
             life.wakes[shard] = at_ms;
-            self.at(at_ms * 1_000, Event::ShardTime { node, life: number, shard });
+            self.at(
+                at_ms * 1_000,
+                Event::ShardTime {
+                    node,
+                    life: number,
+                    shard,
+                },
+            );
         }
     }
 
@@ -317,7 +385,9 @@ impl World {
             Effect::Commit(mutation, ticket) => {
                 let number = self.machines[node].lives;
                 let delay_us = self.random.between(50, 3_000);
-                let Some(life) = &mut self.machines[node].life else { return };
+                let Some(life) = &mut self.machines[node].life else {
+                    return;
+                };
                 let full = life.committer.enqueue(mutation, ticket).is_err();
                 let due = !std::mem::replace(&mut life.commit_is_due, true);
                 if full {
@@ -331,7 +401,14 @@ impl World {
                 let client = self.clients.iter().position(|c| c.request == request);
                 if let Some(client) = client {
                     let delay_us = self.random.between(50, 1_000);
-                    self.after(delay_us, Event::ClientAnswered { client, request, response: Box::new(response) });
+                    self.after(
+                        delay_us,
+                        Event::ClientAnswered {
+                            client,
+                            request,
+                            response: Box::new(response),
+                        },
+                    );
                 }
             }
             Effect::Ready => {
@@ -351,12 +428,21 @@ impl World {
             Destination::Host(host) => self.by_host.get(&host).copied(),
             Destination::Address(address) => self.machines.iter().position(|m| m.address == address),
         };
-        let (Some(to), Ok(bytes)) = (to, wire::encode(message)) else { return };
+        let (Some(to), Ok(bytes)) = (to, wire::encode(message)) else {
+            return;
+        };
         self.messages += 1;
         self.note(3, ((from as u64) << 8) | to as u64, xxhash_rust::xxh3::xxh3_64(&bytes));
         let bytes: Arc<[u8]> = bytes.into();
         for delay_us in self.network.fate(&mut self.random, from, to) {
-            self.after(delay_us, Event::Deliver { from, to, bytes: bytes.clone() });
+            self.after(
+                delay_us,
+                Event::Deliver {
+                    from,
+                    to,
+                    bytes: bytes.clone(),
+                },
+            );
         }
     }
 
@@ -419,8 +505,9 @@ impl World {
             self.after(100_000, Event::ClientStep { client });
             return;
         }
-        let open: Vec<usize> =
-            (0..self.machines.len()).filter(|&n| self.machines[n].life.as_ref().is_some_and(|l| l.ready)).collect();
+        let open: Vec<usize> = (0..self.machines.len())
+            .filter(|&n| self.machines[n].life.as_ref().is_some_and(|l| l.ready))
+            .collect();
         if open.is_empty() {
             self.after(200_000, Event::ClientStep { client });
             return;
@@ -438,7 +525,15 @@ impl World {
         asking.request = request;
         asking.node = node;
         let delay_us = self.random.between(50, 1_000);
-        self.after(delay_us, Event::ClientArrives { client, request, life, body: Box::new(body) });
+        self.after(
+            delay_us,
+            Event::ClientArrives {
+                client,
+                request,
+                life,
+                body: Box::new(body),
+            },
+        );
         self.after(CLIENT_PATIENCE_US, Event::ClientGivesUp { client, request });
     }
 
@@ -450,12 +545,19 @@ impl World {
         let key = self.random.below(self.keys as u64 + 1) as i32;
         if self.random.one_in(2) {
             let floor = self.oracle.floor(key);
-            return (Doing::Reading { key, floor }, clients::read(key, ConsistencyLevel::Quorum));
+            return (
+                Doing::Reading { key, floor },
+                clients::read(key, ConsistencyLevel::Quorum),
+            );
         }
         self.last_timestamp = (crate::outside::EPOCH_US + self.now() as i64).max(self.last_timestamp + 1);
         let timestamp = self.last_timestamp;
         let deletes = self.random.one_in(12);
-        let body = if deletes { clients::delete(key, timestamp) } else { clients::write(key, timestamp) };
+        let body = if deletes {
+            clients::delete(key, timestamp)
+        } else {
+            clients::write(key, timestamp)
+        };
         (Doing::Writing { key, timestamp }, body)
     }
 

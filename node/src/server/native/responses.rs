@@ -16,7 +16,11 @@ use crate::plan::{self, Page, ResultColumn, Variable};
 pub fn write(out: &mut BytesMut, head: &ResponseHead<'_>, response: &ClientResponse) {
     match response {
         ClientResponse::Void => write_void(out, head),
-        ClientResponse::Rows { metadata, page, skip_metadata } => write_rows(out, head, metadata, page, *skip_metadata),
+        ClientResponse::Rows {
+            metadata,
+            page,
+            skip_metadata,
+        } => write_rows(out, head, metadata, page, *skip_metadata),
         ClientResponse::SetKeyspace(keyspace) => write_set_keyspace(out, head, keyspace),
         ClientResponse::Prepared { id, prepared } => write_statement(out, head, id, prepared),
         ClientResponse::SchemaChange(change) => write_schema_change(out, head, &schema_change(change)),
@@ -31,7 +35,11 @@ fn write_rows(
     page: &Page,
     skip_metadata: bool,
 ) {
-    let columns = if skip_metadata { unnamed(page.width) } else { described(metadata) };
+    let columns = if skip_metadata {
+        unnamed(page.width)
+    } else {
+        described(metadata)
+    };
     let metadata = RowsMetadata {
         skip_metadata,
         paging_state: page.paging_state.as_deref(),
