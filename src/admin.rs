@@ -63,10 +63,7 @@ fn get(address: SocketAddr, path: &str) -> Result<String> {
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)
         .with_context(|| format!("no node answers at {address} (is it running? its admin port is 9180)"))?;
     stream.set_read_timeout(Some(TIMEOUT))?;
-    write!(
-        stream,
-        "GET {path} HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n\r\n"
-    )?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
     let mut answer = String::new();
     stream.take(ANSWER_MAX_BYTES).read_to_string(&mut answer)?;
     let (head, body) = answer.split_once("\r\n\r\n").context("not an HTTP answer")?;
@@ -88,10 +85,7 @@ fn print_status(status: &Value) {
         println!("{title}\n{}", "=".repeat(title.len()));
         println!("Status=Up/Down");
         println!("|/ State=Normal/Leaving/Joining/Moving");
-        println!(
-            "--  {:<15}  {:<36}  {:>6}  {:>6}  Rack",
-            "Address", "Host ID", "Tokens", "Owns"
-        );
+        println!("--  {:<15}  {:<36}  {:>6}  {:>6}  Rack", "Address", "Host ID", "Tokens", "Owns");
         for node in nodes.iter().filter(|n| n["datacenter"] == datacenter) {
             println!(
                 "{}  {:<15}  {:<36}  {:>6}  {:>5.1}%  {}",

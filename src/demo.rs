@@ -45,27 +45,27 @@ impl Drop for Folder {
 pub fn run(arguments: DemoArguments) -> Result<()> {
     let folder = match arguments.data_dir {
         Some(path) => Folder { path, temporary: false },
-        None => Folder {
-            path: temporary_folder()?,
-            temporary: true,
-        },
+        None => Folder { path: temporary_folder()?, temporary: true },
     };
     let runtime = tokio::runtime::Runtime::new()?;
-    let nodes = runtime.block_on(start(arguments.nodes, &folder))?;
-    if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
-        println!(
-            "\nA cluster of {} nodes is up. Try: DESCRIBE KEYSPACES;  EXIT ends the demo.\n",
-            nodes.len()
-        );
-        runtime.block_on(shell_or_signal())?;
-    } else {
-        runtime.block_on(starling_node::server::stop_signal())?;
-    }
+    let (count, listen) = (arguments.nodes, arguments.listen);
     runtime.block_on(async {
+        // A signal counts from the beginning, so that one during the start leaves no folder behind either.
+        let nodes = tokio::select! {
+            nodes = start(count, listen, &folder) => nodes?,
+            stopped = starling_node::server::stop_signal() => return stopped,
+        };
+        if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
+            println!("\nA cluster of {count} nodes is up. Try: DESCRIBE KEYSPACES;  EXIT ends the demo.\n");
+            shell_or_signal(listen).await?;
+        } else {
+            starling_node::server::stop_signal().await?;
+        }
         for node in nodes {
             node.stop().await;
         }
-    });
+        Ok(())
+    })?;
     drop(runtime);
     drop(folder);
     Ok(())
@@ -73,17 +73,11 @@ pub fn run(arguments: DemoArguments) -> Result<()> {
 
 /// Until the shell is left, or a signal comes (also that the terminal was closed): then the shell's thread, which
 /// waits for a line, is left behind.
-async fn shell_or_signal() -> Result<()> {
+async fn shell_or_signal(listen: Ipv4Addr) -> Result<()> {
     let (left, leaving) = tokio::sync::oneshot::channel();
     std::thread::Builder::new().name("shell".into()).spawn(move || {
-        let host = "127.0.0.1".to_owned();
-        starling_shell::run(ShellArgs {
-            host,
-            execute: None,
-            file: None,
-            keyspace: None,
-            request_timeout: 10,
-        });
+        let host = listen.to_string();
+        starling_shell::run(ShellArgs { host, execute: None, file: None, keyspace: None, request_timeout: 10 });
         let _ = left.send(());
     })?;
     tokio::select! {
@@ -96,10 +90,7 @@ async fn start(count: u8, listen: Ipv4Addr, folder: &Folder) -> Result<Vec<Runni
     let first = IpAddr::V4(listen);
     let mut nodes = Vec::new();
     for number in 1..=count {
-        let address = listen
-            .to_bits()
-            .checked_add(u32::from(number) - 1)
-            .context("no such addresses")?;
+        let address = listen.to_bits().checked_add(u32::from(number) - 1).context("no such addresses")?;
         let address = IpAddr::V4(Ipv4Addr::from_bits(address));
         let settings = Settings {
             cluster_name: "Starling demo".into(),

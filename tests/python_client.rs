@@ -15,9 +15,7 @@ fn run(name: &str, script: &str) {
     let Some(python) = std::env::var_os("TEST_CLIENTS_PYTHON") else {
         // Past the test runner's capture: a skipped test has to be seen.
         let why = "TEST_CLIENTS_PYTHON names no Python with the client (`make test` sets it)";
-        std::io::stderr()
-            .write_all(format!("skipped: {name}: {why}\n").as_bytes())
-            .unwrap();
+        std::io::stderr().write_all(format!("skipped: {name}: {why}\n").as_bytes()).unwrap();
         return;
     };
     let cluster = Cluster::of(name, 3);
@@ -28,11 +26,7 @@ fn run(name: &str, script: &str) {
         .env("TEST_CONTACT_POINTS", cluster.contact_points().join(","))
         .output()
         .unwrap();
-    assert!(
-        output.status.success(),
-        "{script} failed\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "{script} failed\n{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]

@@ -10,12 +10,7 @@ use std::process::{Command, Output};
 use harness::{Cluster, program};
 
 fn shell(cluster: &Cluster, arguments: &[&str]) -> Output {
-    Command::new(program())
-        .arg("shell")
-        .arg(&cluster.contact_points()[0])
-        .args(arguments)
-        .output()
-        .unwrap()
+    Command::new(program()).arg("shell").arg(&cluster.contact_points()[0]).args(arguments).output().unwrap()
 }
 
 fn stdout(output: &Output) -> String {
@@ -47,10 +42,7 @@ fn scripts_run_and_results_are_tables() {
     assert!(output.status.success(), "{}", stderr(&output));
     assert_eq!(stdout(&output), "Consistency level set to QUORUM.\n");
 
-    let output = shell(
-        &cluster,
-        &["-k", "shop", "-e", "SELECT * FROM orders WHERE customer = 'ada'"],
-    );
+    let output = shell(&cluster, &["-k", "shop", "-e", "SELECT * FROM orders WHERE customer = 'ada'"]);
     assert!(output.status.success(), "{}", stderr(&output));
     let expected = "
  customer | number | note
@@ -64,34 +56,20 @@ fn scripts_run_and_results_are_tables() {
     assert_eq!(stdout(&output), expected);
 
     let output = shell(&cluster, &["-e", "EXPAND ON\nSELECT number FROM shop.orders LIMIT 1;"]);
-    assert_eq!(
-        stdout(&output),
-        "Expanded output is on.\n\n@ Row 1\n--------+---\n number | 1\n\n\n(1 rows)\n\n"
-    );
+    assert_eq!(stdout(&output), "Expanded output is on.\n\n@ Row 1\n--------+---\n number | 1\n\n\n(1 rows)\n\n");
 
     let output = shell(&cluster, &["-e", "DESCRIBE KEYSPACES"]);
     assert!(stdout(&output).contains("shop"), "{}", stdout(&output));
     let output = shell(&cluster, &["-e", "DESC TABLE shop.orders;"]);
-    assert!(
-        stdout(&output).contains("CREATE TABLE shop.orders ("),
-        "{}",
-        stdout(&output)
-    );
+    assert!(stdout(&output).contains("CREATE TABLE shop.orders ("), "{}", stdout(&output));
 }
 
 #[test]
 fn errors_point_at_their_place_and_end_the_script() {
     let cluster = Cluster::of("shell-errors", 1);
-    let output = shell(
-        &cluster,
-        &["-e", "CONSISTENCY ONE\nSELECT *\n  FORM system.local;\nCONSISTENCY ALL"],
-    );
+    let output = shell(&cluster, &["-e", "CONSISTENCY ONE\nSELECT *\n  FORM system.local;\nCONSISTENCY ALL"]);
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(
-        stdout(&output),
-        "Consistency level set to ONE.\n",
-        "nothing after the error is run"
-    );
+    assert_eq!(stdout(&output), "Consistency level set to ONE.\n", "nothing after the error is run");
     let printed = stderr(&output);
     assert!(printed.starts_with("SyntaxException: line 2:2 "), "{printed}");
     assert!(printed.ends_with("\n    FORM system.local\n    ^\n"), "{printed}");
@@ -109,10 +87,7 @@ fn errors_point_at_their_place_and_end_the_script() {
 fn a_node_that_is_not_there_is_named() {
     let cluster = Cluster::new("shell-nobody");
     let nobody = cluster.prepare(&[]).address.to_string();
-    let output = Command::new(program())
-        .args(["shell", &nobody, "-e", "SELECT 1"])
-        .output()
-        .unwrap();
+    let output = Command::new(program()).args(["shell", &nobody, "-e", "SELECT 1"]).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
     assert!(stderr(&output).contains(&nobody), "{}", stderr(&output));
 }

@@ -21,11 +21,7 @@ const WRITERS: u64 = 32;
 /// The row with this number: its partition, its clustering key and its value, all following from the number.
 fn row(number: u64) -> (i32, i64, String) {
     let mixed = number.wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    (
-        (number % PARTITIONS) as i32,
-        number as i64,
-        format!("value {mixed:016x}"),
-    )
+    ((number % PARTITIONS) as i32, number as i64, format!("value {mixed:016x}"))
 }
 
 fn values(number: u64) -> Vec<Value> {
@@ -38,9 +34,7 @@ fn at(level: ConsistencyLevel) -> QueryOptions {
 }
 
 async fn connect(cluster: &Cluster) -> Session {
-    Session::connect(cluster.contact_points(), SessionOptions::default())
-        .await
-        .unwrap()
+    Session::connect(cluster.contact_points(), SessionOptions::default()).await.unwrap()
 }
 
 async fn make_table(session: &Session) -> PreparedStatement {
@@ -51,10 +45,7 @@ async fn make_table(session: &Session) -> PreparedStatement {
     ] {
         session.query(statement, &[], &QueryOptions::default()).await.unwrap();
     }
-    session
-        .prepare("INSERT INTO audit.rows (p, c, v) VALUES (?, ?, ?)")
-        .await
-        .unwrap()
+    session.prepare("INSERT INTO audit.rows (p, c, v) VALUES (?, ?, ?)").await.unwrap()
 }
 
 /// Writes until every row is acknowledged: a row whose outcome is unknown is written again, with the same value.
@@ -66,10 +57,7 @@ async fn load(session: &Session, insert: &PreparedStatement, acknowledged: &Arc<
         writers.spawn(async move {
             let mut repeated = 0;
             for number in (writer..ROWS).step_by(WRITERS as usize) {
-                while let Err(error) = session
-                    .execute(&insert, &values(number), &at(ConsistencyLevel::Quorum))
-                    .await
-                {
+                while let Err(error) = session.execute(&insert, &values(number), &at(ConsistencyLevel::Quorum)).await {
                     let may_pass = match &error {
                         DriverError::Server(error) => {
                             matches!(error, CqlError::WriteTimeout { .. } | CqlError::Unavailable { .. })
@@ -91,27 +79,16 @@ async fn load(session: &Session, insert: &PreparedStatement, acknowledged: &Arc<
 
 /// Reads everything at QUORUM, by partition and by a paged scan of the table, and compares it with what was written.
 async fn audit(session: &Session, count: u64) {
-    let wanted: BTreeMap<i64, (i32, String)> = (0..count)
-        .map(row)
-        .map(|(partition, clustering, value)| (clustering, (partition, value)))
-        .collect();
-    let select = session
-        .prepare("SELECT p, c, v FROM audit.rows WHERE p = ?")
-        .await
-        .unwrap();
+    let wanted: BTreeMap<i64, (i32, String)> =
+        (0..count).map(row).map(|(partition, clustering, value)| (clustering, (partition, value))).collect();
+    let select = session.prepare("SELECT p, c, v FROM audit.rows WHERE p = ?").await.unwrap();
     let mut found = BTreeMap::new();
     for partition in 0..PARTITIONS as i32 {
         let options = at(ConsistencyLevel::Quorum);
-        let result = session
-            .execute(&select, &[Value::Int(partition)], &options)
-            .await
-            .unwrap();
+        let result = session.execute(&select, &[Value::Int(partition)], &options).await.unwrap();
         for row in result.rows() {
             let (p, c): (i32, i64) = (row.get("p").unwrap(), row.get("c").unwrap());
-            assert!(
-                found.insert(c, (p, row.get("v").unwrap())).is_none(),
-                "row {c} was read twice"
-            );
+            assert!(found.insert(c, (p, row.get("v").unwrap())).is_none(), "row {c} was read twice");
         }
     }
     assert_eq!(found.len(), wanted.len(), "rows read by partition");
@@ -122,10 +99,7 @@ async fn audit(session: &Session, count: u64) {
     let mut scanned = BTreeMap::new();
     while let Some(row) = pages.next_row().await.unwrap() {
         let (p, c): (i32, i64) = (row.get("p").unwrap(), row.get("c").unwrap());
-        assert!(
-            scanned.insert(c, (p, row.get("v").unwrap())).is_none(),
-            "row {c} was scanned twice"
-        );
+        assert!(scanned.insert(c, (p, row.get("v").unwrap())).is_none(), "row {c} was scanned twice");
     }
     assert_eq!(scanned.len(), wanted.len(), "rows read by a scan");
     assert!(scanned == wanted, "a row read by a scan differs from what was written");
@@ -133,16 +107,9 @@ async fn audit(session: &Session, count: u64) {
 
 /// Whether ALL is refused because only two replicas are alive.
 async fn all_is_unavailable(session: &Session) -> bool {
-    let result = session
-        .query("SELECT v FROM audit.rows WHERE p = 0", &[], &at(ConsistencyLevel::All))
-        .await;
+    let result = session.query("SELECT v FROM audit.rows WHERE p = 0", &[], &at(ConsistencyLevel::All)).await;
     match result {
-        Err(DriverError::Server(CqlError::Unavailable {
-            consistency,
-            required,
-            alive,
-            ..
-        })) => {
+        Err(DriverError::Server(CqlError::Unavailable { consistency, required, alive, .. })) => {
             assert_eq!((consistency, required, alive), (ConsistencyLevel::All, 3, 2));
             true
         }
@@ -165,10 +132,7 @@ async fn what_quorum_acknowledged_survives_the_death_of_any_node() {
         let (session, insert, acknowledged) = (session.clone(), insert.clone(), acknowledged.clone());
         tokio::spawn(async move { load(&session, &insert, &acknowledged).await })
     };
-    wait_until_async("a third is acknowledged", async || {
-        acknowledged.load(Ordering::Relaxed) >= ROWS / 3
-    })
-    .await;
+    wait_until_async("a third is acknowledged", async || acknowledged.load(Ordering::Relaxed) >= ROWS / 3).await;
     cluster.node(2).kill();
     let repeated = loading.await.unwrap();
     println!("{ROWS} rows acknowledged, {repeated} writes repeated");
@@ -179,10 +143,7 @@ async fn what_quorum_acknowledged_survives_the_death_of_any_node() {
     // With the node back, ALL is answered again.
     cluster.node(2).start();
     wait_until_async("all three answer", async || {
-        session
-            .query("SELECT v FROM audit.rows WHERE p = 0", &[], &at(ConsistencyLevel::All))
-            .await
-            .is_ok()
+        session.query("SELECT v FROM audit.rows WHERE p = 0", &[], &at(ConsistencyLevel::All)).await.is_ok()
     })
     .await;
     audit(&session, ROWS).await;
@@ -213,10 +174,7 @@ async fn everything_is_there_after_all_nodes_were_killed() {
     assert_eq!(host_ids, again, "a node keeps its identity");
     let session = connect(&cluster).await;
     wait_until_async("all three answer", async || {
-        session
-            .query("SELECT v FROM audit.rows WHERE p = 0", &[], &at(ConsistencyLevel::All))
-            .await
-            .is_ok()
+        session.query("SELECT v FROM audit.rows WHERE p = 0", &[], &at(ConsistencyLevel::All)).await.is_ok()
     })
     .await;
     audit(&session, ROWS).await;

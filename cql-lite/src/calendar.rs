@@ -42,11 +42,7 @@ fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
     let year = era * 400 + year_of_era + i64::from(month <= 2);
     (year, month, day)
 }
@@ -70,12 +66,7 @@ pub(crate) fn date_from_days(days: i64) -> Option<u32> {
 /// A `time` as `hh:mm:ss.nnnnnnnnn`.
 pub(crate) fn format_time(nanos: i64) -> String {
     let (seconds, nanos) = (nanos.div_euclid(1_000_000_000), nanos.rem_euclid(1_000_000_000));
-    format!(
-        "{:02}:{:02}:{:02}.{nanos:09}",
-        seconds / 3600,
-        seconds / 60 % 60,
-        seconds % 60
-    )
+    format!("{:02}:{:02}:{:02}.{nanos:09}", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
 /// A `timestamp` as cqlsh prints it: `2015-05-03 13:30:54.234000+0000`.
@@ -83,12 +74,7 @@ pub(crate) fn format_timestamp(millis: i64) -> String {
     let (days, of_day) = (millis.div_euclid(MILLIS_PER_DAY), millis.rem_euclid(MILLIS_PER_DAY));
     let (seconds, millis) = (of_day / 1000, of_day % 1000);
     let date = format_civil(days);
-    format!(
-        "{date} {:02}:{:02}:{:02}.{millis:03}000+0000",
-        seconds / 3600,
-        seconds / 60 % 60,
-        seconds % 60
-    )
+    format!("{date} {:02}:{:02}:{:02}.{millis:03}000+0000", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }
 
 #[cfg(test)]

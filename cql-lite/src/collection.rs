@@ -32,10 +32,7 @@ impl<'a> Elements<'a> {
         if count.saturating_mul(per_entry) > rest.len() / 4 {
             return Err(invalid("Not enough bytes to read a collection's elements"));
         }
-        Ok(Self {
-            rest,
-            left: count * per_entry,
-        })
+        Ok(Self { rest, left: count * per_entry })
     }
 
     /// Elements that are still to come.
@@ -63,11 +60,7 @@ impl<'a> Elements<'a> {
     /// # Errors
     /// Bytes that do not belong to the collection.
     pub fn finish(self) -> Result<(), ValueError> {
-        if self.rest.is_empty() {
-            Ok(())
-        } else {
-            Err(invalid("Unexpected extraneous bytes after a collection value"))
-        }
+        if self.rest.is_empty() { Ok(()) } else { Err(invalid("Unexpected extraneous bytes after a collection value")) }
     }
 }
 
@@ -123,11 +116,7 @@ pub fn vector_elements<'a>(element: &CqlType, dimension: u16, mut wire: &'a [u8]
         elements.push(item);
         wire = rest;
     }
-    if wire.is_empty() {
-        Ok(elements)
-    } else {
-        Err(invalid("Unexpected extraneous bytes after a vector value"))
-    }
+    if wire.is_empty() { Ok(elements) } else { Err(invalid("Unexpected extraneous bytes after a vector value")) }
 }
 
 fn put_value(out: &mut BytesMut, value: Option<&[u8]>) -> Result<(), ValueError> {
@@ -209,10 +198,7 @@ pub fn encode_vector<T: AsRef<[u8]>>(element: &CqlType, elements: &[T]) -> Resul
         let item = item.as_ref();
         match element.vector_element_length() {
             Some(length) if length != item.len() => {
-                return Err(invalid(format!(
-                    "Expected {length} bytes for an element of a vector ({})",
-                    item.len()
-                )));
+                return Err(invalid(format!("Expected {length} bytes for an element of a vector ({})", item.len())));
             }
             Some(_) => {}
             None => vint::write_unsigned(&mut out, item.len() as u64),

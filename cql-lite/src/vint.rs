@@ -26,15 +26,8 @@ pub(crate) fn read_unsigned(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let (first, rest) = bytes.split_first()?;
     let extra = first.leading_ones() as usize;
     let (more, rest) = rest.split_at_checked(extra)?;
-    let head = if extra >= 7 {
-        0
-    } else {
-        u64::from(first & (0x7F >> extra))
-    };
-    Some((
-        more.iter().fold(head, |value, byte| (value << 8) | u64::from(*byte)),
-        rest,
-    ))
+    let head = if extra >= 7 { 0 } else { u64::from(first & (0x7F >> extra)) };
+    Some((more.iter().fold(head, |value, byte| (value << 8) | u64::from(*byte)), rest))
 }
 
 /// Writes a signed integer.
@@ -54,16 +47,8 @@ mod tests {
 
     #[test]
     fn known_sizes_and_round_trips() {
-        let cases = [
-            (0_u64, 1),
-            (127, 1),
-            (128, 2),
-            (16383, 2),
-            (16384, 3),
-            ((1 << 56) - 1, 8),
-            (1 << 56, 9),
-            (u64::MAX, 9),
-        ];
+        let cases =
+            [(0_u64, 1), (127, 1), (128, 2), (16383, 2), (16384, 3), ((1 << 56) - 1, 8), (1 << 56, 9), (u64::MAX, 9)];
         for (value, size) in cases {
             let mut out = Vec::new();
             write_unsigned(&mut out, value);

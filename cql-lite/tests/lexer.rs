@@ -5,9 +5,7 @@ use starling_cql_lite::lexer::{Lexer, TokenKind};
 
 fn kinds(text: &str) -> Vec<TokenKind> {
     let mut lexer = Lexer::new(text);
-    std::iter::from_fn(|| Some(lexer.next_token().kind))
-        .take_while(|kind| *kind != TokenKind::Eof)
-        .collect()
+    std::iter::from_fn(|| Some(lexer.next_token().kind)).take_while(|kind| *kind != TokenKind::Eof).collect()
 }
 
 fn texts(text: &str) -> Vec<&str> {
@@ -34,10 +32,7 @@ fn tokens_are_as_long_as_they_can_be() {
         ("P1D P1DX p1d P PT PT1S", &[Duration, Word, Word, Word, Word, Duration]),
         ("list<list<int>>", &[Word, Lt, Word, Lt, Word, Gt, Gt]),
         (":a ? ?", &[Colon, Word, QuestionMark, QuestionMark]),
-        (
-            "'a''b' '' \"a\"\"b\" $$'$$",
-            &[String, String, QuotedName, DollarString],
-        ),
+        ("'a''b' '' \"a\"\"b\" $$'$$", &[String, String, QuotedName, DollarString]),
         ("deadbeef-0000-1111-2222-333344445555", &[Uuid]),
         (
             "deadbeef-0000-1111-2222-33334444555",
@@ -73,18 +68,7 @@ fn reserved_words_and_odd_names_need_quotes() {
     for word in ["select", "token", "primary", "nan", "true", "entries", "with"] {
         assert!(is_reserved(word) && needs_quotes(word), "{word}");
     }
-    for word in [
-        "key",
-        "ttl",
-        "type",
-        "list",
-        "text",
-        "count",
-        "a_1",
-        "values",
-        "json",
-        "timestamp",
-    ] {
+    for word in ["key", "ttl", "type", "list", "text", "count", "a_1", "values", "json", "timestamp"] {
         assert!(!is_reserved(word) && !needs_quotes(word), "{word}");
     }
     for name in ["", "A", "1a", "_a", "a b", "é", "a\"b"] {

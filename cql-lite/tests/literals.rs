@@ -48,11 +48,7 @@ fn literals_as_values() {
             Kind::Duration,
             "1h30m",
             "duration",
-            Value::Duration(Duration {
-                months: 0,
-                days: 0,
-                nanos: 5_400_000_000_000,
-            }),
+            Value::Duration(Duration { months: 0, days: 0, nanos: 5_400_000_000_000 }),
         ),
         (Kind::String, "", "timestamp", Value::Empty),
     ];
@@ -91,11 +87,7 @@ fn timestamps_in_every_documented_form() {
         ("1969-12-31 23:59:59.999Z", -1),
     ];
     for (text, expected) in millis {
-        assert_eq!(
-            value(Kind::String, text, "timestamp"),
-            Value::Timestamp(expected),
-            "{text}"
-        );
+        assert_eq!(value(Kind::String, text, "timestamp"), Value::Timestamp(expected), "{text}");
     }
     for text in [
         "2011-02-30",
@@ -111,10 +103,7 @@ fn timestamps_in_every_documented_form() {
         "2011-2",
         "2011-02-03 04:05:00+00000",
     ] {
-        assert_eq!(
-            error(Kind::String, text, "timestamp"),
-            format!("Unable to parse a date/time from '{text}'")
-        );
+        assert_eq!(error(Kind::String, text, "timestamp"), format!("Unable to parse a date/time from '{text}'"));
     }
 }
 
@@ -138,120 +127,34 @@ fn durations_in_every_form() {
             "{text}"
         );
     }
-    assert_eq!(
-        error(Kind::Duration, "1d1h1d", "duration"),
-        "Invalid duration. The days should be after hours"
-    );
-    assert_eq!(
-        error(Kind::Duration, "1h1h", "duration"),
-        "Invalid duration. The hours are specified multiple times"
-    );
+    assert_eq!(error(Kind::Duration, "1d1h1d", "duration"), "Invalid duration. The days should be after hours");
+    assert_eq!(error(Kind::Duration, "1h1h", "duration"), "Invalid duration. The hours are specified multiple times");
     assert!(
         error(Kind::Duration, "2147483648d", "duration")
             .starts_with("Invalid duration. The total number of days must be less or equal to 2147483647")
     );
-    for text in [
-        "",
-        "-",
-        "1",
-        "1x",
-        "P",
-        "PT",
-        "P1H",
-        "P1M1Y",
-        "P1W1D",
-        "P0001-2-03T04:05:06",
-        "h1",
-    ] {
-        assert_eq!(
-            error(Kind::Duration, text, "duration"),
-            format!("Unable to convert '{text}' to a duration")
-        );
+    for text in ["", "-", "1", "1x", "P", "PT", "P1H", "P1M1Y", "P1W1D", "P0001-2-03T04:05:06", "h1"] {
+        assert_eq!(error(Kind::Duration, text, "duration"), format!("Unable to convert '{text}' to a duration"));
     }
 }
 
 /// Kind, text, type, message.
 const REFUSED: [(Kind, &str, &str, &str); 15] = [
-    (
-        Kind::Integer,
-        "5",
-        "text",
-        "Invalid INTEGER constant (5) for \"c\" of type text",
-    ),
-    (
-        Kind::String,
-        "a",
-        "int",
-        "Invalid STRING constant (a) for \"c\" of type int",
-    ),
-    (
-        Kind::Float,
-        "1.5",
-        "bigint",
-        "Invalid FLOAT constant (1.5) for \"c\" of type bigint",
-    ),
-    (
-        Kind::Boolean,
-        "true",
-        "list<int>",
-        "Invalid BOOLEAN constant (true) for \"c\" of type list<int>",
-    ),
-    (
-        Kind::Integer,
-        "2147483648",
-        "int",
-        "Unable to make int from '2147483648'",
-    ),
+    (Kind::Integer, "5", "text", "Invalid INTEGER constant (5) for \"c\" of type text"),
+    (Kind::String, "a", "int", "Invalid STRING constant (a) for \"c\" of type int"),
+    (Kind::Float, "1.5", "bigint", "Invalid FLOAT constant (1.5) for \"c\" of type bigint"),
+    (Kind::Boolean, "true", "list<int>", "Invalid BOOLEAN constant (true) for \"c\" of type list<int>"),
+    (Kind::Integer, "2147483648", "int", "Unable to make int from '2147483648'"),
     (Kind::Integer, "128", "tinyint", "Unable to make byte from '128'"),
-    (
-        Kind::Integer,
-        "9223372036854775808",
-        "bigint",
-        "Unable to make long from '9223372036854775808'",
-    ),
-    (
-        Kind::String,
-        "1.2.3",
-        "inet",
-        "Unable to make inet address from '1.2.3'",
-    ),
+    (Kind::Integer, "9223372036854775808", "bigint", "Unable to make long from '9223372036854775808'"),
+    (Kind::String, "1.2.3", "inet", "Unable to make inet address from '1.2.3'"),
     (Kind::Hex, "0xabc", "blob", "cannot parse '0xabc' as hex bytes"),
-    (
-        Kind::String,
-        "ä",
-        "ascii",
-        "Invalid ASCII character in string literal: ä",
-    ),
-    (
-        Kind::String,
-        "25:00:00",
-        "time",
-        "(TimeType) Unable to coerce '25:00:00' to a formatted time (long)",
-    ),
-    (
-        Kind::Integer,
-        "86400000000000",
-        "time",
-        "Unable to make long (for time) from: '86400000000000'",
-    ),
-    (
-        Kind::String,
-        "10:00",
-        "time",
-        "(TimeType) Unable to coerce '10:00' to a formatted time (long)",
-    ),
-    (
-        Kind::String,
-        "2020-1",
-        "date",
-        "Unable to coerce '2020-1' to a formatted date (long)",
-    ),
-    (
-        Kind::Uuid,
-        "00000000-0000-4000-8000-000000000000",
-        "timeuuid",
-        "TimeUUID supports only version 1 UUIDs",
-    ),
+    (Kind::String, "ä", "ascii", "Invalid ASCII character in string literal: ä"),
+    (Kind::String, "25:00:00", "time", "(TimeType) Unable to coerce '25:00:00' to a formatted time (long)"),
+    (Kind::Integer, "86400000000000", "time", "Unable to make long (for time) from: '86400000000000'"),
+    (Kind::String, "10:00", "time", "(TimeType) Unable to coerce '10:00' to a formatted time (long)"),
+    (Kind::String, "2020-1", "date", "Unable to coerce '2020-1' to a formatted date (long)"),
+    (Kind::Uuid, "00000000-0000-4000-8000-000000000000", "timeuuid", "TimeUUID supports only version 1 UUIDs"),
 ];
 
 #[test]
@@ -277,30 +180,14 @@ fn values_as_shells_show_them() {
         (Value::Double(123_456.789), "123456.789", "123456.789"),
         (Value::Double(f64::NEG_INFINITY), "-Infinity", "-Infinity"),
         (Value::Blob(vec![0, 255].into()), "0x00ff", "0x00ff"),
-        (
-            Value::Timestamp(1_430_659_854_234),
-            "2015-05-03 13:30:54.234000+0000",
-            "'2015-05-03 13:30:54.234000+0000'",
-        ),
+        (Value::Timestamp(1_430_659_854_234), "2015-05-03 13:30:54.234000+0000", "'2015-05-03 13:30:54.234000+0000'"),
         (Value::Date(1 << 31), "1970-01-01", "'1970-01-01'"),
         (Value::Time(1), "00:00:00.000000001", "'00:00:00.000000001'"),
         (Value::Inet([127, 0, 0, 1].into()), "127.0.0.1", "'127.0.0.1'"),
         (list, "['a''b', True]", "['a''b', true]"),
         (Value::Map(vec![(Value::Int(1), Value::Null)]), "{1: null}", "{1: null}"),
-        (
-            Value::Udt(vec![("A".into(), Value::Int(1))]),
-            "{\"A\": 1}",
-            "{\"A\": 1}",
-        ),
-        (
-            Value::Duration(Duration {
-                months: -14,
-                days: -3,
-                nanos: -1,
-            }),
-            "-1y2mo3d1ns",
-            "-1y2mo3d1ns",
-        ),
+        (Value::Udt(vec![("A".into(), Value::Int(1))]), "{\"A\": 1}", "{\"A\": 1}"),
+        (Value::Duration(Duration { months: -14, days: -3, nanos: -1 }), "-1y2mo3d1ns", "-1y2mo3d1ns"),
     ];
     for (value, shown, literal) in cases {
         assert_eq!(value.to_display(), shown);
@@ -310,18 +197,13 @@ fn values_as_shells_show_them() {
 
 #[test]
 fn values_go_only_with_their_types() {
-    assert_eq!(
-        Value::Int(5).encode(&CqlType::BigInt).unwrap().unwrap()[..],
-        5_i64.to_be_bytes()
-    );
+    assert_eq!(Value::Int(5).encode(&CqlType::BigInt).unwrap().unwrap()[..], 5_i64.to_be_bytes());
     assert!(Value::BigInt(1 << 40).encode(&CqlType::Int).is_err());
     assert!(Value::Text("ä".into()).encode(&CqlType::Ascii).is_err());
     assert!(Value::Unset.encode(&CqlType::Int).is_err());
     assert!(Value::List(vec![Value::Null]).encode(&ty("list<int>")).is_err());
     assert_eq!(Value::Null.encode(&CqlType::Int), Ok(None));
-    let set = Value::Set(vec![Value::Int(3), Value::Int(-1), Value::Int(3)])
-        .encode(&ty("set<int>"))
-        .unwrap();
+    let set = Value::Set(vec![Value::Int(3), Value::Int(-1), Value::Int(3)]).encode(&ty("set<int>")).unwrap();
     assert_eq!(
         Value::decode(&ty("set<int>"), set.as_deref()).unwrap(),
         Value::Set(vec![Value::Int(-1), Value::Int(3)])

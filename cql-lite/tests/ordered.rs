@@ -70,11 +70,7 @@ fn double_order(a: f64, b: f64) -> Ordering {
 
 fn decimal_wire(unscaled: &BigInt, scale: i32) -> Vec<u8> {
     let mut out = Vec::new();
-    Decimal {
-        unscaled: unscaled.clone(),
-        scale,
-    }
-    .encode(&mut out);
+    Decimal { unscaled: unscaled.clone(), scale }.encode(&mut out);
     out
 }
 

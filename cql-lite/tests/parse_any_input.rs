@@ -7,11 +7,7 @@ use starling_cql_lite::lexer::{Lexer, TokenKind};
 use starling_cql_lite::parser::{parse_statement, split_statements};
 
 fn statement() -> impl Strategy<Value = &'static str> {
-    let all: Vec<&str> = statements::DATA
-        .iter()
-        .chain(statements::DEFINITIONS)
-        .copied()
-        .collect();
+    let all: Vec<&str> = statements::DATA.iter().chain(statements::DEFINITIONS).copied().collect();
     prop::sample::select(all)
 }
 

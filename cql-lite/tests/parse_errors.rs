@@ -14,35 +14,14 @@ fn messages_are_worded_as_cassandras() {
     let table = [
         ("", "line 1:0 no viable alternative at input '<EOF>'"),
         ("FOO", "line 1:0 no viable alternative at input 'FOO' ([FOO])"),
-        (
-            "SELECT * FORM t",
-            "line 1:9 mismatched input 'FORM' expecting K_FROM (SELECT * [FORM]...)",
-        ),
-        (
-            "SELECT * FROM t x",
-            "line 1:16 mismatched input 'x' expecting EOF (SELECT * FROM t [x])",
-        ),
+        ("SELECT * FORM t", "line 1:9 mismatched input 'FORM' expecting K_FROM (SELECT * [FORM]...)"),
+        ("SELECT * FROM t x", "line 1:16 mismatched input 'x' expecting EOF (SELECT * FROM t [x])"),
         ("SELECT * FROM", "line 1:13 no viable alternative at input '<EOF>'"),
-        (
-            "SELECT *\nFROM t\n  WHERE",
-            "line 3:7 no viable alternative at input '<EOF>'",
-        ),
-        (
-            "SELECT a FROM t WHERE a ^ 1",
-            "line 1:24 no viable alternative at character '^'",
-        ),
-        (
-            "SELECT 'abc FROM t",
-            "line 1:7 mismatched character '<EOF>' expecting '''",
-        ),
-        (
-            "SELECT \"abc FROM t",
-            "line 1:7 mismatched character '<EOF>' expecting '\"'",
-        ),
-        (
-            "SELECT a /* FROM t",
-            "line 1:9 mismatched character '<EOF>' expecting '*/'",
-        ),
+        ("SELECT *\nFROM t\n  WHERE", "line 3:7 no viable alternative at input '<EOF>'"),
+        ("SELECT a FROM t WHERE a ^ 1", "line 1:24 no viable alternative at character '^'"),
+        ("SELECT 'abc FROM t", "line 1:7 mismatched character '<EOF>' expecting '''"),
+        ("SELECT \"abc FROM t", "line 1:7 mismatched character '<EOF>' expecting '\"'"),
+        ("SELECT a /* FROM t", "line 1:9 mismatched character '<EOF>' expecting '*/'"),
         (
             "UPDATE t SET count = count + 1WHERE k = 1",
             "line 1:31 mismatched input 'HERE' expecting K_WHERE (... count = count + 1W[HERE]...)",
@@ -119,9 +98,7 @@ fn errors_have_their_position() {
         ("SELECT * FROM t; SELECT * FROM t", 1, 17),
     ];
     for (text, line, column) in table {
-        let found = parse_statement(text)
-            .err()
-            .unwrap_or_else(|| panic!("{text} is accepted"));
+        let found = parse_statement(text).err().unwrap_or_else(|| panic!("{text} is accepted"));
         assert_eq!((found.line, found.column), (line, column), "{text}: {found}");
     }
 }
@@ -129,33 +106,14 @@ fn errors_have_their_position() {
 #[test]
 fn nesting_is_bounded() {
     let nested = |open: &str, close: &str, levels: usize| {
-        format!(
-            "INSERT INTO t (a) VALUES ({}1{})",
-            open.repeat(levels),
-            close.repeat(levels)
-        )
+        format!("INSERT INTO t (a) VALUES ({}1{})", open.repeat(levels), close.repeat(levels))
     };
     assert!(parse_statement(&nested("[", "]", MAX_NESTING - 1)).is_ok());
-    for (open, close) in [
-        ("[", "]"),
-        ("{", "}"),
-        ("(", ")"),
-        ("f(", ")"),
-        ("-", ""),
-        ("(int) ", ""),
-        ("{1: ", "}"),
-    ] {
+    for (open, close) in [("[", "]"), ("{", "}"), ("(", ")"), ("f(", ")"), ("-", ""), ("(int) ", ""), ("{1: ", "}")] {
         let message = error(&nested(open, close, 100_000));
-        assert!(
-            message.contains("nested deeper") || message.contains("no viable"),
-            "{open}: {message}"
-        );
+        assert!(message.contains("nested deeper") || message.contains("no viable"), "{open}: {message}");
     }
-    let of_types = format!(
-        "CREATE TABLE t (k {}int{})",
-        "list<".repeat(100_000),
-        ">".repeat(100_000)
-    );
+    let of_types = format!("CREATE TABLE t (k {}int{})", "list<".repeat(100_000), ">".repeat(100_000));
     assert!(error(&of_types).contains("nested deeper"));
     let relations = format!("SELECT * FROM t WHERE {}a = 1", "(".repeat(100_000));
     assert!(error(&relations).contains("nested deeper"));
@@ -165,10 +123,7 @@ fn nesting_is_bounded() {
 
 #[test]
 fn chains_of_operators_are_bounded() {
-    for chain in [
-        "1".to_owned() + &" + 1".repeat(100_000),
-        "a".to_owned() + &".b".repeat(100_000),
-    ] {
+    for chain in ["1".to_owned() + &" + 1".repeat(100_000), "a".to_owned() + &".b".repeat(100_000)] {
         assert!(error(&format!("SELECT {chain} FROM t")).contains("operators"));
     }
     assert!(error(&format!("INSERT INTO t (a) VALUES (1{})", "*2".repeat(100_000))).contains("operators"));

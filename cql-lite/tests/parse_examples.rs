@@ -251,10 +251,7 @@ fn reserved_keywords_are_names_only_in_quotes() {
     for word in words {
         let error = parse_statement(&format!("SELECT * FROM {word} WHERE a = 1"));
         assert!(error.is_err_and(|error| error.column == 14), "{word}");
-        assert!(
-            parse_statement(&format!("SELECT \"{word}\" FROM \"{word}\"")).is_ok(),
-            "{word}"
-        );
+        assert!(parse_statement(&format!("SELECT \"{word}\" FROM \"{word}\"")).is_ok(), "{word}");
     }
 }
 
@@ -270,27 +267,10 @@ fn a_hint_is_told_from_a_tuple() {
             other => panic!("{text}: {other:?}"),
         }
     };
-    for hint in [
-        "(int) ?",
-        "(ks.u) {a: 1}",
-        "(list<int>) [1]",
-        "('x.Y') 'z'",
-        "(\"U\") f()",
-        "(text) (int) 5",
-    ] {
+    for hint in ["(int) ?", "(ks.u) {a: 1}", "(list<int>) [1]", "('x.Y') 'z'", "(\"U\") f()", "(text) (int) 5"] {
         assert!(matches!(kind(hint), TermKind::TypeHint { .. }), "{hint}");
     }
-    for tuple in [
-        "('x')",
-        "('x', 1)",
-        "(f(1))",
-        "(ks.f(1), 2)",
-        "((1))",
-        "(true)",
-        "(null, nan)",
-        "(?)",
-        "(-1)",
-    ] {
+    for tuple in ["('x')", "('x', 1)", "(f(1))", "(ks.f(1), 2)", "((1))", "(true)", "(null, nan)", "(?)", "(-1)"] {
         assert!(matches!(kind(tuple), TermKind::Tuple(_)), "{tuple}");
     }
 }

@@ -27,19 +27,15 @@ fn selectors(text: &str) -> Vec<SelectorKind> {
 fn values(list: &str) -> Vec<TermKind> {
     let names = vec!["c"; list.len()].join(",");
     match parse(&format!("INSERT INTO t ({names}) VALUES ({list})")).statement {
-        Statement::Insert(Insert {
-            source: InsertSource::Values { values, .. },
-            ..
-        }) => values.into_iter().map(|term| term.kind).collect(),
+        Statement::Insert(Insert { source: InsertSource::Values { values, .. }, .. }) => {
+            values.into_iter().map(|term| term.kind).collect()
+        }
         other => panic!("{other:?}"),
     }
 }
 
 fn constant(kind: ConstantKind, text: &str) -> TermKind {
-    TermKind::Constant(Constant {
-        kind,
-        text: text.into(),
-    })
+    TermKind::Constant(Constant { kind, text: text.into() })
 }
 
 #[test]
@@ -89,16 +85,8 @@ fn constants_keep_their_text() {
         ("TRUE", Boolean, "TRUE"),
         ("0xCAfe", Blob, "0xCAfe"),
         ("0x", Blob, "0x"),
-        (
-            "abcdefab-e29b-41d4-a716-446655440000",
-            Uuid,
-            "abcdefab-e29b-41d4-a716-446655440000",
-        ),
-        (
-            "12345678-e29b-41d4-a716-446655440000",
-            Uuid,
-            "12345678-e29b-41d4-a716-446655440000",
-        ),
+        ("abcdefab-e29b-41d4-a716-446655440000", Uuid, "abcdefab-e29b-41d4-a716-446655440000"),
+        ("12345678-e29b-41d4-a716-446655440000", Uuid, "12345678-e29b-41d4-a716-446655440000"),
         ("1Y2mo3W4d5h6m7s8ms9us10ns", Duration, "1Y2mo3W4d5h6m7s8ms9us10ns"),
         ("3µs", Duration, "3µs"),
         ("-1h", Duration, "-1h"),
@@ -116,17 +104,9 @@ fn markers_are_numbered_in_order() {
     let parsed = parse("SELECT ?, f(:a) FROM t WHERE b = ? AND c IN :list AND (d, e) > (?, :a) LIMIT ?");
     let names: Vec<Option<&str>> = parsed.markers.iter().map(Option::as_deref).collect();
     assert_eq!(names, [None, Some("a"), None, Some("list"), None, Some("a"), None]);
-    let Statement::Select(select) = parsed.statement else {
-        panic!("select")
-    };
-    assert_eq!(
-        select.limit.map(|term| term.kind),
-        Some(TermKind::Marker(Marker { index: 6, name: None }))
-    );
-    assert_eq!(
-        parse(r#"SELECT * FROM t WHERE a = :"Quoted""#).markers,
-        [Some("Quoted".to_owned())]
-    );
+    let Statement::Select(select) = parsed.statement else { panic!("select") };
+    assert_eq!(select.limit.map(|term| term.kind), Some(TermKind::Marker(Marker { index: 6, name: None })));
+    assert_eq!(parse(r#"SELECT * FROM t WHERE a = :"Quoted""#).markers, [Some("Quoted".to_owned())]);
 }
 
 #[test]
@@ -134,9 +114,7 @@ fn a_batch_numbers_its_markers_throughout() {
     let text = "BEGIN BATCH USING TIMESTAMP ? INSERT INTO t (a) VALUES (?); DELETE FROM t WHERE k = :k APPLY BATCH";
     let parsed = parse(text);
     assert_eq!(parsed.markers, [None, None, Some("k".to_owned())]);
-    let Statement::Batch(batch) = parsed.statement else {
-        panic!("batch")
-    };
+    let Statement::Batch(batch) = parsed.statement else { panic!("batch") };
     assert_eq!((batch.kind, batch.statements.len()), (BatchKind::Logged, 2));
     assert_eq!(batch.statements[0].position, Position { line: 1, column: 30 });
     assert!(matches!(batch.statements[1].kind, BatchStatementKind::Delete(_)));
@@ -160,30 +138,12 @@ fn relations_of_every_form() {
     )
     .relations;
     let kinds: Vec<&RelationKind> = relations.iter().map(|relation| &relation.kind).collect();
-    assert!(matches!(
-        kinds[0],
-        RelationKind::Column {
-            operator: Operator::GtEq,
-            ..
-        }
-    ));
+    assert!(matches!(kinds[0], RelationKind::Column { operator: Operator::GtEq, .. }));
     assert!(matches!(kinds[1], RelationKind::In { values: InValues::List(list), .. } if list.len() == 2));
     assert!(matches!(kinds[2], RelationKind::Token { columns, operator: Operator::Lt, .. } if columns.len() == 2));
     assert!(matches!(kinds[3], RelationKind::TupleIn { values: InValues::List(list), .. } if list.len() == 1));
-    assert!(matches!(
-        kinds[4],
-        RelationKind::Element {
-            operator: Operator::NotEq,
-            ..
-        }
-    ));
-    assert!(matches!(
-        kinds[5],
-        RelationKind::Column {
-            operator: Operator::ContainsKey,
-            ..
-        }
-    ));
+    assert!(matches!(kinds[4], RelationKind::Element { operator: Operator::NotEq, .. }));
+    assert!(matches!(kinds[5], RelationKind::Column { operator: Operator::ContainsKey, .. }));
     assert!(matches!(kinds[6], RelationKind::IsNotNull { .. }));
     assert!(matches!(kinds[7], RelationKind::Tuple { columns, .. } if columns.len() == 1));
     assert_eq!(relations[1].position, Position { line: 1, column: 33 });
@@ -201,21 +161,8 @@ fn terms_of_every_form() {
     assert!(matches!(&kinds[5], TermKind::Tuple(list) if list.len() == 2));
     assert!(matches!(&kinds[6], TermKind::Function(call) if call.arguments.len() == 1));
     assert!(matches!(&kinds[7], TermKind::TypeHint { type_name, .. } if type_name.to_string() == "int"));
-    let TermKind::Arithmetic {
-        operator: ArithmeticOperator::Add,
-        right,
-        ..
-    } = &kinds[8]
-    else {
-        panic!("sum")
-    };
-    assert!(matches!(
-        right.kind,
-        TermKind::Arithmetic {
-            operator: ArithmeticOperator::Multiply,
-            ..
-        }
-    ));
+    let TermKind::Arithmetic { operator: ArithmeticOperator::Add, right, .. } = &kinds[8] else { panic!("sum") };
+    assert!(matches!(right.kind, TermKind::Arithmetic { operator: ArithmeticOperator::Multiply, .. }));
     assert!(matches!(&kinds[9], TermKind::Negate(_)));
     assert_eq!(kinds[10], TermKind::Null);
     assert!(matches!(&kinds[11], TermKind::Cast { .. }));
@@ -223,14 +170,7 @@ fn terms_of_every_form() {
 
 #[test]
 fn subtraction_binds_to_the_left_and_needs_no_space() {
-    let [
-        TermKind::Arithmetic {
-            operator: ArithmeticOperator::Subtract,
-            left,
-            right,
-        },
-    ] = &values("3-2-1")[..]
-    else {
+    let [TermKind::Arithmetic { operator: ArithmeticOperator::Subtract, left, right }] = &values("3-2-1")[..] else {
         panic!("difference")
     };
     assert!(matches!(left.kind, TermKind::Arithmetic { .. }));
@@ -253,14 +193,7 @@ fn selectors_of_every_form() {
     assert!(matches!(&kinds[7], SelectorKind::Tuple(list) if list.len() == 1));
     assert!(matches!(&kinds[8], SelectorKind::Field { .. }));
     assert!(matches!(&kinds[9], SelectorKind::Element { .. }));
-    assert!(matches!(
-        &kinds[10],
-        SelectorKind::Slice {
-            from: Some(_),
-            to: None,
-            ..
-        }
-    ));
+    assert!(matches!(&kinds[10], SelectorKind::Slice { from: Some(_), to: None, .. }));
     assert!(matches!(&kinds[11], SelectorKind::Function { name, .. } if name.name.name == "token"));
     assert!(matches!(&kinds[12], SelectorKind::Negate(_)));
     assert!(matches!(&kinds[13], SelectorKind::Term(_)));
@@ -283,15 +216,11 @@ fn json_and_distinct_are_names_where_no_selector_follows() {
 fn assignments_of_every_form() {
     let text = "UPDATE t SET a = 1, b = b + 1, c = c -2, d = [1] + d, e += 3, f -= 4, g['k'] = 5, h.i = 6, \
                 j = f() + 1 WHERE k = 1";
-    let Statement::Update(update) = parse(text).statement else {
-        panic!("update")
-    };
+    let Statement::Update(update) = parse(text).statement else { panic!("update") };
     let operations: Vec<&AssignmentOperation> = update.assignments.iter().map(|a| &a.operation).collect();
     assert!(matches!(operations[0], AssignmentOperation::Set(_)));
     assert!(matches!(operations[1], AssignmentOperation::Add(_)));
-    let AssignmentOperation::Subtract(two) = operations[2] else {
-        panic!("subtract")
-    };
+    let AssignmentOperation::Subtract(two) = operations[2] else { panic!("subtract") };
     assert_eq!(two.kind, constant(ConstantKind::Integer, "2"));
     assert!(matches!(operations[3], AssignmentOperation::Prepend(_)));
     assert!(matches!(operations[4], AssignmentOperation::Add(_)));
@@ -307,10 +236,7 @@ fn if_exists_is_told_from_a_column_named_exists() {
         Statement::Update(update) => update.condition,
         other => panic!("{other:?}"),
     };
-    assert_eq!(
-        condition("UPDATE t SET a = 1 WHERE k = 1 IF EXISTS;"),
-        Some(IfClause::Exists)
-    );
+    assert_eq!(condition("UPDATE t SET a = 1 WHERE k = 1 IF EXISTS;"), Some(IfClause::Exists));
     let named = condition("UPDATE t SET a = 1 WHERE k = 1 IF exists IN (1)");
     assert!(matches!(named, Some(IfClause::Conditions(list)) if list.len() == 1));
 }
@@ -319,19 +245,11 @@ fn if_exists_is_told_from_a_column_named_exists() {
 fn tables_keep_keys_orders_and_properties() {
     let text = "CREATE TABLE ks.t (a int, b text static, c map<text, frozen<set<int>>>, PRIMARY KEY ((a, x), y, z)) \
                 WITH CLUSTERING ORDER BY (y DESC, z ASC) AND comment = 'hi' AND caching = {'keys': 'ALL'}";
-    let Statement::CreateTable(table) = parse(text).statement else {
-        panic!("table")
-    };
-    let types: Vec<String> = table
-        .columns
-        .iter()
-        .map(|column| column.type_name.to_string())
-        .collect();
+    let Statement::CreateTable(table) = parse(text).statement else { panic!("table") };
+    let types: Vec<String> = table.columns.iter().map(|column| column.type_name.to_string()).collect();
     assert_eq!(types, ["int", "text", "map<text, frozen<set<int>>>"]);
     assert!(table.columns[1].is_static && !table.columns[0].is_static);
-    let [key] = &table.primary_keys[..] else {
-        panic!("one key")
-    };
+    let [key] = &table.primary_keys[..] else { panic!("one key") };
     let names = |list: &[Identifier]| list.iter().map(|name| name.name.clone()).collect::<Vec<_>>();
     assert_eq!(names(&key.partition_key), ["a", "x"]);
     assert_eq!(names(&key.clustering), ["y", "z"]);

@@ -53,10 +53,7 @@ fn versions_are_judged_first() {
         response::write_frame_error(&mut out, &error);
         let (header, body) = split(&out, Direction::Response);
         assert_eq!((out[0], header.stream, header.opcode), (0x84, stream, Opcode::Error));
-        assert_eq!(
-            decode_response(&header, &body).unwrap().response,
-            Response::Error(CqlError::Protocol(message))
-        );
+        assert_eq!(decode_response(&header, &body).unwrap().response, Response::Error(CqlError::Protocol(message)));
     }
     assert_eq!(decode_header(&[0x42, 0, 0], Direction::Request, LIMIT), Ok(None));
 }
@@ -64,13 +61,7 @@ fn versions_are_judged_first() {
 #[test]
 fn headers() {
     let bytes = [4, 2, 0, 1, 7, 0, 0, 1, 0];
-    let header = Header {
-        version: 4,
-        flags: 2,
-        stream: 1,
-        opcode: Opcode::Query,
-        body_length_bytes: 256,
-    };
+    let header = Header { version: 4, flags: 2, stream: 1, opcode: Opcode::Query, body_length_bytes: 256 };
     assert_eq!(decode_header(&bytes, Direction::Request, LIMIT), Ok(Some(header)));
     for length in 0..HEADER_BYTES {
         assert_eq!(decode_header(&bytes[..length], Direction::Request, LIMIT), Ok(None));
@@ -106,17 +97,8 @@ fn requests_byte_by_byte() {
     assert_eq!(out[..], expected[..]);
     // A custom payload is skipped.
     let body = [&[0, 1, 0, 1, b'k', 0, 0, 0, 2, 1, 2], &out[HEADER_BYTES..]].concat();
-    let header = Header {
-        version: 4,
-        flags: 0x04,
-        stream: 3,
-        opcode: Opcode::Query,
-        body_length_bytes: body.len(),
-    };
-    assert!(matches!(
-        decode_request(&header, &body).unwrap().request,
-        Request::Query { query: "Q", .. }
-    ));
+    let header = Header { version: 4, flags: 0x04, stream: 3, opcode: Opcode::Query, body_length_bytes: body.len() };
+    assert!(matches!(decode_request(&header, &body).unwrap().request, Request::Query { query: "Q", .. }));
     let compressed = Header { flags: 0x01, ..header };
     assert!(matches!(decode_request(&compressed, &body), Err(CqlError::Protocol(_))));
 }
@@ -124,13 +106,7 @@ fn requests_byte_by_byte() {
 #[test]
 fn hostile_requests_are_refused() {
     let decode = |opcode, body: &[u8]| {
-        let header = Header {
-            version: 4,
-            flags: 0,
-            stream: 0,
-            opcode,
-            body_length_bytes: body.len(),
-        };
+        let header = Header { version: 4, flags: 0, stream: 0, opcode, body_length_bytes: body.len() };
         decode_request(&header, body).map(|_| ()).unwrap_err().to_string()
     };
     assert!(decode(Opcode::Query, &[0x7F, 0xFF, 0xFF, 0xFF, 0]).contains("Not enough bytes"));
@@ -139,11 +115,8 @@ fn hostile_requests_are_refused() {
     assert!(decode(Opcode::Query, &[0, 0, 0, 1, b'Q', 0, 0x0B, 0]).contains("Unknown code 11"));
     assert!(decode(Opcode::Query, &[0, 0, 0, 1, b'Q', 0, 1, 0x01, 0xFF, 0xFF]).contains("Not enough bytes"));
     assert!(
-        decode(
-            Opcode::Query,
-            &[0, 0, 0, 1, b'Q', 0, 1, 0x01, 0, 1, 0xFF, 0xFF, 0xFF, 0xF0]
-        )
-        .contains("Invalid ByteBuf length")
+        decode(Opcode::Query, &[0, 0, 0, 1, b'Q', 0, 1, 0x01, 0, 1, 0xFF, 0xFF, 0xFF, 0xF0])
+            .contains("Invalid ByteBuf length")
     );
     assert!(decode(Opcode::Query, &[0, 0, 0, 1, b'Q', 0, 1, 0x10, 0, 1]).contains("SERIAL or LOCAL_SERIAL"));
     assert!(decode(Opcode::Batch, &[9]).contains("Invalid batch type"));
@@ -163,28 +136,18 @@ fn plain_answers() {
         Response::Authenticate("a.b".into())
     );
     let token = Response::AuthSuccess(Some(Bytes::from_static(b"t")));
-    assert_eq!(
-        answer(|out, head| response::write_auth_success(out, head, Some(b"t"))).response,
-        token
-    );
+    assert_eq!(answer(|out, head| response::write_auth_success(out, head, Some(b"t"))).response, token);
     assert_eq!(
         answer(|out, head| response::write_auth_challenge(out, head, None)).response,
         Response::AuthChallenge(None)
     );
     let supported =
         answer(|out, head| response::write_supported(out, head, &[("CQL_VERSION", &["3.4.7"]), ("COMPRESSION", &[])]));
-    let options = vec![
-        ("CQL_VERSION".into(), vec!["3.4.7".into()]),
-        ("COMPRESSION".into(), vec![]),
-    ];
+    let options = vec![("CQL_VERSION".into(), vec!["3.4.7".into()]), ("COMPRESSION".into(), vec![])];
     assert_eq!(supported.response, Response::Supported(options));
     let decorated = answer(|out, head| {
         let warnings = ["careful".to_owned()];
-        let head = ResponseHead {
-            tracing_id: Some(Uuid::from_u128(5)),
-            warnings: &warnings,
-            ..*head
-        };
+        let head = ResponseHead { tracing_id: Some(Uuid::from_u128(5)), warnings: &warnings, ..*head };
         response::write_void(out, &head);
     });
     assert_eq!(
@@ -225,50 +188,29 @@ fn every_error_travels() {
         let got = answer(|out, head| response::write_error(out, head, &error)).response;
         assert_eq!(got, Response::Error(error));
     }
-    assert_eq!(
-        CqlError::unavailable(Level::Quorum, 2, 1).to_string(),
-        "Cannot achieve consistency level QUORUM"
-    );
+    assert_eq!(CqlError::unavailable(Level::Quorum, 2, 1).to_string(), "Cannot achieve consistency level QUORUM");
     let timeout = CqlError::write_timeout(Level::One, 1, 2, WriteType::Simple);
     assert_eq!(timeout.to_string(), "Operation timed out - received only 1 responses.");
     // A message too long for the protocol is cut at a character.
     let long = CqlError::Server("ä".repeat(40_000));
-    let Response::Error(got) = answer(|out, head| response::write_error(out, head, &long)).response else {
-        panic!()
-    };
+    let Response::Error(got) = answer(|out, head| response::write_error(out, head, &long)).response else { panic!() };
     assert_eq!(got.to_string().len(), 65_534);
 }
 
 #[test]
 fn events_and_schema_changes_travel() {
     let node = "10.0.0.1:9042".parse().unwrap();
-    let change = |kind, target| SchemaChange {
-        kind,
-        keyspace: "k".into(),
-        target,
-    };
+    let change = |kind, target| SchemaChange { kind, keyspace: "k".into(), target };
     let changes = [
         change(ChangeKind::Created, ChangeTarget::Keyspace),
         change(ChangeKind::Updated, ChangeTarget::Table("t".into())),
         change(ChangeKind::Dropped, ChangeTarget::Type("t".into())),
-        change(
-            ChangeKind::Created,
-            ChangeTarget::Function("f".into(), vec!["int".into()]),
-        ),
+        change(ChangeKind::Created, ChangeTarget::Function("f".into(), vec!["int".into()])),
         change(ChangeKind::Created, ChangeTarget::Aggregate("f".into(), vec![])),
     ];
-    let mut events = vec![
-        Event::Status { up: true, node },
-        Event::Status {
-            up: false,
-            node: "[::1]:1".parse().unwrap(),
-        },
-    ];
-    for kind in [
-        TopologyChange::NewNode,
-        TopologyChange::RemovedNode,
-        TopologyChange::MovedNode,
-    ] {
+    let mut events =
+        vec![Event::Status { up: true, node }, Event::Status { up: false, node: "[::1]:1".parse().unwrap() }];
+    for kind in [TopologyChange::NewNode, TopologyChange::RemovedNode, TopologyChange::MovedNode] {
         events.push(Event::Topology(kind, node));
     }
     for change in changes {
@@ -282,36 +224,22 @@ fn events_and_schema_changes_travel() {
         let (header, body) = split(&out, Direction::Response);
         assert_eq!(header.stream, -1);
         assert!(Event::is_type_name(event.type_name()));
-        assert_eq!(
-            decode_response(&header, &body).unwrap().response,
-            Response::Event(event)
-        );
+        assert_eq!(decode_response(&header, &body).unwrap().response, Response::Event(event));
     }
 }
 
 fn column(table: &str, name: &str, ty: &str) -> ColumnSpec {
-    ColumnSpec {
-        keyspace: "k".into(),
-        table: table.into(),
-        name: name.into(),
-        cql_type: CqlType::parse(ty).unwrap(),
-    }
+    ColumnSpec { keyspace: "k".into(), table: table.into(), name: name.into(), cql_type: CqlType::parse(ty).unwrap() }
 }
 
 #[test]
 fn rows_in_every_shape() {
     let same = [column("t", "a", "int"), column("t", "b", "map<text, int>")];
     let mixed = [column("t", "a", "int"), column("u", "b", "text")];
-    for (columns, skip_metadata, paging_state) in [
-        (&same, false, None),
-        (&mixed, false, Some(&b"next"[..])),
-        (&same, true, Some(&b""[..])),
-    ] {
-        let metadata = RowsMetadata {
-            skip_metadata,
-            paging_state,
-            ..RowsMetadata::new(columns)
-        };
+    for (columns, skip_metadata, paging_state) in
+        [(&same, false, None), (&mixed, false, Some(&b"next"[..])), (&same, true, Some(&b""[..]))]
+    {
+        let metadata = RowsMetadata { skip_metadata, paging_state, ..RowsMetadata::new(columns) };
         let frame = answer(|out, head| {
             let mut rows = RowsWriter::begin(out, head, &metadata);
             rows.row(&[Some(&b"1"[..]), None]);
@@ -320,10 +248,7 @@ fn rows_in_every_shape() {
             rows.finish();
         });
         let Response::Rows(rows) = frame.response else { panic!() };
-        assert_eq!(
-            rows.metadata.columns.as_deref(),
-            (!skip_metadata).then_some(&columns[..])
-        );
+        assert_eq!(rows.metadata.columns.as_deref(), (!skip_metadata).then_some(&columns[..]));
         assert_eq!(rows.metadata.column_count, 2);
         assert_eq!(rows.metadata.paging_state.as_deref(), paging_state);
         let bytes = |text: &'static [u8]| Some(Bytes::from_static(text));
@@ -358,13 +283,7 @@ fn prepared_statements_travel() {
 #[test]
 fn rows_that_cannot_be_there_are_not_allocated() {
     let decode = |body: &'static [u8]| {
-        let header = Header {
-            version: 4,
-            flags: 0,
-            stream: 0,
-            opcode: Opcode::Result,
-            body_length_bytes: body.len(),
-        };
+        let header = Header { version: 4, flags: 0, stream: 0, opcode: Opcode::Result, body_length_bytes: body.len() };
         decode_response(&header, &Bytes::from_static(body))
     };
     // Rows, NO_METADATA, columns, rows.
@@ -375,15 +294,7 @@ fn rows_that_cannot_be_there_are_not_allocated() {
 
 const LEVELS: [Level; 4] = [Level::Any, Level::Quorum, Level::LocalOne, Level::EachQuorum];
 
-type Owned = (
-    Vec<Option<Option<Vec<u8>>>>,
-    String,
-    Option<i32>,
-    Option<Vec<u8>>,
-    bool,
-    Option<i64>,
-    bool,
-);
+type Owned = (Vec<Option<Option<Vec<u8>>>>, String, Option<i32>, Option<Vec<u8>>, bool, Option<i64>, bool);
 
 fn owned() -> impl Strategy<Value = Owned> {
     let bytes = || prop::collection::vec(any::<u8>(), 0..12);

@@ -4,10 +4,7 @@ use starling_cql_lite::parser::split_statements;
 
 fn split(script: &str) -> (Vec<&str>, Option<&str>) {
     let found = split_statements(script);
-    (
-        found.statements.iter().map(|part| part.text).collect(),
-        found.rest.map(|part| part.text),
-    )
+    (found.statements.iter().map(|part| part.text).collect(), found.rest.map(|part| part.text))
 }
 
 #[test]
@@ -35,12 +32,7 @@ fn semicolons_within_something_do_not() {
 
 #[test]
 fn what_is_not_complete_is_the_rest() {
-    for text in [
-        "SELECT 'a;",
-        "SELECT /* ;",
-        "BEGIN BATCH DELETE FROM t WHERE k = 1;",
-        "SELECT a",
-    ] {
+    for text in ["SELECT 'a;", "SELECT /* ;", "BEGIN BATCH DELETE FROM t WHERE k = 1;", "SELECT a"] {
         let expected = (vec!["USE ks"], Some(text));
         assert_eq!(split(&format!("USE ks; {text}")), expected);
     }

@@ -97,21 +97,14 @@ fn display_is_cql() {
     for (text, shown) in cases {
         assert_eq!(ty(text).to_string(), shown, "{text}");
     }
-    let udt = CqlType::Udt {
-        keyspace: "k".into(),
-        name: "Address".into(),
-        fields: vec![("a".into(), CqlType::Int)],
-    };
+    let udt = CqlType::Udt { keyspace: "k".into(), name: "Address".into(), fields: vec![("a".into(), CqlType::Int)] };
     assert_eq!(udt.clone().freeze().to_string(), "frozen<\"Address\">");
     assert_eq!(ty(&format!("'{}'", udt.class_name())), udt);
 }
 
 #[test]
 fn texts_that_are_no_types() {
-    assert_eq!(
-        CqlType::parse("address"),
-        Err(TypeParseError::Unknown("address".into()))
-    );
+    assert_eq!(CqlType::parse("address"), Err(TypeParseError::Unknown("address".into())));
     for text in [
         "",
         "list",
@@ -197,36 +190,12 @@ fn refusals_read_as_cassandra_words_them() {
         ("date", &[], "Expected 4 byte long for date (0)"),
         ("time", &[0xFF; 8], "Input long out of bounds: -1"),
         ("decimal", &[0; 3], "Expected 0 or at least 4 bytes (3)"),
-        (
-            "duration",
-            &[2, 3, 2],
-            "The duration months, days and nanoseconds must be all of the same sign (1, -2, 1)",
-        ),
-        (
-            "list<int>",
-            &[0, 0, 0, 1],
-            "Not enough bytes to read a collection's elements",
-        ),
-        (
-            "list<int>",
-            &[0x7F, 0xFF, 0xFF, 0xFF],
-            "Not enough bytes to read a collection's elements",
-        ),
-        (
-            "list<int>",
-            &[0xFF; 4],
-            "The number of a collection's elements is negative",
-        ),
-        (
-            "list<int>",
-            &[0, 0, 0, 1, 0xFF, 0xFF, 0xFF, 0xFF],
-            "null is not supported inside collections",
-        ),
-        (
-            "vector<int, 2>",
-            &[0; 9],
-            "Unexpected extraneous bytes after a vector value",
-        ),
+        ("duration", &[2, 3, 2], "The duration months, days and nanoseconds must be all of the same sign (1, -2, 1)"),
+        ("list<int>", &[0, 0, 0, 1], "Not enough bytes to read a collection's elements"),
+        ("list<int>", &[0x7F, 0xFF, 0xFF, 0xFF], "Not enough bytes to read a collection's elements"),
+        ("list<int>", &[0xFF; 4], "The number of a collection's elements is negative"),
+        ("list<int>", &[0, 0, 0, 1, 0xFF, 0xFF, 0xFF, 0xFF], "null is not supported inside collections"),
+        ("vector<int, 2>", &[0; 9], "Unexpected extraneous bytes after a vector value"),
     ];
     for (name, wire, message) in invalid {
         assert_eq!(ty(name).validate(wire).unwrap_err().to_string(), message, "{name}");

@@ -21,12 +21,7 @@ impl Session {
                 return;
             };
             let wanted = wanted.first().and_then(|row| row.value("schema_version").cloned());
-            for host in self
-                .inner
-                .picture()
-                .hosts()
-                .filter(|host| host.address != asked.host && !host.is_suspect())
-            {
+            for host in self.inner.picture().hosts().filter(|host| host.address != asked.host && !host.is_suspect()) {
                 // One that cannot be reached is suspect from then on, and not waited for.
                 let Ok(connection) = host.connection().await else {
                     continue;

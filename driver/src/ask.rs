@@ -26,11 +26,7 @@ pub(crate) struct Limits {
 
 impl Limits {
     pub fn new(timeout_ms: u64, repeatable: bool) -> Limits {
-        Limits {
-            deadline: Instant::now() + Duration::from_millis(timeout_ms),
-            timeout_ms,
-            repeatable,
-        }
+        Limits { deadline: Instant::now() + Duration::from_millis(timeout_ms), timeout_ms, repeatable }
     }
 }
 
@@ -72,10 +68,7 @@ pub(crate) async fn ask(
                 break;
             }
         };
-        let asked = Asked {
-            host: host.address,
-            connection,
-        };
+        let asked = Asked { host: host.address, connection };
         match ask_one(&asked, request, keyspace, limits).await {
             Ok(frame) => match frame.response {
                 // It took no part in the request.
@@ -103,17 +96,13 @@ pub(crate) async fn ask_one(
         Ok(Ok(frame)) => Ok(frame),
         Ok(Err(Failure::NotSent(reason))) => Err(Unanswered::GoOn(reason)),
         Ok(Err(Failure::Broken(reason))) if limits.repeatable => Err(Unanswered::GoOn(reason)),
-        Ok(Err(Failure::Broken(reason))) => Err(Unanswered::Stop(DriverError::OutcomeUnknown {
-            host: asked.host,
-            reason,
-        })),
+        Ok(Err(Failure::Broken(reason))) => {
+            Err(Unanswered::Stop(DriverError::OutcomeUnknown { host: asked.host, reason }))
+        }
         Err(_) => {
             asked.connection.note_silence();
             let timeout_ms = limits.timeout_ms;
-            Err(Unanswered::Stop(DriverError::Timeout {
-                host: asked.host,
-                timeout_ms,
-            }))
+            Err(Unanswered::Stop(DriverError::Timeout { host: asked.host, timeout_ms }))
         }
     }
 }
@@ -121,10 +110,7 @@ pub(crate) async fn ask_one(
 /// Makes a connection use the session's keyspace.
 async fn use_keyspace(asked: &Asked, keyspace: &str, limits: Limits) -> Result<(), Unanswered> {
     let query = format!("USE \"{}\"", keyspace.replace('"', "\"\""));
-    let request = Request::Query {
-        query: &query,
-        parameters: QueryParameters::new(ConsistencyLevel::One),
-    };
+    let request = Request::Query { query: &query, parameters: QueryParameters::new(ConsistencyLevel::One) };
     match tokio::time::timeout_at(limits.deadline, asked.connection.request(&request)).await {
         Ok(Ok(frame)) => match frame.response {
             Response::SetKeyspace(keyspace) => {
@@ -132,9 +118,7 @@ async fn use_keyspace(asked: &Asked, keyspace: &str, limits: Limits) -> Result<(
                 Ok(())
             }
             Response::Error(error) => Err(Unanswered::Stop(DriverError::Server(error))),
-            _ => Err(Unanswered::Stop(DriverError::Protocol(
-                "USE was not answered by SetKeyspace".to_owned(),
-            ))),
+            _ => Err(Unanswered::Stop(DriverError::Protocol("USE was not answered by SetKeyspace".to_owned()))),
         },
         Ok(Err(Failure::NotSent(reason) | Failure::Broken(reason))) => Err(Unanswered::GoOn(reason)),
         Err(_) => {

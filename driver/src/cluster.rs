@@ -25,11 +25,7 @@ impl ClusterMap {
             .into_iter()
             .map(|(keyspace, strategy)| (keyspace, Placement::new(&topology, &strategy)))
             .collect();
-        Ok(ClusterMap {
-            name,
-            topology,
-            placements,
-        })
+        Ok(ClusterMap { name, topology, placements })
     }
 
     /// The cluster's name.
@@ -45,9 +41,7 @@ impl ClusterMap {
     /// The members that hold a token in a keyspace, the primary one first, as indices into [`ClusterMap::members`];
     /// empty for a keyspace that is not known or not replicated.
     pub fn replicas(&self, keyspace: &str, token: Token) -> &[u16] {
-        self.placements
-            .get(keyspace)
-            .map_or(&[], |placement| placement.replicas(token))
+        self.placements.get(keyspace).map_or(&[], |placement| placement.replicas(token))
     }
 }
 
@@ -67,9 +61,7 @@ pub(crate) fn strategy(replication: &BTreeMap<String, String>) -> Option<Replica
         "NetworkTopologyStrategy" => {
             let datacenters = replication.iter().filter(|(name, _)| *name != "class");
             let factors = datacenters.map(|(name, text)| Some((name.clone(), factor(text)?)));
-            Some(ReplicationStrategy::NetworkTopology {
-                datacenters: factors.collect::<Option<_>>()?,
-            })
+            Some(ReplicationStrategy::NetworkTopology { datacenters: factors.collect::<Option<_>>()? })
         }
         "LocalStrategy" => Some(ReplicationStrategy::Local),
         _ => None,
@@ -105,31 +97,20 @@ mod tests {
     }
 
     fn map(entries: &[(&str, &str)]) -> BTreeMap<String, String> {
-        entries
-            .iter()
-            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
-            .collect()
+        entries.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
     }
 
     #[test]
     fn replicas_follow_the_ring() {
         let strategies = BTreeMap::from([
-            (
-                "two".to_owned(),
-                strategy(&map(&[("class", "SimpleStrategy"), ("replication_factor", "2")])).unwrap(),
-            ),
-            (
-                "b".to_owned(),
-                strategy(&map(&[("class", "a.b.NetworkTopologyStrategy"), ("b", "1")])).unwrap(),
-            ),
+            ("two".to_owned(), strategy(&map(&[("class", "SimpleStrategy"), ("replication_factor", "2")])).unwrap()),
+            ("b".to_owned(), strategy(&map(&[("class", "a.b.NetworkTopologyStrategy"), ("b", "1")])).unwrap()),
         ]);
         let members = vec![member(1, "a"), member(2, "b"), member(3, "a")];
         let cluster = ClusterMap::new("c".to_owned(), members, strategies).unwrap();
         let of = |keyspace: &str, token| -> Vec<String> {
-            let members = cluster
-                .replicas(keyspace, Token(token))
-                .iter()
-                .map(|index| &cluster.members()[usize::from(*index)]);
+            let members =
+                cluster.replicas(keyspace, Token(token)).iter().map(|index| &cluster.members()[usize::from(*index)]);
             members.map(|member| client_address(member).to_string()).collect()
         };
         assert_eq!(of("two", 150), ["127.0.0.2:9042", "127.0.0.3:9042"]);
@@ -149,9 +130,6 @@ mod tests {
         ] {
             assert_eq!(strategy(&strange), None);
         }
-        assert_eq!(
-            strategy(&map(&[("class", "x.LocalStrategy")])),
-            Some(ReplicationStrategy::Local)
-        );
+        assert_eq!(strategy(&map(&[("class", "x.LocalStrategy")])), Some(ReplicationStrategy::Local));
     }
 }

@@ -82,11 +82,7 @@ impl Connection {
         });
         let reader = tokio::spawn(read_answers(read, shared.clone(), events));
         let writer = tokio::spawn(write_frames(write, shared.clone()));
-        Connection {
-            shared,
-            tasks: [reader, writer],
-            keyspace: Mutex::default(),
-        }
+        Connection { shared, tasks: [reader, writer], keyspace: Mutex::default() }
     }
 
     async fn start_protocol(&self) -> Result<(), String> {
@@ -209,9 +205,7 @@ fn take_frames(read: &mut BytesMut, shared: &Shared, events: Option<&mpsc::Sende
             // A full channel already says that there is something to look at.
             let _ = events.map(|events| events.try_send(()));
         } else if !lock(&shared.streams).complete(stream, reply) {
-            return Err(format!(
-                "the server answered on stream {stream}, where nothing was asked"
-            ));
+            return Err(format!("the server answered on stream {stream}, where nothing was asked"));
         }
     }
     Ok(())

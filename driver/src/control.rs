@@ -43,11 +43,7 @@ impl Control {
         let register = Request::Register(vec!["TOPOLOGY_CHANGE", "STATUS_CHANGE", "SCHEMA_CHANGE"]);
         let answer = tokio::time::timeout(opening.timeout, connection.request(&register)).await;
         match answer.map(|answer| answer.map(|frame| frame.response)) {
-            Ok(Ok(Response::Ready)) => Ok(Control {
-                address,
-                connection,
-                events,
-            }),
+            Ok(Ok(Response::Ready)) => Ok(Control { address, connection, events }),
             Ok(Ok(Response::Error(error))) => Err(error.to_string()),
             Ok(Ok(_)) => Err("REGISTER was not answered by READY".to_owned()),
             Ok(Err(Failure::NotSent(reason) | Failure::Broken(reason))) => Err(reason),
@@ -63,11 +59,7 @@ impl Control {
     /// The datacentre of the host that this connects to.
     pub fn datacenter<'c>(&self, cluster: &'c ClusterMap) -> Option<&'c str> {
         let of = |member: &&Member| crate::cluster::client_address(member) == self.address;
-        cluster
-            .members()
-            .iter()
-            .find(of)
-            .map(|member| member.datacenter.as_str())
+        cluster.members().iter().find(of).map(|member| member.datacenter.as_str())
     }
 }
 
@@ -95,11 +87,7 @@ async fn another(inner: &Weak<Inner>) -> Option<Control> {
     loop {
         let (plan, opening) = {
             let inner = inner.upgrade()?;
-            let plan: Vec<_> = inner
-                .picture()
-                .plan(None, inner.next_turn())
-                .map(|host| host.address)
-                .collect();
+            let plan: Vec<_> = inner.picture().plan(None, inner.next_turn()).map(|host| host.address).collect();
             (plan, inner.opening)
         };
         for address in plan {
@@ -118,17 +106,12 @@ async fn another(inner: &Weak<Inner>) -> Option<Control> {
 
 /// Runs a query on one connection, at ONE.
 pub(crate) async fn query(connection: &Connection, query: &str) -> Result<Vec<Row>, QueryFailure> {
-    let request = Request::Query {
-        query,
-        parameters: QueryParameters::new(ConsistencyLevel::One),
-    };
+    let request = Request::Query { query, parameters: QueryParameters::new(ConsistencyLevel::One) };
     match connection.request(&request).await {
         Ok(frame) => match frame.response {
             Response::Rows(rows) => {
                 let result = QueryResult::of_rows(rows, Vec::new());
-                result
-                    .map(QueryResult::into_rows)
-                    .map_err(|error| QueryFailure::Other(error.to_string()))
+                result.map(QueryResult::into_rows).map_err(|error| QueryFailure::Other(error.to_string()))
             }
             Response::Error(error) => Err(QueryFailure::Server(error)),
             _ => Err(QueryFailure::Other(format!("no rows for {query}"))),
@@ -156,9 +139,7 @@ impl From<QueryFailure> for String {
 pub(crate) async fn read_cluster(connection: &Connection, address: SocketAddr) -> Result<ClusterMap, String> {
     let reading = read_tables(connection, address);
     let late = || Err("the system tables were not read in time".to_owned());
-    tokio::time::timeout(READ_TIMEOUT, reading)
-        .await
-        .unwrap_or_else(|_| late())
+    tokio::time::timeout(READ_TIMEOUT, reading).await.unwrap_or_else(|_| late())
 }
 
 async fn read_tables(connection: &Connection, address: SocketAddr) -> Result<ClusterMap, String> {
@@ -170,18 +151,12 @@ async fn read_tables(connection: &Connection, address: SocketAddr) -> Result<Clu
     };
     let own = member(local, address).ok_or("system.local lacks what names a host")?;
     // A peer that is about to join or leave may lack columns: it owns nothing then.
-    let peers = peers
-        .iter()
-        .filter_map(|peer| member(peer, peer_address(peer, address.port())?));
+    let peers = peers.iter().filter_map(|peer| member(peer, peer_address(peer, address.port())?));
     let mut members: Vec<Member> = std::iter::once(own).chain(peers).collect();
     members.sort_by_key(|member| member.host_id);
     members.dedup_by_key(|member| member.host_id);
 
-    let keyspaces = query(
-        connection,
-        "SELECT keyspace_name, replication FROM system_schema.keyspaces",
-    )
-    .await?;
+    let keyspaces = query(connection, "SELECT keyspace_name, replication FROM system_schema.keyspaces").await?;
     let keyspaces = keyspaces.iter().filter_map(|row| {
         let replication: BTreeMap<String, String> = row.get("replication").ok()?;
         Some((row.get("keyspace_name").ok()?, strategy(&replication)?))
@@ -195,9 +170,7 @@ fn peer_address(peer: &Row, default_port: u16) -> Option<SocketAddr> {
     let address = |name: &str| peer.get::<IpAddr>(name).ok();
     let native = address("native_address").or_else(|| address("rpc_address"));
     // A node that listens everywhere is reached where its peers reach it.
-    let address = native
-        .filter(|address| !address.is_unspecified())
-        .or_else(|| address("peer"))?;
+    let address = native.filter(|address| !address.is_unspecified()).or_else(|| address("peer"))?;
     let port = peer.get::<u16>("native_port").unwrap_or(default_port);
     Some(SocketAddr::new(address, port))
 }
@@ -208,18 +181,12 @@ fn member(row: &Row, client_address: SocketAddr) -> Option<Member> {
         Some(Value::Null) | None => Vec::new(),
         Some(_) => row.get("tokens").ok()?,
     };
-    let mut tokens: Vec<Token> = tokens
-        .iter()
-        .map(|token| token.parse().ok().map(Token))
-        .collect::<Option<_>>()?;
+    let mut tokens: Vec<Token> = tokens.iter().map(|token| token.parse().ok().map(Token)).collect::<Option<_>>()?;
     tokens.sort_unstable();
     tokens.dedup();
     Some(Member {
         host_id: HostId(row.get::<Uuid>("host_id").ok()?),
-        listen_address: row
-            .get("listen_address")
-            .or_else(|_| row.get("peer"))
-            .unwrap_or(client_address.ip()),
+        listen_address: row.get("listen_address").or_else(|_| row.get("peer")).unwrap_or(client_address.ip()),
         storage_port: row.get("listen_port").or_else(|_| row.get("peer_port")).unwrap_or(7000),
         rpc_address: client_address.ip(),
         native_transport_port: client_address.port(),

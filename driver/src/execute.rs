@@ -34,10 +34,7 @@ impl Session {
         }
         let settings = options.or(&self.inner.defaults);
         let limits = Limits::new(settings.timeout_ms, settings.idempotent || is_read(cql));
-        let request = Request::Query {
-            query: cql,
-            parameters: parameters(&settings, &[]),
-        };
+        let request = Request::Query { query: cql, parameters: parameters(&settings, &[]) };
         let (asked, frame) = self.ask(&request, None, limits).await?;
         self.finish(&asked, frame).await
     }
@@ -54,27 +51,12 @@ impl Session {
     pub async fn prepare(&self, cql: &str) -> Result<PreparedStatement, DriverError> {
         // The same text means something else in another keyspace.
         let key = format!("{}\0{cql}", self.inner.keyspace().as_deref().unwrap_or_default());
-        let known = self
-            .inner
-            .prepared
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&key)
-            .cloned();
+        let known = self.inner.prepared.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
         if let Some(statement) = known {
             return Ok(statement);
         }
         let limits = Limits::new(self.settings().timeout_ms, true);
-        let (_, frame) = self
-            .ask(
-                &Request::Prepare {
-                    query: cql,
-                    keyspace: None,
-                },
-                None,
-                limits,
-            )
-            .await?;
+        let (_, frame) = self.ask(&Request::Prepare { query: cql, keyspace: None }, None, limits).await?;
         let statement = PreparedStatement::new(cql, preparation(frame)?);
         let mut prepared = self.inner.prepared.lock().unwrap_or_else(PoisonError::into_inner);
         if prepared.len() >= PREPARED_MAX {
@@ -101,11 +83,7 @@ impl Session {
         for _ in 0..PREPARE_TRIES {
             let bound = prepared.bind(values)?;
             let parameters = parameters(&settings, &bound);
-            let request = Request::Execute {
-                id: &prepared.id,
-                result_metadata_id: &[],
-                parameters,
-            };
+            let request = Request::Execute { id: &prepared.id, result_metadata_id: &[], parameters };
             let (asked, frame) = self.ask_at(at, &request, prepared.route(&bound), limits).await?;
             if !matches!(frame.response, Response::Error(CqlError::Unprepared { .. })) {
                 return self.finish(&asked, frame).await;
@@ -113,9 +91,7 @@ impl Session {
             prepared = self.prepare_at(&asked, statement, limits).await?;
             at = Some(asked);
         }
-        Err(DriverError::Protocol(
-            "the statement is forgotten as soon as it is prepared".to_owned(),
-        ))
+        Err(DriverError::Protocol("the statement is forgotten as soon as it is prepared".to_owned()))
     }
 
     /// The rows of a prepared statement, page by page.
@@ -134,18 +110,14 @@ impl Session {
         for _ in 0..PREPARE_TRIES {
             let bound = batch.items.iter().map(bind_item).collect::<Result<Vec<_>, _>>()?;
             let route = bound.iter().find_map(|item| item.0.as_ref()?.route(&item.1));
-            let statements = batch
-                .items
-                .iter()
-                .zip(&bound)
-                .map(|(item, (preparation, values))| BatchStatement {
-                    query: match (item, preparation) {
-                        (_, Some(preparation)) => BatchQuery::Prepared(&preparation.id),
-                        (BatchItem::Text(cql), None) => BatchQuery::Text(cql),
-                        (BatchItem::Prepared(statement, _), None) => BatchQuery::Text(statement.cql()),
-                    },
-                    values: values.iter().map(Bound::as_wire).collect(),
-                });
+            let statements = batch.items.iter().zip(&bound).map(|(item, (preparation, values))| BatchStatement {
+                query: match (item, preparation) {
+                    (_, Some(preparation)) => BatchQuery::Prepared(&preparation.id),
+                    (BatchItem::Text(cql), None) => BatchQuery::Text(cql),
+                    (BatchItem::Prepared(statement, _), None) => BatchQuery::Text(statement.cql()),
+                },
+                values: values.iter().map(Bound::as_wire).collect(),
+            });
             let request = Request::Batch(request::Batch {
                 kind: batch.kind,
                 statements: statements.collect(),
@@ -166,9 +138,7 @@ impl Session {
             }
             at = Some(asked);
         }
-        Err(DriverError::Protocol(
-            "the statements are forgotten as soon as they are prepared".to_owned(),
-        ))
+        Err(DriverError::Protocol("the statements are forgotten as soon as they are prepared".to_owned()))
     }
 
     fn settings(&self) -> Settings {
@@ -182,15 +152,7 @@ impl Session {
         limits: Limits,
     ) -> Result<(Asked, ResponseFrame), DriverError> {
         let (picture, keyspace) = (self.inner.picture(), self.inner.keyspace());
-        ask(
-            &picture,
-            self.inner.next_turn(),
-            request,
-            route,
-            keyspace.as_deref(),
-            limits,
-        )
-        .await
+        ask(&picture, self.inner.next_turn(), request, route, keyspace.as_deref(), limits).await
     }
 
     /// Asks one host if it is given, else whoever is best.
@@ -218,10 +180,7 @@ impl Session {
         statement: &PreparedStatement,
         limits: Limits,
     ) -> Result<Preparation, DriverError> {
-        let request = Request::Prepare {
-            query: statement.cql(),
-            keyspace: None,
-        };
+        let request = Request::Prepare { query: statement.cql(), keyspace: None };
         let (_, frame) = self.ask_at(Some(asked.clone()), &request, None, limits).await?;
         let preparation = preparation(frame)?;
         statement.set_preparation(preparation.clone());
@@ -247,15 +206,10 @@ impl Session {
                 }
             }
             _ => {
-                return Err(DriverError::Protocol(
-                    "a statement was answered by something else".to_owned(),
-                ));
+                return Err(DriverError::Protocol("a statement was answered by something else".to_owned()));
             }
         }
-        Ok(QueryResult {
-            warnings,
-            ..QueryResult::default()
-        })
+        Ok(QueryResult { warnings, ..QueryResult::default() })
     }
 }
 

@@ -43,10 +43,7 @@ impl<T: FromValue> FromValue for Vec<T> {
 impl<K: FromValue + Ord, V: FromValue> FromValue for BTreeMap<K, V> {
     fn from_value(value: &Value) -> Option<Self> {
         let Value::Map(entries) = value else { return None };
-        entries
-            .iter()
-            .map(|(key, value)| Some((K::from_value(key)?, V::from_value(value)?)))
-            .collect()
+        entries.iter().map(|(key, value)| Some((K::from_value(key)?, V::from_value(value)?))).collect()
     }
 }
 
@@ -102,14 +99,8 @@ mod tests {
             Vec::<String>::from_value(&Value::Set(vec!["a".into(), "b".into()])),
             Some(vec!["a".into(), "b".into()])
         );
-        assert_eq!(
-            Vec::<String>::from_value(&Value::List(vec!["a".into(), 1.into()])),
-            None
-        );
+        assert_eq!(Vec::<String>::from_value(&Value::List(vec!["a".into(), 1.into()])), None);
         let map = Value::Map(vec![("b".into(), 2.into()), ("a".into(), 1.into())]);
-        assert_eq!(
-            BTreeMap::<String, i32>::from_value(&map),
-            Some(BTreeMap::from([("a".into(), 1), ("b".into(), 2)]))
-        );
+        assert_eq!(BTreeMap::<String, i32>::from_value(&map), Some(BTreeMap::from([("a".into(), 1), ("b".into(), 2)])));
     }
 }

@@ -41,13 +41,7 @@ pub(crate) struct Host {
 
 impl Host {
     pub fn new(address: SocketAddr, opening: Opening) -> Host {
-        Host {
-            address,
-            opening,
-            current: RwLock::default(),
-            failures: RwLock::default(),
-            connecting: Mutex::default(),
-        }
+        Host { address, opening, current: RwLock::default(), failures: RwLock::default(), connecting: Mutex::default() }
     }
 
     /// Whether requests should rather go elsewhere: its last answer is missing, or it cannot be reached.
@@ -56,9 +50,7 @@ impl Host {
             return connection.is_silent();
         }
         let failures = self.failures.read().unwrap_or_else(PoisonError::into_inner);
-        failures
-            .not_before
-            .is_some_and(|not_before| Instant::now() < not_before)
+        failures.not_before.is_some_and(|not_before| Instant::now() < not_before)
     }
 
     /// The connection if it is open.
@@ -88,9 +80,7 @@ impl Host {
         if opened {
             *failures = Failures::default();
         } else {
-            let wait = BACKOFF_MIN
-                .saturating_mul(1 << failures.in_a_row.min(10))
-                .min(BACKOFF_MAX);
+            let wait = BACKOFF_MIN.saturating_mul(1 << failures.in_a_row.min(10)).min(BACKOFF_MAX);
             failures.in_a_row += 1;
             failures.not_before = Some(Instant::now() + wait);
         }

@@ -138,10 +138,7 @@ impl QueryOptions {
     /// These options, completed by the session's defaults.
     pub(crate) fn or(&self, defaults: &QueryOptions) -> Settings {
         Settings {
-            consistency: self
-                .consistency
-                .or(defaults.consistency)
-                .unwrap_or(ConsistencyLevel::LocalQuorum),
+            consistency: self.consistency.or(defaults.consistency).unwrap_or(ConsistencyLevel::LocalQuorum),
             serial_consistency: self.serial_consistency.or(defaults.serial_consistency),
             page_size: self.page_size.or(defaults.page_size).unwrap_or(5_000),
             paging_state: self.paging_state.clone(),

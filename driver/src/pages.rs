@@ -43,14 +43,7 @@ impl Pages {
 
     fn new(session: Session, source: Source, values: &[Value], options: &QueryOptions) -> Pages {
         let (values, options) = (values.to_vec(), options.clone());
-        Pages {
-            session,
-            source,
-            values,
-            options,
-            rows: VecDeque::new(),
-            ended: false,
-        }
+        Pages { session, source, values, options, rows: VecDeque::new(), ended: false }
     }
 
     /// The next page; None after the last. A page may have no rows although another follows.

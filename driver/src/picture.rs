@@ -30,23 +30,16 @@ enum Stage {
 impl Picture {
     /// A picture of `cluster` that keeps the hosts that `before` has, with their connections.
     pub fn new(cluster: ClusterMap, before: Option<&Picture>, local_datacenter: &str, opening: Opening) -> Picture {
-        let known: BTreeMap<SocketAddr, &Arc<Host>> = before
-            .into_iter()
-            .flat_map(|before| &before.hosts)
-            .map(|(host, _)| (host.address, host))
-            .collect();
+        let known: BTreeMap<SocketAddr, &Arc<Host>> =
+            before.into_iter().flat_map(|before| &before.hosts).map(|(host, _)| (host.address, host)).collect();
         let hosts = cluster.members().iter().map(|member| {
             let address = client_address(member);
-            let host = known
-                .get(&address)
-                .map_or_else(|| Arc::new(Host::new(address, opening)), |host| (*host).clone());
+            let host =
+                known.get(&address).map_or_else(|| Arc::new(Host::new(address, opening)), |host| (*host).clone());
             (host, member.datacenter == local_datacenter)
         });
         let hosts = hosts.collect();
-        Picture {
-            cluster: Arc::new(cluster),
-            hosts,
-        }
+        Picture { cluster: Arc::new(cluster), hosts }
     }
 
     /// All hosts.

@@ -39,14 +39,9 @@ impl Row {
     /// # Errors
     /// There is no such column, or its value is of another type. Null is another type, unless `T` is an `Option`.
     pub fn get<T: FromValue>(&self, name: &str) -> Result<T, DriverError> {
-        let value = self
-            .value(name)
-            .ok_or_else(|| DriverError::Column(format!("{name} is not in the result")))?;
+        let value = self.value(name).ok_or_else(|| DriverError::Column(format!("{name} is not in the result")))?;
         T::from_value(value).ok_or_else(|| {
-            DriverError::Column(format!(
-                "{name} holds {value:?}, which is no {}",
-                std::any::type_name::<T>()
-            ))
+            DriverError::Column(format!("{name} holds {value:?}, which is no {}", std::any::type_name::<T>()))
         })
     }
 }
@@ -63,28 +58,15 @@ pub struct QueryResult {
 impl QueryResult {
     /// A page, with its cells decoded.
     pub(crate) fn of_rows(page: Rows, warnings: Vec<String>) -> Result<QueryResult, DriverError> {
-        let columns = page
-            .metadata
-            .columns
-            .ok_or_else(|| DriverError::Protocol("rows without metadata".to_owned()))?;
+        let columns = page.metadata.columns.ok_or_else(|| DriverError::Protocol("rows without metadata".to_owned()))?;
         let columns: Arc<[Column]> = columns.into();
         let mut rows = Vec::with_capacity(page.rows.len());
         for cells in page.rows {
-            let decoded = columns
-                .iter()
-                .zip(&cells)
-                .map(|(column, cell)| Value::decode(&column.cql_type, cell.as_deref()));
-            rows.push(Row {
-                columns: columns.clone(),
-                values: decoded.collect::<Result<_, _>>()?,
-            });
+            let decoded =
+                columns.iter().zip(&cells).map(|(column, cell)| Value::decode(&column.cql_type, cell.as_deref()));
+            rows.push(Row { columns: columns.clone(), values: decoded.collect::<Result<_, _>>()? });
         }
-        Ok(QueryResult {
-            columns,
-            rows,
-            paging_state: page.metadata.paging_state,
-            warnings,
-        })
+        Ok(QueryResult { columns, rows, paging_state: page.metadata.paging_state, warnings })
     }
 
     /// The columns; none if the statement gives no rows.

@@ -25,9 +25,7 @@ pub struct Session {
 
 impl std::fmt::Debug for Session {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Session")
-            .field("cluster", &self.cluster().name())
-            .finish_non_exhaustive()
+        f.debug_struct("Session").field("cluster", &self.cluster().name()).finish_non_exhaustive()
     }
 }
 
@@ -61,12 +59,7 @@ impl Inner {
 
     pub fn set_cluster(&self, cluster: ClusterMap) {
         let mut picture = self.picture.write().unwrap_or_else(PoisonError::into_inner);
-        *picture = Arc::new(Picture::new(
-            cluster,
-            Some(&picture),
-            &self.local_datacenter,
-            self.opening,
-        ));
+        *picture = Arc::new(Picture::new(cluster, Some(&picture), &self.local_datacenter, self.opening));
         // Something changed: whoever was away may be back.
         picture.hosts().for_each(|host| host.forgive());
     }
@@ -86,10 +79,7 @@ impl Session {
         options: SessionOptions,
     ) -> Result<Session, DriverError> {
         let timeout = Duration::from_millis(options.connect_timeout_ms);
-        let opening = Opening {
-            max_in_flight: options.max_in_flight,
-            timeout,
-        };
+        let opening = Opening { max_in_flight: options.max_in_flight, timeout };
         let mut attempts = Vec::new();
         for contact_point in contact_points {
             for address in resolve(&contact_point.into(), options.port).await? {
@@ -113,10 +103,8 @@ impl Session {
         opening: Opening,
         options: SessionOptions,
     ) -> Result<Session, DriverError> {
-        let local_datacenter = options
-            .local_datacenter
-            .or_else(|| control.datacenter(&cluster).map(str::to_owned))
-            .unwrap_or_default();
+        let local_datacenter =
+            options.local_datacenter.or_else(|| control.datacenter(&cluster).map(str::to_owned)).unwrap_or_default();
         let picture = Picture::new(cluster, None, &local_datacenter, opening);
         let inner = Arc::new(Inner {
             opening,
@@ -128,10 +116,7 @@ impl Session {
             turn: AtomicUsize::new(0),
         });
         let follower = Follower(tokio::spawn(follow(Arc::downgrade(&inner), control)));
-        let session = Session {
-            inner,
-            _follower: Arc::new(follower),
-        };
+        let session = Session { inner, _follower: Arc::new(follower) };
         if let Some(keyspace) = options.keyspace {
             session.use_keyspace(&keyspace).await?;
         }

@@ -36,11 +36,7 @@ pub struct PreparedStatement {
 
 impl PreparedStatement {
     pub(crate) fn new(cql: &str, preparation: Preparation) -> PreparedStatement {
-        let inner = Inner {
-            cql: cql.to_owned(),
-            is_read: is_read(cql),
-            preparation: RwLock::new(preparation),
-        };
+        let inner = Inner { cql: cql.to_owned(), is_read: is_read(cql), preparation: RwLock::new(preparation) };
         PreparedStatement { inner: Arc::new(inner) }
     }
 
@@ -64,11 +60,7 @@ impl PreparedStatement {
     }
 
     pub(crate) fn preparation(&self) -> Preparation {
-        self.inner
-            .preparation
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.inner.preparation.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn set_preparation(&self, preparation: Preparation) {
@@ -78,14 +70,8 @@ impl PreparedStatement {
 
 /// Whether a statement only reads, so that it may be sent twice.
 pub(crate) fn is_read(cql: &str) -> bool {
-    let word = cql
-        .trim_start()
-        .split(|c: char| !c.is_ascii_alphabetic())
-        .next()
-        .unwrap_or_default();
-    ["SELECT", "DESCRIBE", "DESC", "USE"]
-        .iter()
-        .any(|read| word.eq_ignore_ascii_case(read))
+    let word = cql.trim_start().split(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
+    ["SELECT", "DESCRIBE", "DESC", "USE"].iter().any(|read| word.eq_ignore_ascii_case(read))
 }
 
 /// A value on its way to the server.
@@ -122,31 +108,22 @@ impl Preparation {
     /// The values as the variables' types.
     pub fn bind(&self, values: &[Value]) -> Result<Vec<Bound>, DriverError> {
         if values.len() != self.variables.len() {
-            return Err(DriverError::ValueCount {
-                expected: self.variables.len(),
-                given: values.len(),
-            });
+            return Err(DriverError::ValueCount { expected: self.variables.len(), given: values.len() });
         }
-        let bound = values
-            .iter()
-            .zip(self.variables.iter())
-            .map(|(value, variable)| match value {
-                Value::Unset => Ok(Bound::Unset),
-                value => Ok(value.encode(&variable.cql_type)?.map_or(Bound::Null, Bound::Bytes)),
-            });
+        let bound = values.iter().zip(self.variables.iter()).map(|(value, variable)| match value {
+            Value::Unset => Ok(Bound::Unset),
+            value => Ok(value.encode(&variable.cql_type)?.map_or(Bound::Null, Bound::Bytes)),
+        });
         bound.collect()
     }
 
     /// The keyspace and the token of the partition that the values name, if they name one.
     pub fn route(&self, bound: &[Bound]) -> Option<(&str, Token)> {
         let first = self.variables.get(usize::from(*self.partition_key.first()?))?;
-        let components = self
-            .partition_key
-            .iter()
-            .map(|index| match bound.get(usize::from(*index)) {
-                Some(Bound::Bytes(bytes)) => Some(bytes),
-                _ => None,
-            });
+        let components = self.partition_key.iter().map(|index| match bound.get(usize::from(*index)) {
+            Some(Bound::Bytes(bytes)) => Some(bytes),
+            _ => None,
+        });
         let components: Vec<&Bytes> = components.collect::<Option<_>>()?;
         Some((first.keyspace.as_str(), Token::from_key(&partition_key(&components)?)))
     }
@@ -184,10 +161,7 @@ pub struct Batch {
 impl Batch {
     /// An empty batch.
     pub fn new(kind: BatchKind) -> Batch {
-        Batch {
-            kind,
-            items: Vec::new(),
-        }
+        Batch { kind, items: Vec::new() }
     }
 
     /// Adds a statement without values.
@@ -237,21 +211,9 @@ mod tests {
     #[test]
     fn values_are_bound_by_type() {
         let preparation = preparation(&[CqlType::Int, CqlType::Text, CqlType::BigInt], &[]);
-        let bound = preparation
-            .bind(&[Value::BigInt(7), Value::Null, Value::Unset])
-            .unwrap();
-        assert_eq!(
-            bound,
-            [
-                Bound::Bytes(Bytes::from_static(&[0, 0, 0, 7])),
-                Bound::Null,
-                Bound::Unset
-            ]
-        );
-        assert!(matches!(
-            preparation.bind(&[]),
-            Err(DriverError::ValueCount { expected: 3, given: 0 })
-        ));
+        let bound = preparation.bind(&[Value::BigInt(7), Value::Null, Value::Unset]).unwrap();
+        assert_eq!(bound, [Bound::Bytes(Bytes::from_static(&[0, 0, 0, 7])), Bound::Null, Bound::Unset]);
+        assert!(matches!(preparation.bind(&[]), Err(DriverError::ValueCount { expected: 3, given: 0 })));
         let wrong = preparation.bind(&[Value::Text("x".into()), Value::Null, Value::Null]);
         assert!(matches!(wrong, Err(DriverError::Value(_))));
     }
@@ -260,10 +222,7 @@ mod tests {
     fn the_route_is_the_token_of_the_partition_key() {
         let text = |text: &'static str| Bound::Bytes(Bytes::from_static(text.as_bytes()));
         let single = preparation(&[CqlType::Int, CqlType::Text], &[1]);
-        assert_eq!(
-            single.route(&[Bound::Null, text("a")]),
-            Some(("ks", Token(-8839064797231613815)))
-        );
+        assert_eq!(single.route(&[Bound::Null, text("a")]), Some(("ks", Token(-8839064797231613815))));
         assert_eq!(single.route(&[Bound::Null, Bound::Null]), None);
         let double = preparation(&[CqlType::Text, CqlType::Text], &[1, 0]);
         let expected = Token::from_key(b"\x00\x01b\x00\x00\x02aa\x00");

@@ -37,23 +37,15 @@ impl Streams {
             }
         };
         let (answer, receiver) = oneshot::channel();
-        if let Some(slot) = usize::try_from(stream)
-            .ok()
-            .and_then(|index| self.waiting.get_mut(index))
-        {
-            *slot = Some(Waiting {
-                answer,
-                _permit: permit,
-            });
+        if let Some(slot) = usize::try_from(stream).ok().and_then(|index| self.waiting.get_mut(index)) {
+            *slot = Some(Waiting { answer, _permit: permit });
         }
         Ok((stream, receiver))
     }
 
     /// Hands over an answer. False if nobody ever asked on this stream.
     pub fn complete(&mut self, stream: i16, reply: RawReply) -> bool {
-        let slot = usize::try_from(stream)
-            .ok()
-            .and_then(|index| self.waiting.get_mut(index));
+        let slot = usize::try_from(stream).ok().and_then(|index| self.waiting.get_mut(index));
         let Some(waiting) = slot.and_then(Option::take) else {
             return false;
         };
@@ -65,9 +57,7 @@ impl Streams {
 
     /// Frees a stream on which nothing was sent.
     pub fn give_back(&mut self, stream: i16) {
-        let slot = usize::try_from(stream)
-            .ok()
-            .and_then(|index| self.waiting.get_mut(index));
+        let slot = usize::try_from(stream).ok().and_then(|index| self.waiting.get_mut(index));
         if slot.is_some_and(|slot| slot.take().is_some()) {
             self.free.push(stream);
         }

@@ -21,11 +21,7 @@ pub(crate) struct RawReply {
 /// What every connection begins with.
 pub(crate) fn startup() -> Request<'static> {
     let driver = ("DRIVER_NAME", "starling-driver");
-    Request::Startup(vec![
-        ("CQL_VERSION", "3.0.0"),
-        driver,
-        ("DRIVER_VERSION", env!("CARGO_PKG_VERSION")),
-    ])
+    Request::Startup(vec![("CQL_VERSION", "3.0.0"), driver, ("DRIVER_VERSION", env!("CARGO_PKG_VERSION"))])
 }
 
 /// Appends a request; the buffer is as it was if that fails.

@@ -15,19 +15,12 @@ use stub::{Action, Stub, column};
 const TOKENS: &[i64] = &[i64::MIN / 3, i64::MAX / 3, i64::MAX];
 
 async fn connect(stub: &Stub) -> Session {
-    let options = SessionOptions {
-        defaults: QueryOptions::default().timeout_ms(30_000),
-        ..SessionOptions::default()
-    };
+    let options = SessionOptions { defaults: QueryOptions::default().timeout_ms(30_000), ..SessionOptions::default() };
     Session::connect([stub.contact_point()], options).await.unwrap()
 }
 
 fn prepared() -> Action {
-    Action::Prepared(
-        b"id".to_vec(),
-        vec![column("v", CqlType::Int), column("k", CqlType::Int)],
-        vec![1],
-    )
+    Action::Prepared(b"id".to_vec(), vec![column("v", CqlType::Int), column("k", CqlType::Int)], vec![1])
 }
 
 fn default() -> QueryOptions {
@@ -42,23 +35,13 @@ fn owner(key: i32) -> usize {
 
 #[tokio::test]
 async fn prepared_statements_go_to_a_replica() {
-    let stub = Stub::start(TOKENS, |_, text| {
-        if text.starts_with("PREPARE") {
-            prepared()
-        } else {
-            Action::Void
-        }
-    })
-    .await;
+    let stub = Stub::start(TOKENS, |_, text| if text.starts_with("PREPARE") { prepared() } else { Action::Void }).await;
     let session = connect(&stub).await;
     assert_eq!(session.cluster().members().len(), 3);
     let insert = session.prepare("INSERT").await.unwrap();
     let mut wanted = [0; 3];
     for key in 0..60 {
-        session
-            .execute(&insert, &[Value::Null, key.into()], &default())
-            .await
-            .unwrap();
+        session.execute(&insert, &[Value::Null, key.into()], &default()).await.unwrap();
         wanted[owner(key)] += 1;
     }
     for (index, wanted) in wanted.into_iter().enumerate() {
@@ -88,14 +71,8 @@ async fn a_write_is_not_sent_twice_unless_it_may_be() {
     assert!(matches!(error, DriverError::OutcomeUnknown { .. }), "{error}");
     assert_eq!(stub.count("EXECUTE"), 1);
     // Every node is tried, each once.
-    let error = session
-        .execute(&insert, &values, &default().idempotent())
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(&error, DriverError::NoHostAvailable { attempts } if attempts.len() == 3),
-        "{error}"
-    );
+    let error = session.execute(&insert, &values, &default().idempotent()).await.unwrap_err();
+    assert!(matches!(&error, DriverError::NoHostAvailable { attempts } if attempts.len() == 3), "{error}");
     assert_eq!(stub.count("EXECUTE"), 4);
     let error = session.query("INSERT INTO t", &[], &default()).await.unwrap_err();
     assert!(matches!(error, DriverError::OutcomeUnknown { .. }), "{error}");
@@ -107,11 +84,7 @@ async fn a_read_goes_on_to_the_next_host() {
     let stub = Stub::start(TOKENS, |index, _| match index {
         0 => Action::Close,
         1 => Action::Error(CqlError::IsBootstrapping("joining".to_owned())),
-        _ => Action::Rows(
-            vec![column("a", CqlType::Int)],
-            vec![vec![7.into()], vec![Value::Null]],
-            None,
-        ),
+        _ => Action::Rows(vec![column("a", CqlType::Int)], vec![vec![7.into()], vec![Value::Null]], None),
     });
     let stub = stub.await;
     let session = connect(&stub).await;
@@ -130,11 +103,7 @@ async fn the_servers_errors_arrive_as_they_are() {
     let unavailable = CqlError::unavailable(starling_driver::ConsistencyLevel::All, 3, 2);
     let sent = unavailable.clone();
     let stub = Stub::start(TOKENS, move |_, _| Action::Error(sent.clone())).await;
-    let error = connect(&stub)
-        .await
-        .query("SELECT a", &[], &default())
-        .await
-        .unwrap_err();
+    let error = connect(&stub).await.query("SELECT a", &[], &default()).await.unwrap_err();
     assert_eq!(error.server(), Some(&unavailable));
     assert_eq!(stub.count("QUERY"), 1, "refused once is refused");
 }
@@ -150,20 +119,14 @@ async fn a_forgotten_statement_is_prepared_again() {
                 prepared()
             }
             _ if known[index] => Action::Void,
-            _ => Action::Error(CqlError::Unprepared {
-                message: "unknown".to_owned(),
-                id: Bytes::from_static(b"id"),
-            }),
+            _ => Action::Error(CqlError::Unprepared { message: "unknown".to_owned(), id: Bytes::from_static(b"id") }),
         }
     });
     let stub = stub.await;
     let session = connect(&stub).await;
     let insert = insert(&session).await;
     for key in 0..20 {
-        session
-            .execute(&insert, &[Value::Null, key.into()], &default())
-            .await
-            .unwrap();
+        session.execute(&insert, &[Value::Null, key.into()], &default()).await.unwrap();
     }
     assert_eq!(stub.count("PREPARE"), 3);
     let mut batch = Batch::new(BatchKind::Unlogged);
@@ -212,27 +175,16 @@ async fn the_keyspace_follows_the_session_to_every_connection() {
         session.query("SELECT a", &[], &default()).await.unwrap();
     }
     for index in 0..3 {
-        let asked: Vec<String> = stub
-            .asked(index)
-            .into_iter()
-            .filter(|text| !text.contains("none"))
-            .collect();
+        let asked: Vec<String> = stub.asked(index).into_iter().filter(|text| !text.contains("none")).collect();
         assert_eq!(asked[0], "QUERY USE \"Ks\"", "node {index}");
-        assert!(
-            asked[1..].iter().all(|text| text == "QUERY SELECT a"),
-            "node {index}: {asked:?}"
-        );
+        assert!(asked[1..].iter().all(|text| text == "QUERY SELECT a"), "node {index}: {asked:?}");
         assert!(asked.len() > 1, "node {index}");
     }
 }
 
 #[tokio::test]
 async fn a_silent_host_is_left_alone() {
-    let stub = Stub::start(
-        TOKENS,
-        |index, _| if index == 1 { Action::Silence } else { Action::Void },
-    )
-    .await;
+    let stub = Stub::start(TOKENS, |index, _| if index == 1 { Action::Silence } else { Action::Void }).await;
     let session = connect(&stub).await;
     let mut late = 0;
     for _ in 0..30 {
@@ -256,10 +208,7 @@ async fn many_requests_share_a_connection() {
     for number in 0..5_000 {
         let session = session.clone();
         requests.spawn(async move {
-            let result = session
-                .query(&format!("SELECT {number}"), &[], &QueryOptions::default())
-                .await
-                .unwrap();
+            let result = session.query(&format!("SELECT {number}"), &[], &QueryOptions::default()).await.unwrap();
             assert_eq!(result.first().unwrap().get::<i32>("a").unwrap(), number);
         });
     }
@@ -279,12 +228,8 @@ async fn nobody_there_is_said_with_names() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let error = Session::connect([address], SessionOptions::default())
-        .await
-        .unwrap_err();
+    let error = Session::connect([address], SessionOptions::default()).await.unwrap_err();
     assert!(error.to_string().contains(&address.to_string()), "{error}");
-    let error = Session::connect(["127.0.0.1:port"], SessionOptions::default())
-        .await
-        .unwrap_err();
+    let error = Session::connect(["127.0.0.1:port"], SessionOptions::default()).await.unwrap_err();
     assert!(matches!(error, DriverError::ContactPoint { .. }), "{error}");
 }

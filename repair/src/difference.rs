@@ -17,15 +17,9 @@ pub fn difference(merged: &Partition, theirs: Option<&Partition>) -> Option<Part
         static_row: None,
         rows: Vec::new(),
     };
-    let ranges = merged
-        .range_tombstones
-        .iter()
-        .filter(|piece| !theirs.range_tombstones.contains(piece));
+    let ranges = merged.range_tombstones.iter().filter(|piece| !theirs.range_tombstones.contains(piece));
     missing.range_tombstones.extend(ranges.cloned());
-    missing.static_row = merged
-        .static_row
-        .as_ref()
-        .and_then(|row| row_difference(row, theirs.static_row.as_ref()));
+    missing.static_row = merged.static_row.as_ref().and_then(|row| row_difference(row, theirs.static_row.as_ref()));
     for (clustering, row) in &merged.rows {
         let known = theirs.rows.binary_search_by(|(key, _)| key.cmp(clustering)).ok();
         let known = known.and_then(|at| theirs.rows.get(at)).map(|(_, row)| row);
@@ -47,20 +41,13 @@ fn row_difference(merged: &Row, theirs: Option<&Row>) -> Option<Row> {
     let missing = Row {
         marker: merged.marker.filter(|marker| theirs.marker != Some(*marker)),
         deletion: changed(merged.deletion, theirs.deletion),
-        columns: merged
-            .columns
-            .iter()
-            .filter_map(|column| column_difference(column, theirs))
-            .collect(),
+        columns: merged.columns.iter().filter_map(|column| column_difference(column, theirs)).collect(),
     };
     (!row_is_empty(&missing)).then_some(missing)
 }
 
 fn column_difference(merged: &ColumnData, theirs: &Row) -> Option<ColumnData> {
-    let known = theirs
-        .columns
-        .binary_search_by_key(&merged.column, |column| column.column)
-        .ok();
+    let known = theirs.columns.binary_search_by_key(&merged.column, |column| column.column).ok();
     let Some(theirs) = known.and_then(|at| theirs.columns.get(at)) else {
         return Some(merged.clone());
     };

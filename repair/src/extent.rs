@@ -8,14 +8,12 @@ use starling_storage::model::{Partition, Position};
 
 /// Order of positions as a read meets them. A finished partition comes after all its rows.
 pub(crate) fn compare(a: &Position, b: &Position, reversed: bool) -> Ordering {
-    (a.token, &a.key)
-        .cmp(&(b.token, &b.key))
-        .then_with(|| match (&a.clustering, &b.clustering) {
-            (Some(a), Some(b)) => compare_clustering(a, b, reversed),
-            (None, None) => Ordering::Equal,
-            (None, Some(_)) => Ordering::Greater,
-            (Some(_), None) => Ordering::Less,
-        })
+    (a.token, &a.key).cmp(&(b.token, &b.key)).then_with(|| match (&a.clustering, &b.clustering) {
+        (Some(a), Some(b)) => compare_clustering(a, b, reversed),
+        (None, None) => Ordering::Equal,
+        (None, Some(_)) => Ordering::Greater,
+        (Some(_), None) => Ordering::Less,
+    })
 }
 
 /// Order of clustering keys as a read meets them.
@@ -26,20 +24,14 @@ pub(crate) fn compare_clustering(a: &Bytes, b: &Bytes, reversed: bool) -> Orderi
 /// The earlier of two positions; `None` is the end of the target.
 pub(crate) fn earlier(a: Option<Position>, b: Option<Position>, reversed: bool) -> Option<Position> {
     match (a, b) {
-        (Some(a), Some(b)) => Some(if compare(&b, &a, reversed) == Ordering::Less {
-            b
-        } else {
-            a
-        }),
+        (Some(a), Some(b)) => Some(if compare(&b, &a, reversed) == Ordering::Less { b } else { a }),
         (a, b) => a.or(b),
     }
 }
 
 /// Drops the rows and the parts of range tombstones that a read meets after `last`.
 pub(crate) fn cut_off(partition: &mut Partition, last: &Bytes, reversed: bool) {
-    partition
-        .rows
-        .retain(|(clustering, _)| compare_clustering(clustering, last, reversed) != Ordering::Greater);
+    partition.rows.retain(|(clustering, _)| compare_clustering(clustering, last, reversed) != Ordering::Greater);
     let after = key::successor(last);
     for tombstone in &mut partition.range_tombstones {
         if reversed && tombstone.start < *last {
@@ -48,9 +40,7 @@ pub(crate) fn cut_off(partition: &mut Partition, last: &Bytes, reversed: bool) {
             tombstone.end = after.clone();
         }
     }
-    partition
-        .range_tombstones
-        .retain(|tombstone| tombstone.start < tombstone.end);
+    partition.range_tombstones.retain(|tombstone| tombstone.start < tombstone.end);
 }
 
 /// Drops from ascending partitions all that a read meets after `bound`.

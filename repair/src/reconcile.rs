@@ -51,9 +51,7 @@ pub fn reconcile(command: &ReadCommand, answers: Vec<(usize, ReadResult)>) -> Re
     let mut result = read_partitions(command, &merged);
     // The read over the merged partitions takes them for complete; they reach to the bound at most.
     result.truncated_at = earlier(result.truncated_at, bound, reversed);
-    let missing = answers
-        .into_iter()
-        .map(|(replica, answer)| (replica, missing_parts(&result, answer, reversed)));
+    let missing = answers.into_iter().map(|(replica, answer)| (replica, missing_parts(&result, answer, reversed)));
     let diffs = missing.filter(|(_, partitions)| !partitions.is_empty()).collect();
     Reconciled { result, diffs }
 }
@@ -79,9 +77,7 @@ fn lowest_cuts(answers: &[(usize, ReadResult)], reversed: bool) -> BTreeMap<Part
             let Some(partition) = answer.partitions.get(cut.partition as usize) else {
                 continue;
             };
-            let lowest = cuts
-                .entry((partition.token, partition.key.clone()))
-                .or_insert_with(|| cut.clustering.clone());
+            let lowest = cuts.entry((partition.token, partition.key.clone())).or_insert_with(|| cut.clustering.clone());
             if compare_clustering(&cut.clustering, lowest, reversed).is_lt() {
                 *lowest = cut.clustering.clone();
             }
@@ -101,11 +97,7 @@ fn first_short_partition(
         let last = cuts.get(&(token, key.clone()))?;
         let state = canonical(partition.clone(), command.now_s, command.gc_grace_s);
         let is_short = live_rows(&state, command.now_s).count() < command.per_partition_limit.max(1) as usize;
-        is_short.then(|| Position {
-            token,
-            key,
-            clustering: Some(last.clone()),
-        })
+        is_short.then(|| Position { token, key, clustering: Some(last.clone()) })
     })
 }
 
@@ -113,11 +105,8 @@ fn missing_parts(result: &ReadResult, mut answer: ReadResult, reversed: bool) ->
     if let Some(end) = &result.truncated_at {
         cut_off_all(&mut answer.partitions, end, reversed);
     }
-    let mut theirs: BTreeMap<PartitionId, Partition> = answer
-        .partitions
-        .into_iter()
-        .map(|partition| ((partition.token, partition.key.clone()), partition))
-        .collect();
+    let mut theirs: BTreeMap<PartitionId, Partition> =
+        answer.partitions.into_iter().map(|partition| ((partition.token, partition.key.clone()), partition)).collect();
     let mut missing = Vec::new();
     for (index, partition) in result.partitions.iter().enumerate() {
         let mut theirs = theirs.remove(&(partition.token, partition.key.clone()));

@@ -22,20 +22,12 @@ use starling_storage::model::*;
 use starling_storage::store::{Store, StoreSettings};
 
 fn store(seed: u64) -> Store {
-    let settings = MemorySettings {
-        seed,
-        flush_one_in: 3,
-        compact_one_in: 4,
-    };
+    let settings = MemorySettings { seed, flush_one_in: 3, compact_one_in: 4 };
     Store::open(Arc::new(MemoryEngine::new(settings)), StoreSettings::default()).unwrap()
 }
 
 fn repair(store: &Store, partitions: Vec<Partition>) {
-    let mutation = |partition| Mutation {
-        table: TABLE,
-        issue_stamp: 0,
-        partition,
-    };
+    let mutation = |partition| Mutation { table: TABLE, issue_stamp: 0, partition };
     let mutations: Vec<Mutation> = partitions.into_iter().map(mutation).collect();
     store.commit(&mutations, Durability::NoSync).unwrap();
 }
@@ -46,10 +38,7 @@ fn command() -> impl Strategy<Value = ReadCommand> {
             let (token, key) = partition_of(number);
             ReadTarget::Partition { token, key }
         }),
-        Just(ReadTarget::TokenRange {
-            start: Token::MIN,
-            end: Token::MAX
-        }),
+        Just(ReadTarget::TokenRange { start: Token::MIN, end: Token::MAX }),
     ];
     let slices = prop_oneof![
         2 => Just(vec![]),
@@ -57,25 +46,17 @@ fn command() -> impl Strategy<Value = ReadCommand> {
             .prop_map(|(at, length)| vec![Slice { start: clustering(at), end: clustering(at + length) }]),
     ];
     let limit = || prop_oneof![Just(u32::MAX), 1..4u32];
-    (
-        target,
-        slices,
-        limit(),
-        limit(),
-        prop_oneof![Just(u32::MAX), Just(0), Just(150)],
-        any::<bool>(),
+    (target, slices, limit(), limit(), prop_oneof![Just(u32::MAX), Just(0), Just(150)], any::<bool>()).prop_map(
+        |(target, slices, row_limit, per_partition_limit, size_limit_bytes, reversed)| ReadCommand {
+            target,
+            slices,
+            row_limit,
+            per_partition_limit,
+            size_limit_bytes,
+            reversed,
+            ..read_all()
+        },
     )
-        .prop_map(
-            |(target, slices, row_limit, per_partition_limit, size_limit_bytes, reversed)| ReadCommand {
-                target,
-                slices,
-                row_limit,
-                per_partition_limit,
-                size_limit_bytes,
-                reversed,
-                ..read_all()
-            },
-        )
 }
 
 type Found = BTreeMap<(Token, Bytes), Vec<Bytes>>;
@@ -107,26 +88,18 @@ fn coordinate(command: &ReadCommand, replicas: &[Store]) -> Found {
     let mut found = Found::new();
     let mut command = command.clone();
     for _ in 0..500 {
-        let answers = replicas
-            .iter()
-            .map(|replica| replica.read(&command).unwrap())
-            .enumerate()
-            .collect();
+        let answers = replicas.iter().map(|replica| replica.read(&command).unwrap()).enumerate().collect();
         let reconciled = reconcile(&command, answers);
         let mut live = 0;
         for partition in &reconciled.result.partitions {
-            let mut keys: Vec<Bytes> = live_rows(partition, NOW_S)
-                .map(|row| Bytes::copy_from_slice(row.clustering))
-                .collect();
+            let mut keys: Vec<Bytes> =
+                live_rows(partition, NOW_S).map(|row| Bytes::copy_from_slice(row.clustering)).collect();
             live += keys.len();
             if command.reversed {
                 keys.reverse();
             }
             if !keys.is_empty() {
-                found
-                    .entry((partition.token, partition.key.clone()))
-                    .or_default()
-                    .extend(keys);
+                found.entry((partition.token, partition.key.clone())).or_default().extend(keys);
             }
         }
         assert!(live <= command.row_limit as usize);
@@ -141,10 +114,7 @@ fn coordinate(command: &ReadCommand, replicas: &[Store]) -> Found {
         };
         // The limit of a partition counts from anew in a read that resumes within it.
         let id = (position.token, position.key.clone());
-        if found
-            .get(&id)
-            .is_some_and(|keys| keys.len() >= command.per_partition_limit as usize)
-        {
+        if found.get(&id).is_some_and(|keys| keys.len() >= command.per_partition_limit as usize) {
             position.clustering = None;
         }
         assert_ne!(command.resume.as_ref(), Some(&position), "no progress");
@@ -213,56 +183,22 @@ fn a_limit_met_by_rows_that_are_deleted_elsewhere_reads_on() {
         static_row: None,
         rows: vec![(clustering(number), row)],
     };
-    let inserted = || Row {
-        marker: Some(Marker {
-            timestamp_us: 1,
-            expiry: None,
-        }),
-        ..Row::default()
-    };
-    let deletion = Deletion {
-        timestamp_us: 2,
-        local_deletion_time_s: NOW_S,
-        issue_stamp: 0,
-    };
-    let deleted = Row {
-        deletion: Some(deletion),
-        ..Row::default()
-    };
+    let inserted = || Row { marker: Some(Marker { timestamp_us: 1, expiry: None }), ..Row::default() };
+    let deletion = Deletion { timestamp_us: 2, local_deletion_time_s: NOW_S, issue_stamp: 0 };
+    let deleted = Row { deletion: Some(deletion), ..Row::default() };
     let replicas = [store(1), store(2)];
     for replica in &replicas {
         repair(replica, (0..3).map(|number| row(number, inserted())).collect());
     }
     repair(&replicas[1], vec![row(0, deleted)]);
-    let target = ReadTarget::Partition {
-        token,
-        key: key.clone(),
-    };
-    let command = ReadCommand {
-        target,
-        row_limit: 1,
-        ..read_all()
-    };
-    let answers = replicas
-        .iter()
-        .map(|replica| replica.read(&command).unwrap())
-        .enumerate()
-        .collect();
+    let target = ReadTarget::Partition { token, key: key.clone() };
+    let command = ReadCommand { target, row_limit: 1, ..read_all() };
+    let answers = replicas.iter().map(|replica| replica.read(&command).unwrap()).enumerate().collect();
     let reconciled = reconcile(&command, answers);
     assert_eq!(live_rows(&reconciled.result.partitions[0], NOW_S).count(), 0);
-    let end = Position {
-        token,
-        key,
-        clustering: Some(clustering(0)),
-    };
+    let end = Position { token, key, clustering: Some(clustering(0)) };
     assert_eq!(reconciled.result.truncated_at, Some(end));
-    assert_eq!(
-        reconciled.diffs.iter().map(|(replica, _)| *replica).collect::<Vec<_>>(),
-        [0]
-    );
+    assert_eq!(reconciled.diffs.iter().map(|(replica, _)| *replica).collect::<Vec<_>>(), [0]);
     assert!(live_static_row(&reconciled.result.partitions[0], NOW_S).is_none());
-    assert_eq!(
-        coordinate(&command, &replicas).values().next().unwrap(),
-        &[clustering(1), clustering(2)]
-    );
+    assert_eq!(coordinate(&command, &replicas).values().next().unwrap(), &[clustering(1), clustering(2)]);
 }

@@ -25,10 +25,7 @@ struct Owner {
 /// the arguments, and no token in it belongs to any member. Racks do not move the choice: ownership is
 /// evened out over the whole datacentre, and replicas are spread over racks by the placement.
 pub fn allocate_tokens(members: &[Member], datacenter: &str, _rack: &str, num_tokens: usize) -> Vec<Token> {
-    let mut used: BTreeSet<Token> = members
-        .iter()
-        .flat_map(|member| member.tokens.iter().copied())
-        .collect();
+    let mut used: BTreeSet<Token> = members.iter().flat_map(|member| member.tokens.iter().copied()).collect();
     used.insert(Token::MIN);
     let mut owners = owners_of(members, datacenter);
     let mut tokens = Vec::with_capacity(num_tokens);
@@ -65,29 +62,15 @@ fn evenly(datacenter: &str, num_tokens: usize, used: &mut BTreeSet<Token>, token
 fn owners_of(members: &[Member], datacenter: &str) -> Vec<Owner> {
     let mut by_host: BTreeMap<HostId, Owner> = BTreeMap::new();
     let mut ring: Vec<(Token, HostId)> = Vec::new();
-    for member in members
-        .iter()
-        .filter(|member| member.datacenter == datacenter && !member.tokens.is_empty())
-    {
+    for member in members.iter().filter(|member| member.datacenter == datacenter && !member.tokens.is_empty()) {
         let weight = member.tokens.len() as u128;
-        by_host.insert(
-            member.host_id,
-            Owner {
-                weight,
-                share: 0,
-                ranges: BTreeSet::new(),
-            },
-        );
+        by_host.insert(member.host_id, Owner { weight, share: 0, ranges: BTreeSet::new() });
         ring.extend(member.tokens.iter().map(|&token| (token, member.host_id)));
     }
     ring.sort_unstable();
     let mut start = ring.last().map_or(Token::MIN, |&(token, _)| token);
     for &(end, host) in &ring {
-        let length = if ring.len() == 1 {
-            RING
-        } else {
-            u128::from(start.distance_to(end))
-        };
+        let length = if ring.len() == 1 { RING } else { u128::from(start.distance_to(end)) };
         if let Some(owner) = by_host.get_mut(&host) {
             owner.share += length;
             owner.ranges.insert((length, start));
@@ -102,9 +85,7 @@ fn owners_of(members: &[Member], datacenter: &str) -> Vec<Owner> {
 fn cut(owners: &mut [Owner], need: u128, left: usize, used: &mut BTreeSet<Token>) -> Option<(Token, u128)> {
     owners.sort_by(|a, b| (b.share * a.weight).cmp(&(a.share * b.weight)));
     let level = level_after(owners, need, left);
-    let donor = owners
-        .iter_mut()
-        .find(|owner| owner.ranges.last().is_some_and(|&(length, _)| length > 2))?;
+    let donor = owners.iter_mut().find(|owner| owner.ranges.last().is_some_and(|&(length, _)| length > 2))?;
     let excess = donor.share.saturating_sub(level * donor.weight);
     // With more tokens left than donors, each donor gives in several pieces.
     let pieces = (excess * left as u128).checked_div(need).unwrap_or(1).max(1);
@@ -127,9 +108,7 @@ fn cut(owners: &mut [Owner], need: u128, left: usize, used: &mut BTreeSet<Token>
 }
 
 fn first_free(start: Token, length: u128, used: &BTreeSet<Token>) -> Option<Token> {
-    (1..length as u64)
-        .map(|step| start.advanced_by(step))
-        .find(|token| !used.contains(token))
+    (1..length as u64).map(|step| start.advanced_by(step)).find(|token| !used.contains(token))
 }
 
 /// The share per token that the owners who are best off come down to if, between them, they give `need`

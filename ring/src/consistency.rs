@@ -78,10 +78,7 @@ impl ConsistencyLevel {
 
     /// Whether only replicas in the coordinator's datacentre count.
     pub fn is_datacenter_local(self) -> bool {
-        matches!(
-            self,
-            ConsistencyLevel::LocalOne | ConsistencyLevel::LocalQuorum | ConsistencyLevel::LocalSerial
-        )
+        matches!(self, ConsistencyLevel::LocalOne | ConsistencyLevel::LocalQuorum | ConsistencyLevel::LocalSerial)
     }
 }
 

@@ -44,11 +44,7 @@ impl ReplicationStrategy {
                 options.insert("replication_factor".to_owned(), replication_factor.to_string());
             }
             ReplicationStrategy::NetworkTopology { datacenters } => {
-                options.extend(
-                    datacenters
-                        .iter()
-                        .map(|(name, factor)| (name.clone(), factor.to_string())),
-                );
+                options.extend(datacenters.iter().map(|(name, factor)| (name.clone(), factor.to_string())));
             }
         }
         options
@@ -116,9 +112,7 @@ impl Placement {
                 walk.offer(member, &mut placement.replicas);
             }
             placement.ends.push(ring[start].0);
-            placement
-                .offsets
-                .push(u32::try_from(placement.replicas.len()).unwrap_or(u32::MAX));
+            placement.offsets.push(u32::try_from(placement.replicas.len()).unwrap_or(u32::MAX));
         }
         placement
     }
@@ -138,8 +132,7 @@ impl Placement {
         let ends = self.ends.iter().copied().chain(std::iter::once(Token::MAX));
         let count = self.ends.len().max(1);
         let all = starts.zip(ends).enumerate();
-        all.filter(|(_, (start, end))| start < end)
-            .map(move |(i, (start, end))| (start, end, self.of_range(i % count)))
+        all.filter(|(_, (start, end))| start < end).map(move |(i, (start, end))| (start, end, self.of_range(i % count)))
     }
 
     /// Like [`Placement::ranges`], with neighbours that have the same set of replicas joined: what a scan of
@@ -157,10 +150,7 @@ impl Placement {
 
     fn of_range(&self, position: usize) -> &[u16] {
         let end = self.offsets.get(position).map_or(0, |&offset| offset as usize);
-        let start = position
-            .checked_sub(1)
-            .and_then(|i| self.offsets.get(i))
-            .map_or(0, |&offset| offset as usize);
+        let start = position.checked_sub(1).and_then(|i| self.offsets.get(i)).map_or(0, |&offset| offset as usize);
         self.replicas.get(start..end).unwrap_or_default()
     }
 }
@@ -196,30 +186,14 @@ impl Walk {
     fn new(members: Vec<(Option<usize>, usize)>, quotas: Vec<Quota>) -> Walk {
         let racks = members.iter().map(|&(_, rack)| rack + 1).max().unwrap_or(0);
         let taken = vec![0; members.len()];
-        Walk {
-            members,
-            quotas,
-            missing: 0,
-            taken,
-            racks_seen: vec![0; racks],
-            number: 0,
-        }
+        Walk { members, quotas, missing: 0, taken, racks_seen: vec![0; racks], number: 0 }
     }
 
     fn simple(topology: &Topology, factor: u32) -> Walk {
-        let with_tokens = topology
-            .members()
-            .iter()
-            .filter(|member| !member.tokens.is_empty())
-            .count();
+        let with_tokens = topology.members().iter().filter(|member| !member.tokens.is_empty()).count();
         let wanted = with_tokens.min(factor as usize);
         // One rack, seen at once: every member may repeat it.
-        let quota = Quota {
-            wanted,
-            repeats: wanted,
-            wanted_left: 0,
-            repeats_left: 0,
-        };
+        let quota = Quota { wanted, repeats: wanted, wanted_left: 0, repeats_left: 0 };
         Walk::new(vec![(Some(0), 0); topology.members().len()], vec![quota])
     }
 
@@ -233,10 +207,7 @@ impl Walk {
             };
             let (mut racks, mut with_tokens) = (0, 0);
             for rack in datacenter.racks.values() {
-                let owners = rack
-                    .iter()
-                    .filter(|&&i| !topology.members()[usize::from(i)].tokens.is_empty())
-                    .count();
+                let owners = rack.iter().filter(|&&i| !topology.members()[usize::from(i)].tokens.is_empty()).count();
                 with_tokens += owners;
                 racks += usize::from(owners > 0);
                 for &member in rack {
@@ -246,12 +217,7 @@ impl Walk {
             }
             let factor = factor as usize;
             let repeats = factor.saturating_sub(racks);
-            quotas.push(Quota {
-                wanted: factor.min(with_tokens),
-                repeats,
-                wanted_left: 0,
-                repeats_left: 0,
-            });
+            quotas.push(Quota { wanted: factor.min(with_tokens), repeats, wanted_left: 0, repeats_left: 0 });
         }
         Walk::new(members, quotas)
     }

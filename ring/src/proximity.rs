@@ -68,10 +68,7 @@ pub fn read_candidates(
         }
         _ => requirement.required() as usize,
     };
-    Ok(ReadCandidates {
-        contact_count: contact_count.min(ordered.len()),
-        ordered,
-    })
+    Ok(ReadCandidates { contact_count: contact_count.min(ordered.len()), ordered })
 }
 
 /// 0: the coordinator itself, 1: its rack, 2: its datacentre, 3: elsewhere.

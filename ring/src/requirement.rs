@@ -184,11 +184,7 @@ impl Requirement {
             })
             .collect();
         let required = quorums.iter().fold(0u32, |sum, each| sum.saturating_add(each.required));
-        Requirement {
-            level,
-            required,
-            scope: Scope::Each(quorums),
-        }
+        Requirement { level, required, scope: Scope::Each(quorums) }
     }
 
     /// The requirement of a write while replicas are pending (joining a range): one answer more for each
@@ -264,11 +260,6 @@ impl Requirement {
             return Ok(());
         }
         let alive = u32::try_from(alive).unwrap_or(u32::MAX);
-        Err(Unavailable {
-            level: self.level,
-            required,
-            alive,
-            datacenter,
-        })
+        Err(Unavailable { level: self.level, required, alive, datacenter })
     }
 }

@@ -40,12 +40,7 @@ impl Tally {
             Scope::Each(quorums) => quorums.len(),
             _ => 0,
         };
-        Tally {
-            requirement,
-            count: Count::default(),
-            each: vec![Count::default(); groups],
-            has_hint: false,
-        }
+        Tally { requirement, count: Count::default(), each: vec![Count::default(); groups], has_hint: false }
     }
 
     /// What it counts against.
@@ -55,9 +50,7 @@ impl Tally {
 
     /// A replica in this datacentre was asked.
     pub fn contacted(&mut self, datacenter: u16) {
-        self.update(datacenter, |count| {
-            count.outstanding = count.outstanding.saturating_add(1)
-        });
+        self.update(datacenter, |count| count.outstanding = count.outstanding.saturating_add(1));
     }
 
     /// One of those asked there did what was asked.
@@ -96,10 +89,7 @@ impl Tally {
     /// Whether enough answers are in.
     pub fn is_met(&self) -> bool {
         match self.requirement.scope() {
-            Scope::Each(quorums) => quorums
-                .iter()
-                .zip(&self.each)
-                .all(|(each, count)| count.is_met(each.required)),
+            Scope::Each(quorums) => quorums.iter().zip(&self.each).all(|(each, count)| count.is_met(each.required)),
             _ => self.count.is_met(self.requirement.required()) || self.is_any_with_hint(),
         }
     }
@@ -107,10 +97,7 @@ impl Tally {
     /// Whether those not heard from yet could still make it enough. For ANY a hint always can.
     pub fn can_still_be_met(&self) -> bool {
         match self.requirement.scope() {
-            Scope::Each(quorums) => quorums
-                .iter()
-                .zip(&self.each)
-                .all(|(each, count)| count.can_be_met(each.required)),
+            Scope::Each(quorums) => quorums.iter().zip(&self.each).all(|(each, count)| count.can_be_met(each.required)),
             _ if self.requirement.level() == ConsistencyLevel::Any => true,
             _ => self.count.can_be_met(self.requirement.required()),
         }
@@ -124,11 +111,9 @@ impl Tally {
     /// datacentre adds more than its quorum.
     pub fn received(&self) -> u32 {
         match self.requirement.scope() {
-            Scope::Each(quorums) => quorums
-                .iter()
-                .zip(&self.each)
-                .map(|(each, count)| count.received.min(each.required))
-                .sum(),
+            Scope::Each(quorums) => {
+                quorums.iter().zip(&self.each).map(|(each, count)| count.received.min(each.required)).sum()
+            }
             _ => self.count.received,
         }
     }

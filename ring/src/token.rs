@@ -37,11 +37,7 @@ impl Token {
     /// Whether this token lies in the ring range from `start` (exclusive) to `end` (inclusive), which may
     /// wrap; a range whose ends are equal is the whole ring.
     pub fn is_within(self, start: Token, end: Token) -> bool {
-        if start < end {
-            start < self && self <= end
-        } else {
-            self > start || self <= end
-        }
+        if start < end { start < self && self <= end } else { self > start || self <= end }
     }
 }
 
@@ -93,17 +89,9 @@ fn murmur3(key: &[u8]) -> i64 {
     for block in blocks {
         let word = u128::from_le_bytes(*block);
         h1 ^= mix_k1(word as u64);
-        h1 = h1
-            .rotate_left(27)
-            .wrapping_add(h2)
-            .wrapping_mul(5)
-            .wrapping_add(0x52dc_e729);
+        h1 = h1.rotate_left(27).wrapping_add(h2).wrapping_mul(5).wrapping_add(0x52dc_e729);
         h2 ^= mix_k2((word >> 64) as u64);
-        h2 = h2
-            .rotate_left(31)
-            .wrapping_add(h1)
-            .wrapping_mul(5)
-            .wrapping_add(0x3849_5ab5);
+        h2 = h2.rotate_left(31).wrapping_add(h1).wrapping_mul(5).wrapping_add(0x3849_5ab5);
     }
     let (low, high) = tail.split_at(tail.len().min(8));
     h2 ^= mix_k2(tail_word(high));

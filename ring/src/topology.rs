@@ -82,13 +82,7 @@ impl Topology {
                 datacenter_of[usize::from(index)] = number;
             }
         }
-        Ok(Topology {
-            epoch,
-            members,
-            ring,
-            datacenters,
-            datacenter_of,
-        })
+        Ok(Topology { epoch, members, ring, datacenters, datacenter_of })
     }
 
     /// The metadata epoch that it belongs to.
@@ -129,10 +123,7 @@ impl Topology {
 
     /// A datacentre's index into [`Topology::datacenters`].
     pub fn datacenter_index(&self, name: &str) -> Option<u16> {
-        let found = self
-            .datacenters
-            .binary_search_by(|dc| dc.name.as_str().cmp(name))
-            .ok()?;
+        let found = self.datacenters.binary_search_by(|dc| dc.name.as_str().cmp(name)).ok()?;
         u16::try_from(found).ok()
     }
 

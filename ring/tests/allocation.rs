@@ -60,11 +60,7 @@ fn datacentres_with_interleaved_joins_grow_evenly() {
             let rack = format!("rack{}", n % 3);
             join(&mut members, &format!("dc{pick}"), &rack, 16);
             let ratio = worst_ratio(&members);
-            assert!(
-                ratio <= 1.15,
-                "{ratio} at {} members of {datacenters} datacentres",
-                n + 1
-            );
+            assert!(ratio <= 1.15, "{ratio} at {} members of {datacenters} datacentres", n + 1);
         }
         let tokens: BTreeSet<Token> = members.iter().flat_map(|member| member.tokens.clone()).collect();
         assert_eq!(tokens.len(), 1600);
@@ -87,10 +83,7 @@ fn other_numbers_of_tokens_get_their_share() {
 fn tokens_are_the_same_each_time_and_taken_ones_are_avoided() {
     let mut members = Vec::new();
     join(&mut members, "dc1", "r", 16);
-    assert_eq!(
-        allocate_tokens(&members, "dc1", "r", 16),
-        allocate_tokens(&members, "dc1", "r", 16)
-    );
+    assert_eq!(allocate_tokens(&members, "dc1", "r", 16), allocate_tokens(&members, "dc1", "r", 16));
     // Another datacentre holds exactly the tokens that would be chosen.
     let wanted = allocate_tokens(&members, "dc1", "r", 16);
     let mut other = members[0].clone();

@@ -34,11 +34,7 @@ fn topology(counts: &[usize]) -> Topology {
 }
 
 fn network(factors: &[u32]) -> ReplicationStrategy {
-    let datacenters = factors
-        .iter()
-        .enumerate()
-        .map(|(dc, &factor)| (format!("dc{dc}"), factor))
-        .collect();
+    let datacenters = factors.iter().enumerate().map(|(dc, &factor)| (format!("dc{dc}"), factor)).collect();
     ReplicationStrategy::NetworkTopology { datacenters }
 }
 
@@ -69,26 +65,11 @@ fn required_numbers_are_cassandras() {
 fn levels_that_do_not_fit_the_statement_are_refused() {
     let topology = topology(&[1]);
     let refused = [
-        (
-            Requirement::for_read(Any, &SIMPLE_3, &topology, "dc0"),
-            RequirementError::AnyForRead,
-        ),
-        (
-            Requirement::for_write(Serial, &SIMPLE_3, &topology, "dc0"),
-            RequirementError::SerialForWrite,
-        ),
-        (
-            Requirement::for_write(LocalSerial, &SIMPLE_3, &topology, "dc0"),
-            RequirementError::SerialForWrite,
-        ),
-        (
-            Requirement::for_serial(Quorum, &SIMPLE_3, &topology, "dc0"),
-            RequirementError::NotSerial,
-        ),
-        (
-            Requirement::for_commit(Serial, &SIMPLE_3, &topology, "dc0"),
-            RequirementError::SerialForCommit(Serial),
-        ),
+        (Requirement::for_read(Any, &SIMPLE_3, &topology, "dc0"), RequirementError::AnyForRead),
+        (Requirement::for_write(Serial, &SIMPLE_3, &topology, "dc0"), RequirementError::SerialForWrite),
+        (Requirement::for_write(LocalSerial, &SIMPLE_3, &topology, "dc0"), RequirementError::SerialForWrite),
+        (Requirement::for_serial(Quorum, &SIMPLE_3, &topology, "dc0"), RequirementError::NotSerial),
+        (Requirement::for_commit(Serial, &SIMPLE_3, &topology, "dc0"), RequirementError::SerialForCommit(Serial)),
     ];
     for (result, error) in refused {
         assert_eq!(result, Err(error));
@@ -105,9 +86,7 @@ fn unavailable_reports_what_counts() {
     let live = [0u16, 0, 0, 1];
     let check = |level, local: &str| {
         let requirement = Requirement::for_write(level, &strategy, &topology, local).unwrap();
-        requirement
-            .check_available(live.iter().copied())
-            .map_err(|error| (error.required, error.alive))
+        requirement.check_available(live.iter().copied()).map_err(|error| (error.required, error.alive))
     };
     assert_eq!(check(Quorum, "dc1"), Ok(()));
     assert_eq!(check(All, "dc1"), Err((6, 4)));
@@ -119,10 +98,7 @@ fn unavailable_reports_what_counts() {
     assert_eq!(check(Any, "nowhere"), Ok(()));
     let each = Requirement::for_write(EachQuorum, &strategy, &topology, "dc0").unwrap();
     let error = each.check_available(live.iter().copied()).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "Cannot achieve consistency level EACH_QUORUM in DC dc1"
-    );
+    assert_eq!(error.to_string(), "Cannot achieve consistency level EACH_QUORUM in DC dc1");
     // One node and a factor of three: a quorum is still two.
     let single = Requirement::for_write(Quorum, &SIMPLE_3, &topology, "dc0").unwrap();
     let error = single.check_available([0u16].into_iter()).unwrap_err();
@@ -182,9 +158,7 @@ fn reads_ask_the_nearest_first() {
     let replicas = placement.replicas(Token(0));
     let ask = |level, spread, dead: &[u16]| {
         let requirement = Requirement::for_read(level, &strategy, &topology, "dc0").unwrap();
-        read_candidates(&topology, replicas, 2, &requirement, spread, &mut |member| {
-            !dead.contains(&member)
-        })
+        read_candidates(&topology, replicas, 2, &requirement, spread, &mut |member| !dead.contains(&member))
     };
     for spread in 0..10 {
         // Member 2 is the coordinator, in rack r0 as member 0 is.
@@ -201,9 +175,8 @@ fn reads_ask_the_nearest_first() {
     }
     let error = ask(LocalQuorum, 0, &[0, 1]).unwrap_err();
     assert_eq!((error.required, error.alive), (2, 1));
-    let firsts: std::collections::BTreeSet<u16> = (0..6)
-        .map(|spread| ask(One, spread, &[0, 1, 2]).unwrap().contacts()[0])
-        .collect();
+    let firsts: std::collections::BTreeSet<u16> =
+        (0..6).map(|spread| ask(One, spread, &[0, 1, 2]).unwrap().contacts()[0]).collect();
     assert_eq!(firsts.len(), 3);
 }
 

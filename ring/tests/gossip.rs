@@ -22,10 +22,7 @@ fn settled(size: usize, seed: u64) -> Cluster {
 fn strangers_know_each_other_in_three_rounds() {
     for seed in 0..50 {
         let mut cluster = Cluster::new(5, seed);
-        assert!(
-            cluster.rounds_until(3, Cluster::everyone_is_alive).is_some(),
-            "seed {seed}"
-        );
+        assert!(cluster.rounds_until(3, Cluster::everyone_is_alive).is_some(), "seed {seed}");
     }
 }
 
@@ -37,10 +34,7 @@ fn a_death_is_noticed_by_all_within_ten_seconds_and_a_return_within_two() {
             cluster.loss_percent = 5;
             cluster.is_stopped[1] = true;
             let rounds = cluster.rounds_until(9, |cluster| cluster.is_dead_to_all(1));
-            assert!(
-                rounds.is_some_and(|rounds| rounds >= 4),
-                "{rounds:?} of size {size}, seed {seed}"
-            );
+            assert!(rounds.is_some_and(|rounds| rounds >= 4), "{rounds:?} of size {size}, seed {seed}");
             cluster.rounds(20);
             assert!(cluster.is_dead_to_all(1));
             // It is back as the same process, or started anew.
@@ -83,12 +77,7 @@ fn ones_own_pause_is_not_held_against_others() {
     assert!(cluster.nodes[0].is_alive(host(1)));
     cluster.rounds(5);
     assert!(cluster.everyone_is_alive());
-    assert!(
-        !cluster.nodes[0]
-            .take_events()
-            .iter()
-            .any(|event| matches!(event, LivenessEvent::Down(_)))
-    );
+    assert!(!cluster.nodes[0].take_events().iter().any(|event| matches!(event, LivenessEvent::Down(_))));
 }
 
 #[test]
@@ -97,49 +86,26 @@ fn a_suspect_that_others_reach_is_not_convicted() {
     let hosts = [host(0), host(1), host(2)];
     let mut node = Gossiper::new(GossipConfig::default(), host(0), 1, 0);
     node.set_members(0, &hosts);
-    let digest = |number, heartbeat| Digest {
-        host: host(number),
-        generation: 1,
-        heartbeat,
-        version: 0,
-    };
+    let digest = |number, heartbeat| Digest { host: host(number), generation: 1, heartbeat, version: 0 };
     let mut random = Random(3);
     let (mut probed_at, mut silent_from) = (None, 0);
     for second in 1..40u64 {
         let now_ms = second * 1000;
         let messages = node.tick(now_ms, &mut || random.next());
-        if messages
-            .iter()
-            .any(|(to, message)| *to == host(1) && matches!(message, GossipMessage::Ping { .. }))
-        {
+        if messages.iter().any(|(to, message)| *to == host(1) && matches!(message, GossipMessage::Ping { .. })) {
             assert!(messages.contains(&(host(2), GossipMessage::PingRequest { target: host(1) })));
             probed_at = Some(second);
             break;
         }
-        node.receive(
-            now_ms,
-            host(2),
-            GossipMessage::Syn {
-                digests: vec![digest(2, second)],
-            },
-        );
+        node.receive(now_ms, host(2), GossipMessage::Syn { digests: vec![digest(2, second)] });
         if second <= 20 {
-            node.receive(
-                now_ms,
-                host(1),
-                GossipMessage::Syn {
-                    digests: vec![digest(1, second)],
-                },
-            );
+            node.receive(now_ms, host(1), GossipMessage::Syn { digests: vec![digest(1, second)] });
             silent_from = second;
         }
     }
     let probed_at = probed_at.unwrap();
     assert!((4..=6).contains(&(probed_at - silent_from)));
-    let pong = GossipMessage::Pong {
-        requester: host(0),
-        digest: digest(1, 99),
-    };
+    let pong = GossipMessage::Pong { requester: host(0), digest: digest(1, 99) };
     node.receive(probed_at * 1000 + 500, host(2), pong);
     for second in probed_at + 1..probed_at + 4 {
         node.tick(second * 1000, &mut || random.next());
@@ -153,54 +119,30 @@ fn both_sides_of_a_partition_find_each_other_again() {
         let mut cluster = settled(6, seed);
         cluster.group = vec![0, 0, 0, 0, 1, 1];
         cluster.rounds(20);
-        assert!(
-            cluster.nodes[..4]
-                .iter()
-                .all(|node| !node.is_alive(host(4)) && node.is_alive(host(3)))
-        );
-        assert!(
-            cluster.nodes[4..]
-                .iter()
-                .all(|node| !node.is_alive(host(0)) && node.is_alive(host(5)))
-        );
+        assert!(cluster.nodes[..4].iter().all(|node| !node.is_alive(host(4)) && node.is_alive(host(3))));
+        assert!(cluster.nodes[4..].iter().all(|node| !node.is_alive(host(0)) && node.is_alive(host(5))));
         cluster.group = vec![0; 6];
-        assert!(
-            cluster.rounds_until(2, Cluster::everyone_is_alive).is_some(),
-            "seed {seed}"
-        );
+        assert!(cluster.rounds_until(2, Cluster::everyone_is_alive).is_some(), "seed {seed}");
     }
 }
 
 #[test]
 fn values_spread_and_a_restart_replaces_them() {
     let mut cluster = settled(5, 7);
-    cluster.nodes[3]
-        .set_local(StateKey::STATUS, b"NORMAL".to_vec())
-        .unwrap();
-    cluster.nodes[3]
-        .set_local(StateKey(200), b"from the future".to_vec())
-        .unwrap();
+    cluster.nodes[3].set_local(StateKey::STATUS, b"NORMAL".to_vec()).unwrap();
+    cluster.nodes[3].set_local(StateKey(200), b"from the future".to_vec()).unwrap();
     let rounds = cluster.rounds_until(3, |cluster| cluster.everyone_has(3, StateKey(200), b"from the future"));
     assert!(rounds.is_some());
-    let event = LivenessEvent::StateChanged {
-        host: host(3),
-        key: StateKey::STATUS,
-    };
+    let event = LivenessEvent::StateChanged { host: host(3), key: StateKey::STATUS };
     assert!(cluster.nodes[0].take_events().contains(&event));
     // A restart with a generation that is not higher than the last: it is raised.
     let hosts: Vec<HostId> = (0..5).map(host).collect();
     cluster.nodes[3] = Gossiper::new(GossipConfig::default(), host(3), 5, cluster.now_ms);
     cluster.nodes[3].set_members(cluster.now_ms, &hosts);
-    cluster.nodes[3]
-        .set_local(StateKey::STATUS, b"JOINING".to_vec())
-        .unwrap();
+    cluster.nodes[3].set_local(StateKey::STATUS, b"JOINING".to_vec()).unwrap();
     let rounds = cluster.rounds_until(4, |cluster| cluster.everyone_has(3, StateKey::STATUS, b"JOINING"));
     assert!(rounds.is_some());
-    assert!(
-        cluster
-            .running()
-            .all(|node| node.state(host(3)).unwrap().value(StateKey(200)).is_none())
-    );
+    assert!(cluster.running().all(|node| node.state(host(3)).unwrap().value(StateKey(200)).is_none()));
     assert!(cluster.nodes[3].generation() > 1_700_000_000_000);
 }
 
@@ -226,16 +168,9 @@ fn gossip_of_a_removed_member_is_ignored() {
 
 #[test]
 fn values_are_bounded_where_they_are_set() {
-    let config = GossipConfig {
-        max_keys: 2,
-        max_value_bytes: 10,
-        ..GossipConfig::default()
-    };
+    let config = GossipConfig { max_keys: 2, max_value_bytes: 10, ..GossipConfig::default() };
     let mut node = Gossiper::new(config, host(0), 1, 0);
-    let too_large = GossipError::ValueTooLarge {
-        size_bytes: 11,
-        max_bytes: 10,
-    };
+    let too_large = GossipError::ValueTooLarge { size_bytes: 11, max_bytes: 10 };
     assert_eq!(node.set_local(StateKey(1), vec![0; 11]), Err(too_large));
     assert_eq!(node.set_local(StateKey(1), vec![0; 10]), Ok(()));
     assert_eq!(node.set_local(StateKey(2), vec![]), Ok(()));
@@ -252,32 +187,16 @@ fn arbitrary_number() -> impl Strategy<Value = u64> {
 }
 
 fn arbitrary_digest() -> impl Strategy<Value = Digest> {
-    (
-        arbitrary_host(),
-        arbitrary_number(),
-        arbitrary_number(),
-        arbitrary_number(),
-    )
-        .prop_map(|(host, generation, heartbeat, version)| Digest {
-            host,
-            generation,
-            heartbeat,
-            version,
-        })
+    (arbitrary_host(), arbitrary_number(), arbitrary_number(), arbitrary_number())
+        .prop_map(|(host, generation, heartbeat, version)| Digest { host, generation, heartbeat, version })
 }
 
 fn arbitrary_delta() -> impl Strategy<Value = Delta> {
     let versioned = (arbitrary_number(), prop::collection::vec(any::<u8>(), 0..40))
         .prop_map(|(version, value)| VersionedValue { version, value });
     let values = prop::collection::vec((any::<u8>().prop_map(StateKey), versioned), 0..20);
-    (arbitrary_host(), arbitrary_number(), arbitrary_number(), values).prop_map(
-        |(host, generation, from_version, values)| Delta {
-            host,
-            generation,
-            from_version,
-            values,
-        },
-    )
+    (arbitrary_host(), arbitrary_number(), arbitrary_number(), values)
+        .prop_map(|(host, generation, from_version, values)| Delta { host, generation, from_version, values })
 }
 
 fn arbitrary_message() -> impl Strategy<Value = GossipMessage> {
@@ -333,12 +252,7 @@ proptest! {
 fn oversized_messages_are_ignored() {
     let mut node = Gossiper::new(GossipConfig::default(), host(0), 1, 0);
     node.set_members(0, &[host(1)]);
-    let digest = Digest {
-        host: host(1),
-        generation: 1,
-        heartbeat: 1,
-        version: 0,
-    };
+    let digest = Digest { host: host(1), generation: 1, heartbeat: 1, version: 0 };
     let digests = vec![digest; 2000];
     assert!(node.receive(1, host(1), GossipMessage::Syn { digests }).is_empty());
     assert!(node.state(host(1)).is_none());

@@ -12,10 +12,7 @@ const MEMBERS: usize = 1000;
 fn seeds() -> u64 {
     // A debug build is some ten times slower.
     let by_default = if cfg!(debug_assertions) { 1 } else { 50 };
-    std::env::var("STARLING_GOSSIP_SEEDS")
-        .ok()
-        .and_then(|text| text.parse().ok())
-        .unwrap_or(by_default)
+    std::env::var("STARLING_GOSSIP_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(by_default)
 }
 
 #[test]
@@ -35,22 +32,15 @@ fn news_reaches_a_thousand_in_twelve_rounds_within_twenty_kilobytes() {
         cluster.reseed(seed);
         let who = (cluster.random.next() % MEMBERS as u64) as usize;
         let value = format!("epoch {seed}").into_bytes();
-        cluster.nodes[who]
-            .set_local(StateKey::METADATA_EPOCH, value.clone())
-            .unwrap();
-        let rounds = cluster.rounds_until(12, |cluster| {
-            cluster.everyone_has(who, StateKey::METADATA_EPOCH, &value)
-        });
+        cluster.nodes[who].set_local(StateKey::METADATA_EPOCH, value.clone()).unwrap();
+        let rounds = cluster.rounds_until(12, |cluster| cluster.everyone_has(who, StateKey::METADATA_EPOCH, &value));
         let rounds = rounds.unwrap_or_else(|| panic!("seed {seed}: not everybody has it after 12 rounds"));
         assert_eq!(cluster.convictions(), [], "seed {seed}");
         rounds_run += rounds;
         slowest = slowest.max(rounds);
     }
     let average = cluster.total_sent_bytes / (MEMBERS * (cluster.now_ms / 1000) as usize);
-    println!(
-        "{rounds_run} rounds, slowest {slowest}, most bytes {}, average {average}",
-        cluster.most_sent_bytes
-    );
+    println!("{rounds_run} rounds, slowest {slowest}, most bytes {}, average {average}", cluster.most_sent_bytes);
     assert!(cluster.most_sent_bytes <= 20_000);
 }
 
@@ -66,12 +56,7 @@ fn a_death_among_a_thousand_is_noticed_by_all_and_convicts_nobody_else() {
     let rounds = cluster.rounds_until(90, |cluster| cluster.is_dead_to_all(7));
     println!("a death among {members} is known to all after {rounds:?} rounds");
     assert!(rounds.is_some());
-    assert!(
-        cluster
-            .convictions()
-            .iter()
-            .all(|&convicted| convicted == cluster::host(7))
-    );
+    assert!(cluster.convictions().iter().all(|&convicted| convicted == cluster::host(7)));
     cluster.is_stopped[7] = false;
     assert!(cluster.rounds_until(15, Cluster::everyone_is_alive).is_some());
 }

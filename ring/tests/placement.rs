@@ -20,10 +20,7 @@ fn member(number: u128, datacenter: &str, rack: &str, tokens: &[i64]) -> Member 
 }
 
 fn network(factors: &[(&str, u32)]) -> ReplicationStrategy {
-    let datacenters = factors
-        .iter()
-        .map(|&(name, factor)| (name.to_owned(), factor))
-        .collect();
+    let datacenters = factors.iter().map(|&(name, factor)| (name.to_owned(), factor)).collect();
     ReplicationStrategy::NetworkTopology { datacenters }
 }
 
@@ -31,11 +28,7 @@ const SIMPLE_2: ReplicationStrategy = ReplicationStrategy::Simple { replication_
 
 #[test]
 fn simple_strategy_takes_the_next_members() {
-    let members = vec![
-        member(1, "a", "r", &[0, 30]),
-        member(2, "a", "r", &[10]),
-        member(3, "b", "r", &[20]),
-    ];
+    let members = vec![member(1, "a", "r", &[0, 30]), member(2, "a", "r", &[10]), member(3, "b", "r", &[20])];
     let topology = Topology::new(1, members).unwrap();
     let placement = Placement::new(&topology, &SIMPLE_2);
     assert_eq!(placement.replicas(Token(0)), [0, 1]);
@@ -45,11 +38,7 @@ fn simple_strategy_takes_the_next_members() {
     assert_eq!(placement.replicas(Token(31)), [0, 1]);
     let ranges: Vec<_> = placement.ranges().map(|(start, end, _)| (start.0, end.0)).collect();
     assert_eq!(ranges, [(i64::MIN, 0), (0, 10), (10, 20), (20, 30), (30, i64::MAX)]);
-    let scan: Vec<_> = placement
-        .scan_ranges()
-        .iter()
-        .map(|(start, end, _)| (start.0, end.0))
-        .collect();
+    let scan: Vec<_> = placement.scan_ranges().iter().map(|(start, end, _)| (start.0, end.0)).collect();
     assert_eq!(scan, [(i64::MIN, 0), (0, 10), (10, 20), (20, i64::MAX)]);
 }
 
@@ -63,42 +52,20 @@ fn racks_are_spread_before_they_repeat() {
         member(5, "b", "r1", &[5]),
     ];
     let topology = Topology::new(1, members).unwrap();
-    assert_eq!(
-        Placement::new(&topology, &network(&[("a", 2)])).replicas(Token(0)),
-        [0, 2]
-    );
+    assert_eq!(Placement::new(&topology, &network(&[("a", 2)])).replicas(Token(0)), [0, 2]);
     // One repeat is due: the second of rack 1 is met first.
-    assert_eq!(
-        Placement::new(&topology, &network(&[("a", 3)])).replicas(Token(0)),
-        [0, 1, 2]
-    );
-    assert_eq!(
-        Placement::new(&topology, &network(&[("a", 2), ("b", 2)])).replicas(Token(0)),
-        [0, 4, 2]
-    );
-    assert_eq!(
-        Placement::new(&topology, &network(&[("a", 9), ("c", 1)])).replicas(Token(0)),
-        [0, 1, 2, 3]
-    );
-    assert!(
-        Placement::new(&topology, &network(&[("a", 0)]))
-            .replicas(Token(0))
-            .is_empty()
-    );
+    assert_eq!(Placement::new(&topology, &network(&[("a", 3)])).replicas(Token(0)), [0, 1, 2]);
+    assert_eq!(Placement::new(&topology, &network(&[("a", 2), ("b", 2)])).replicas(Token(0)), [0, 4, 2]);
+    assert_eq!(Placement::new(&topology, &network(&[("a", 9), ("c", 1)])).replicas(Token(0)), [0, 1, 2, 3]);
+    assert!(Placement::new(&topology, &network(&[("a", 0)])).replicas(Token(0)).is_empty());
 }
 
 #[test]
 fn empty_rings_and_the_local_strategy_have_no_replicas() {
     let empty = Topology::new(1, vec![member(1, "a", "r", &[])]).unwrap();
-    for placement in [
-        Placement::new(&empty, &SIMPLE_2),
-        Placement::new(&empty, &ReplicationStrategy::Local),
-    ] {
+    for placement in [Placement::new(&empty, &SIMPLE_2), Placement::new(&empty, &ReplicationStrategy::Local)] {
         assert!(placement.replicas(Token(5)).is_empty());
-        assert_eq!(
-            placement.ranges().collect::<Vec<_>>(),
-            [(Token::MIN, Token::MAX, &[][..])]
-        );
+        assert_eq!(placement.ranges().collect::<Vec<_>>(), [(Token::MIN, Token::MAX, &[][..])]);
     }
     assert_eq!(empty.primary(Token(0)), None);
     assert_eq!(empty.ownership(), [0.0]);
@@ -108,21 +75,14 @@ fn empty_rings_and_the_local_strategy_have_no_replicas() {
 fn a_topology_refuses_doubles() {
     let members = vec![member(2, "a", "r", &[7]), member(1, "a", "r", &[7])];
     let (token, first, second) = (Token(7), HostId(Uuid::from_u128(1)), HostId(Uuid::from_u128(2)));
-    assert_eq!(
-        Topology::new(1, members),
-        Err(TopologyError::DuplicateToken { token, first, second })
-    );
+    assert_eq!(Topology::new(1, members), Err(TopologyError::DuplicateToken { token, first, second }));
     let members = vec![member(1, "a", "r", &[7]), member(1, "a", "r", &[8])];
     assert_eq!(Topology::new(1, members), Err(TopologyError::DuplicateHost(first)));
 }
 
 #[test]
 fn a_topology_finds_its_parts() {
-    let members = vec![
-        member(9, "b", "r1", &[i64::MIN, 0]),
-        member(3, "a", "r2", &[-5]),
-        member(4, "a", "r1", &[]),
-    ];
+    let members = vec![member(9, "b", "r1", &[i64::MIN, 0]), member(3, "a", "r2", &[-5]), member(4, "a", "r1", &[])];
     let topology = Topology::new(8, members).unwrap();
     assert_eq!(topology.epoch(), 8);
     assert_eq!(topology.index_of(HostId(Uuid::from_u128(9))), Some(2));
@@ -131,10 +91,7 @@ fn a_topology_finds_its_parts() {
     assert_eq!(topology.datacenter_of(1), Some(0));
     assert_eq!(topology.datacenter("a").unwrap().racks["r1"], [1]);
     assert_eq!(topology.primary(Token(1)), Some(2));
-    let ranges: Vec<_> = topology
-        .ranges()
-        .map(|(start, end, owner)| (start.0, end.0, owner))
-        .collect();
+    let ranges: Vec<_> = topology.ranges().map(|(start, end, owner)| (start.0, end.0, owner)).collect();
     assert_eq!(ranges, [(0, i64::MIN, 2), (i64::MIN, -5, 0), (-5, 0, 2)]);
     assert_eq!(topology.datacenter_ownership(), [1.0, 0.0, 1.0]);
     assert!((topology.ownership().iter().sum::<f64>() - 1.0).abs() < 1e-9);
@@ -147,10 +104,7 @@ fn strategies_print_as_cql_maps() {
     let shown = network(&[("dc2", 1), ("dc1", 3)]).to_string();
     assert_eq!(shown, "{'class': 'NetworkTopologyStrategy', 'dc1': '3', 'dc2': '1'}");
     assert_eq!(ReplicationStrategy::Local.to_string(), "{'class': 'LocalStrategy'}");
-    assert_eq!(
-        SIMPLE_2.options()["class"],
-        "org.apache.cassandra.locator.SimpleStrategy"
-    );
+    assert_eq!(SIMPLE_2.options()["class"], "org.apache.cassandra.locator.SimpleStrategy");
 }
 
 /// The set of replicas by the rules of old: racks not seen yet first, skipped members once racks run out.

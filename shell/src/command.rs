@@ -43,9 +43,7 @@ pub enum Paging {
 }
 
 /// Commands that cqlsh has and this shell has not.
-const NOT_SUPPORTED: &[&str] = &[
-    "TRACING", "COPY", "CAPTURE", "LOGIN", "UNICODE", "DEBUG", "ELAPSED", "HISTORY",
-];
+const NOT_SUPPORTED: &[&str] = &["TRACING", "COPY", "CAPTURE", "LOGIN", "UNICODE", "DEBUG", "ELAPSED", "HISTORY"];
 
 const SUPPORTED: &[&str] = &[
     "HELP",
@@ -75,9 +73,7 @@ fn first_word(text: &str) -> &str {
     if text.starts_with('?') {
         return "?";
     }
-    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-        .next()
-        .unwrap_or_default()
+    text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').next().unwrap_or_default()
 }
 
 /// Reads a command. The error says what is wrong with it.
@@ -132,11 +128,7 @@ fn level_of(name: &str) -> Result<ConsistencyLevel, String> {
 fn path_of(text: &str) -> Result<String, String> {
     let quoted = text.strip_prefix('\'').and_then(|text| text.strip_suffix('\''));
     let path = quoted.map_or_else(|| text.to_owned(), |text| text.replace("''", "'"));
-    if path.is_empty() {
-        Err("SOURCE wants a file's name in quotes".to_owned())
-    } else {
-        Ok(path)
-    }
+    if path.is_empty() { Err("SOURCE wants a file's name in quotes".to_owned()) } else { Ok(path) }
 }
 
 #[cfg(test)]
@@ -145,14 +137,7 @@ mod tests {
 
     #[test]
     fn commands_are_known_by_their_first_word() {
-        for command in [
-            "help",
-            "CONSISTENCY quorum",
-            "desc tables",
-            "? x",
-            "TRACING ON",
-            "exit;",
-        ] {
+        for command in ["help", "CONSISTENCY quorum", "desc tables", "? x", "TRACING ON", "exit;"] {
             assert!(is_command(command), "{command}");
         }
         for statement in ["SELECT 1", "describes", "use x", "INSERT", "", "LIST ROLES"] {
@@ -167,23 +152,14 @@ mod tests {
             ("HELP paging ;", Command::Help(Some("PAGING".to_owned()))),
             ("quit;", Command::Exit),
             ("consistency", Command::Consistency(None)),
-            (
-                "consistency local_quorum",
-                Command::Consistency(Some(ConsistencyLevel::LocalQuorum)),
-            ),
-            (
-                "serial consistency LOCAL_SERIAL",
-                Command::SerialConsistency(Some(ConsistencyLevel::LocalSerial)),
-            ),
+            ("consistency local_quorum", Command::Consistency(Some(ConsistencyLevel::LocalQuorum))),
+            ("serial consistency LOCAL_SERIAL", Command::SerialConsistency(Some(ConsistencyLevel::LocalSerial))),
             ("paging 20", Command::Paging(Some(Paging::Rows(20)))),
             ("PAGING off", Command::Paging(Some(Paging::Off))),
             ("expand on", Command::Expand(Some(true))),
             ("show version", Command::ShowVersion),
             ("source '/tmp/it''s.cql'", Command::Source("/tmp/it's.cql".to_owned())),
-            (
-                "desc keyspace \"Ks\"",
-                Command::Describe("DESCRIBE keyspace \"Ks\"".to_owned()),
-            ),
+            ("desc keyspace \"Ks\"", Command::Describe("DESCRIBE keyspace \"Ks\"".to_owned())),
             ("cls", Command::Clear),
         ] {
             assert_eq!(parse(line), Ok(command), "{line}");

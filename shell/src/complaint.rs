@@ -8,9 +8,7 @@ pub fn complaint(error: &DriverError, statement: &str) -> String {
         return error.to_string();
     };
     let message = server.to_string();
-    let pointer = position(&message)
-        .and_then(|(line, column)| caret(statement, line, column))
-        .unwrap_or_default();
+    let pointer = position(&message).and_then(|(line, column)| caret(statement, line, column)).unwrap_or_default();
     format!("{}: {message}{pointer}", name(server))
 }
 
@@ -52,11 +50,7 @@ fn caret(statement: &str, line: usize, column: usize) -> Option<String> {
         return None;
     }
     // Tabs stay tabs, so that the caret stands under its column whatever their width.
-    let before: String = text
-        .chars()
-        .take(column)
-        .map(|c| if c == '\t' { '\t' } else { ' ' })
-        .collect();
+    let before: String = text.chars().take(column).map(|c| if c == '\t' { '\t' } else { ' ' }).collect();
     Some(format!("\n  {text}\n  {before}^"))
 }
 

@@ -4,27 +4,11 @@
 const TOPICS: &[(&str, &str, &str)] = &[
     ("HELP", "HELP [command]", "this list, or one of its lines"),
     ("EXIT", "EXIT, QUIT or Ctrl-D", "leave the shell"),
-    (
-        "CONSISTENCY",
-        "CONSISTENCY [level]",
-        "show or set the level of reads and writes",
-    ),
-    (
-        "SERIAL",
-        "SERIAL CONSISTENCY [level]",
-        "show or set the level of conditions: SERIAL or LOCAL_SERIAL",
-    ),
-    (
-        "PAGING",
-        "PAGING [ON | OFF | rows]",
-        "show or set how many rows are fetched and shown at a time",
-    ),
+    ("CONSISTENCY", "CONSISTENCY [level]", "show or set the level of reads and writes"),
+    ("SERIAL", "SERIAL CONSISTENCY [level]", "show or set the level of conditions: SERIAL or LOCAL_SERIAL"),
+    ("PAGING", "PAGING [ON | OFF | rows]", "show or set how many rows are fetched and shown at a time"),
     ("EXPAND", "EXPAND [ON | OFF]", "show each row as a table of its own"),
-    (
-        "DESCRIBE",
-        "DESCRIBE KEYSPACES | TABLES | KEYSPACE k | TABLE t | CLUSTER | SCHEMA",
-        "ask the server",
-    ),
+    ("DESCRIBE", "DESCRIBE KEYSPACES | TABLES | KEYSPACE k | TABLE t | CLUSTER | SCHEMA", "ask the server"),
     ("SHOW", "SHOW VERSION | HOST", "versions, and which node this is"),
     ("SOURCE", "SOURCE 'file'", "run the statements in a file"),
     ("CLEAR", "CLEAR or CLS", "clear the screen"),
@@ -46,11 +30,8 @@ pub fn help(topic: Option<&str>) -> Option<String> {
     if lines.is_empty() {
         return None;
     }
-    let note = if topic.is_none() {
-        "\nAnything else is CQL and ends in a semicolon; it may take many lines.\n"
-    } else {
-        ""
-    };
+    let note =
+        if topic.is_none() { "\nAnything else is CQL and ends in a semicolon; it may take many lines.\n" } else { "" };
     Some(lines.concat() + note)
 }
 

@@ -27,9 +27,7 @@ pub fn run(runtime: &Runtime, shell: &mut Shell) -> i32 {
     let code = read_lines(runtime, shell, &mut editor);
     if let Some(path) = &history {
         let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);
-        let saved = folder
-            .map_err(ReadlineError::Io)
-            .and_then(|()| editor.save_history(path));
+        let saved = folder.map_err(ReadlineError::Io).and_then(|()| editor.save_history(path));
         if let Err(error) = saved {
             eprintln!("the history is not kept: {error}");
         }
@@ -82,22 +80,13 @@ fn run_item(runtime: &Runtime, shell: &mut Shell, item: Item<'_>) -> Outcome {
 }
 
 fn prompt(shell: &Shell, first: bool) -> String {
-    let keyspace = shell
-        .keyspace()
-        .map(|keyspace| format!(":{keyspace}"))
-        .unwrap_or_default();
+    let keyspace = shell.keyspace().map(|keyspace| format!(":{keyspace}")).unwrap_or_default();
     let name = format!("starling{keyspace}");
-    if first {
-        format!("{name}> ")
-    } else {
-        format!("{}... ", " ".repeat(name.chars().count().saturating_sub(2)))
-    }
+    if first { format!("{name}> ") } else { format!("{}... ", " ".repeat(name.chars().count().saturating_sub(2))) }
 }
 
 fn history_path() -> Option<PathBuf> {
-    let data = std::env::var_os("XDG_DATA_HOME")
-        .filter(|folder| !folder.is_empty())
-        .map(PathBuf::from);
+    let data = std::env::var_os("XDG_DATA_HOME").filter(|folder| !folder.is_empty()).map(PathBuf::from);
     let data = data.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/share")))?;
     Some(data.join("starling/shell-history"))
 }

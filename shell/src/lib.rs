@@ -39,10 +39,7 @@ pub struct ShellArgs {
 /// node cannot be reached or the file cannot be read.
 pub fn run(args: ShellArgs) -> i32 {
     // The driver's tasks go on while the prompt waits for a line.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(1)
-        .enable_all()
-        .build();
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error.to_string()),

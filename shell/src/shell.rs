@@ -239,11 +239,8 @@ impl Shell {
         let own = env!("CARGO_PKG_VERSION");
         if let Some(row) = result.rows().first() {
             let text = |name: &str| row.get::<String>(name).unwrap_or_default();
-            let (release, cql, protocol) = (
-                text("release_version"),
-                text("cql_version"),
-                text("native_protocol_version"),
-            );
+            let (release, cql, protocol) =
+                (text("release_version"), text("cql_version"), text("native_protocol_version"));
             println!("[shell {own} | Starling {release} | CQL spec {cql} | Native protocol v{protocol}]");
         }
         Outcome::Done

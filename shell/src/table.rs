@@ -18,11 +18,7 @@ pub fn aligned(names: &[String], rows: &[Row]) -> String {
     table.load_style(STYLE);
     table.set_header(names.iter().map(Cell::new));
     for row in rows {
-        table.add_row(
-            row.values()
-                .iter()
-                .map(|value| Cell::new(text(value)).set_alignment(CellAlignment::Right)),
-        );
+        table.add_row(row.values().iter().map(|value| Cell::new(text(value)).set_alignment(CellAlignment::Right)));
     }
     table.trim_fmt() + "\n"
 }
@@ -39,11 +35,7 @@ pub fn expanded(names: &[String], rows: &[Row], first: usize) -> String {
         let lines = table.trim_fmt();
         let name_width = lines.lines().filter_map(|line| line.find('|')).max().unwrap_or(0);
         let value_width = lines.lines().map(|line| line.chars().count()).max().unwrap_or(0);
-        let rule = format!(
-            "{}+{}",
-            "-".repeat(name_width),
-            "-".repeat(value_width.saturating_sub(name_width))
-        );
+        let rule = format!("{}+{}", "-".repeat(name_width), "-".repeat(value_width.saturating_sub(name_width)));
         out.push_str(&format!("@ Row {}\n{rule}\n{lines}\n\n", first + index));
     }
     out
@@ -70,13 +62,7 @@ mod tests {
         let columns: std::sync::Arc<[Column]> = vec![column("key", CqlType::Int), column("v", CqlType::Text)].into();
         let names = columns.iter().map(|column| column.name.clone()).collect();
         let row = |values| Row::new(columns.clone(), values);
-        (
-            names,
-            vec![
-                row(vec![1.into(), "Grüße\n".into()]),
-                row(vec![20_000.into(), Value::Null]),
-            ],
-        )
+        (names, vec![row(vec![1.into(), "Grüße\n".into()]), row(vec![20_000.into(), Value::Null])])
     }
 
     #[test]

@@ -21,18 +21,12 @@ pub struct Horizon {
 impl Horizon {
     /// The horizon of a read at `now_s` of a table with this `gc_grace_seconds`.
     pub fn new(now_s: i64, gc_grace_s: u32) -> Self {
-        Horizon {
-            now_s,
-            purge_before_s: now_s.saturating_sub(i64::from(gc_grace_s)),
-        }
+        Horizon { now_s, purge_before_s: now_s.saturating_sub(i64::from(gc_grace_s)) }
     }
 
     /// A horizon before which nothing may go: shadowing only.
     pub fn keep_all() -> Self {
-        Horizon {
-            now_s: i64::MIN,
-            purge_before_s: i64::MIN,
-        }
+        Horizon { now_s: i64::MIN, purge_before_s: i64::MIN }
     }
 
     /// Whether a deletion may go, once what it shadows is gone.
@@ -47,9 +41,7 @@ impl Horizon {
     fn may_purge_content(&self, content: &CellContent) -> bool {
         match content {
             CellContent::Live { expiry, .. } => self.may_purge_expired(expiry),
-            CellContent::Tombstone {
-                local_deletion_time_s, ..
-            } => *local_deletion_time_s < self.purge_before_s,
+            CellContent::Tombstone { local_deletion_time_s, .. } => *local_deletion_time_s < self.purge_before_s,
             CellContent::Counter { .. } => false,
         }
     }
@@ -61,16 +53,11 @@ fn timestamp(deletion: Option<Deletion>) -> Option<i64> {
 
 /// Reduces a row to its canonical form under the deletion that covers it.
 pub fn reduce_row(row: &mut Row, covering: Option<Deletion>, horizon: &Horizon) {
-    if row
-        .deletion
-        .is_some_and(|own| timestamp(covering) >= Some(own.timestamp_us))
-    {
+    if row.deletion.is_some_and(|own| timestamp(covering) >= Some(own.timestamp_us)) {
         row.deletion = None;
     }
     let shadow = timestamp(row.deletion).max(timestamp(covering));
-    if row
-        .marker
-        .is_some_and(|marker| shadow >= Some(marker.timestamp_us) || horizon.may_purge_expired(&marker.expiry))
+    if row.marker.is_some_and(|marker| shadow >= Some(marker.timestamp_us) || horizon.may_purge_expired(&marker.expiry))
     {
         row.marker = None;
     }
@@ -86,9 +73,7 @@ fn reduce_column(column: &mut ColumnData, shadow: Option<i64>, horizon: &Horizon
         column.deletion = None;
     }
     let shadow = timestamp(column.deletion).max(shadow);
-    column
-        .cells
-        .retain(|cell| shadow < Some(cell.timestamp_us) && !horizon.may_purge_content(&cell.content));
+    column.cells.retain(|cell| shadow < Some(cell.timestamp_us) && !horizon.may_purge_content(&cell.content));
     column.deletion = column.deletion.filter(|deletion| !horizon.may_purge_deletion(deletion));
 }
 
@@ -120,9 +105,7 @@ pub fn reduce_partition(partition: &mut Partition, horizon: &Horizon) {
         reduce_row(row, whole, horizon);
     }
     partition.static_row = partition.static_row.take().filter(|row| !row_is_empty(row));
-    partition
-        .range_tombstones
-        .retain(|t| !horizon.may_purge_deletion(&t.deletion));
+    partition.range_tombstones.retain(|t| !horizon.may_purge_deletion(&t.deletion));
     partition.deletion = whole.filter(|deletion| !horizon.may_purge_deletion(deletion));
 }
 

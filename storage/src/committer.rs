@@ -19,12 +19,7 @@ pub struct CommitterLimits {
 
 impl Default for CommitterLimits {
     fn default() -> Self {
-        CommitterLimits {
-            count_max: 16 << 10,
-            bytes_max: 64 << 20,
-            batch_count_max: 1024,
-            batch_bytes_max: 4 << 20,
-        }
+        CommitterLimits { count_max: 16 << 10, bytes_max: 64 << 20, batch_count_max: 1024, batch_bytes_max: 4 << 20 }
     }
 }
 
@@ -51,12 +46,7 @@ pub struct Committer<T> {
 impl<T> Committer<T> {
     /// An empty queue.
     pub fn new(limits: CommitterLimits) -> Self {
-        Committer {
-            limits,
-            queue: VecDeque::new(),
-            count: 0,
-            bytes: 0,
-        }
+        Committer { limits, queue: VecDeque::new(), count: 0, bytes: 0 }
     }
 
     /// Queues a mutation, or gives the ticket back because the queue is full.
@@ -68,11 +58,7 @@ impl<T> Committer<T> {
         }
         self.count += 1;
         self.bytes += size_bytes;
-        self.queue.push_back(Pending {
-            mutation,
-            ticket,
-            size_bytes,
-        });
+        self.queue.push_back(Pending { mutation, ticket, size_bytes });
         Ok(())
     }
 
@@ -110,13 +96,7 @@ impl<T> Committer<T> {
 
 /// About what a mutation takes in memory.
 fn size_bytes(mutation: &Mutation) -> usize {
-    let Partition {
-        key,
-        range_tombstones,
-        static_row,
-        rows,
-        ..
-    } = &mutation.partition;
+    let Partition { key, range_tombstones, static_row, rows, .. } = &mutation.partition;
     let row = |row: &Row| -> usize {
         let cells = row.columns.iter().flat_map(|column| &column.cells);
         let cell = |cell: &crate::model::Cell| {
@@ -130,9 +110,6 @@ fn size_bytes(mutation: &Mutation) -> usize {
         128 + row.columns.len() * 80 + cells.map(cell).sum::<usize>()
     };
     let tombstones: usize = range_tombstones.iter().map(|t| 96 + t.start.len() + t.end.len()).sum();
-    let rows: usize = rows
-        .iter()
-        .map(|(clustering, fragment)| 32 + clustering.len() + row(fragment))
-        .sum();
+    let rows: usize = rows.iter().map(|(clustering, fragment)| 32 + clustering.len() + row(fragment)).sum();
     256 + key.len() + tombstones + static_row.as_ref().map_or(0, row) + rows
 }

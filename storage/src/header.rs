@@ -53,8 +53,7 @@ impl Header {
 
     /// Drops the deletions that may go, once all that they shadow is gone.
     pub fn drop_purgeable(&mut self, horizon: &Horizon) {
-        self.range_tombstones
-            .retain(|t| !horizon.may_purge_deletion(&t.deletion));
+        self.range_tombstones.retain(|t| !horizon.may_purge_deletion(&t.deletion));
         self.deletion = self.deletion.filter(|deletion| !horizon.may_purge_deletion(deletion));
     }
 

@@ -106,11 +106,7 @@ pub fn decompose(specs: &[ComponentSpec], bytes: &[u8]) -> Result<Vec<Vec<u8>>, 
             (lead, _) => return Err(KeyError::Lead(lead)),
         }
     }
-    if rest.is_empty() {
-        Ok(components)
-    } else {
-        Err(KeyError::Trailing)
-    }
+    if rest.is_empty() { Ok(components) } else { Err(KeyError::Trailing) }
 }
 
 /// The first position that is not before the rows whose key is, or starts with, `prefix`: the prefix itself.
@@ -146,10 +142,7 @@ impl Slice {
 
     /// The slice of all rows whose clustering key starts with `prefix`.
     pub fn of_prefix(prefix: &[u8]) -> Slice {
-        Slice {
-            start: bound_before(prefix),
-            end: bound_after(prefix),
-        }
+        Slice { start: bound_before(prefix), end: bound_after(prefix) }
     }
 
     /// The row's key, if the slice can only hold one (see [`Slice::of_row`]).
@@ -249,20 +242,14 @@ pub fn token_range(table: TableRef, start: Token, end: Token) -> (Vec<u8>, Vec<u
         Some(next) => token_prefix(table, Token(next)).to_vec(),
         None => table_end.clone(),
     };
-    let last = end
-        .0
-        .checked_add(1)
-        .map_or(table_end, |next| token_prefix(table, Token(next)).to_vec());
+    let last = end.0.checked_add(1).map_or(table_end, |next| token_prefix(table, Token(next)).to_vec());
     (first, last)
 }
 
 fn table_incarnation_end(table: TableRef) -> Vec<u8> {
     let number = (u64::from(table.id.0) << 32) | u64::from(table.incarnation);
     // Table u32::MAX in its last incarnation is never handed out.
-    number.checked_add(1).map_or_else(
-        || vec![0xFF; ENGINE_PREFIX_LENGTH + 1],
-        |next| next.to_be_bytes().to_vec(),
-    )
+    number.checked_add(1).map_or_else(|| vec![0xFF; ENGINE_PREFIX_LENGTH + 1], |next| next.to_be_bytes().to_vec())
 }
 
 /// The engine keys `start..end` of all incarnations of a table below `incarnation`.
@@ -277,26 +264,18 @@ pub fn older_incarnations(id: TableId, incarnation: u32) -> (Vec<u8>, Vec<u8>) {
 
 /// The engine keys `start..end` of a table in all its incarnations.
 pub fn whole_table(id: TableId) -> (Vec<u8>, Vec<u8>) {
-    let end = table_incarnation_end(TableRef {
-        id,
-        incarnation: u32::MAX,
-    });
+    let end = table_incarnation_end(TableRef { id, incarnation: u32::MAX });
     (id.0.to_be_bytes().to_vec(), end)
 }
 
 /// Takes an engine key apart.
 pub fn parse_engine_key(bytes: &[u8]) -> Result<EngineKey, KeyError> {
-    let (fixed, rest) = bytes
-        .split_at_checked(ENGINE_PREFIX_LENGTH)
-        .ok_or(KeyError::Truncated)?;
+    let (fixed, rest) = bytes.split_at_checked(ENGINE_PREFIX_LENGTH).ok_or(KeyError::Truncated)?;
     let number = |at: usize| u32::from_be_bytes([fixed[at], fixed[at + 1], fixed[at + 2], fixed[at + 3]]);
     let token = ((u64::from(number(8)) << 32) | u64::from(number(12))) ^ (1 << 63);
     let (key, length) = unescape(rest, 0x00)?;
     Ok(EngineKey {
-        table: TableRef {
-            id: TableId(number(0)),
-            incarnation: number(4),
-        },
+        table: TableRef { id: TableId(number(0)), incarnation: number(4) },
         token: Token(token as i64),
         key: key.into(),
         prefix_length: ENGINE_PREFIX_LENGTH + length,

@@ -40,13 +40,7 @@ fn live_cell(column: ColumnId, cell: &Cell, now_s: i64) -> Option<LiveCell<'_>> 
         return None;
     }
     let ttl_s = expiry.map(|e| u32::try_from(e.expires_at_s.saturating_sub(now_s)).unwrap_or(u32::MAX));
-    Some(LiveCell {
-        column,
-        path: cell.path.as_ref(),
-        value,
-        timestamp_us: cell.timestamp_us,
-        ttl_s,
-    })
+    Some(LiveCell { column, path: cell.path.as_ref(), value, timestamp_us: cell.timestamp_us, ttl_s })
 }
 
 /// Whether a canonical row exists for CQL: its marker or any of its cells is alive.
@@ -66,25 +60,17 @@ fn has_live_cell(row: &Row, now_s: i64) -> bool {
 
 /// The live rows of a canonical partition, in ascending clustering order.
 pub fn live_rows(partition: &Partition, now_s: i64) -> impl DoubleEndedIterator<Item = LiveRow<'_>> {
-    partition
-        .rows
-        .iter()
-        .filter(move |(_, row)| is_live(row, now_s))
-        .map(move |(key, row)| LiveRow {
-            clustering: key,
-            row,
-            now_s,
-        })
+    partition.rows.iter().filter(move |(_, row)| is_live(row, now_s)).map(move |(key, row)| LiveRow {
+        clustering: key,
+        row,
+        now_s,
+    })
 }
 
 /// The static row of a canonical partition, if any of its cells is alive.
 pub fn live_static_row(partition: &Partition, now_s: i64) -> Option<LiveRow<'_>> {
     let row = partition.static_row.as_ref().filter(|row| has_live_cell(row, now_s))?;
-    Some(LiveRow {
-        clustering: &[],
-        row,
-        now_s,
-    })
+    Some(LiveRow { clustering: &[], row, now_s })
 }
 
 impl<'a> LiveRow<'a> {
@@ -96,10 +82,7 @@ impl<'a> LiveRow<'a> {
     /// The live cells of one column, by path.
     pub fn cells_of(&self, column: ColumnId) -> impl Iterator<Item = LiveCell<'a>> + use<'a> {
         let now_s = self.now_s;
-        let cells = self
-            .column(column)
-            .map(|data| data.cells.as_slice())
-            .unwrap_or_default();
+        let cells = self.column(column).map(|data| data.cells.as_slice()).unwrap_or_default();
         cells.iter().filter_map(move |cell| live_cell(column, cell, now_s))
     }
 
@@ -107,19 +90,11 @@ impl<'a> LiveRow<'a> {
     pub fn cells(&self) -> impl Iterator<Item = LiveCell<'a>> + use<'a> {
         let now_s = self.now_s;
         let columns = self.row.columns.iter();
-        columns.flat_map(move |data| {
-            data.cells
-                .iter()
-                .filter_map(move |cell| live_cell(data.column, cell, now_s))
-        })
+        columns.flat_map(move |data| data.cells.iter().filter_map(move |cell| live_cell(data.column, cell, now_s)))
     }
 
     fn column(&self, column: ColumnId) -> Option<&'a ColumnData> {
-        let at = self
-            .row
-            .columns
-            .binary_search_by_key(&column, |data| data.column)
-            .ok()?;
+        let at = self.row.columns.binary_search_by_key(&column, |data| data.column).ok()?;
         self.row.columns.get(at)
     }
 }

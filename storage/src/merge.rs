@@ -24,9 +24,7 @@ fn compare_expiries(a: &Option<Expiry>, b: &Option<Expiry>) -> Ordering {
 /// Order of cells of one column and path: timestamp; on a tie a tombstone beats an expiring cell beats a live
 /// one, then the later expiry, the lower TTL, the larger value.
 pub fn compare_cells(a: &Cell, b: &Cell) -> Ordering {
-    a.timestamp_us
-        .cmp(&b.timestamp_us)
-        .then_with(|| compare_contents(&a.content, &b.content))
+    a.timestamp_us.cmp(&b.timestamp_us).then_with(|| compare_contents(&a.content, &b.content))
 }
 
 fn compare_contents(a: &CellContent, b: &CellContent) -> Ordering {
@@ -37,22 +35,12 @@ fn compare_contents(a: &CellContent, b: &CellContent) -> Ordering {
         CellContent::Tombstone { .. } => 3,
     };
     rank(a).cmp(&rank(b)).then_with(|| match (a, b) {
+        (CellContent::Live { value, expiry }, CellContent::Live { value: other, expiry: others }) => {
+            compare_expiries(expiry, others).then_with(|| value.cmp(other))
+        }
         (
-            CellContent::Live { value, expiry },
-            CellContent::Live {
-                value: other,
-                expiry: others,
-            },
-        ) => compare_expiries(expiry, others).then_with(|| value.cmp(other)),
-        (
-            CellContent::Tombstone {
-                local_deletion_time_s: a,
-                issue_stamp: x,
-            },
-            CellContent::Tombstone {
-                local_deletion_time_s: b,
-                issue_stamp: y,
-            },
+            CellContent::Tombstone { local_deletion_time_s: a, issue_stamp: x },
+            CellContent::Tombstone { local_deletion_time_s: b, issue_stamp: y },
         ) => (a, x).cmp(&(b, y)),
         (CellContent::Counter { shards: a }, CellContent::Counter { shards: b }) => a.cmp(b),
         // The ranks differ, so this is not reached.
@@ -61,9 +49,7 @@ fn compare_contents(a: &CellContent, b: &CellContent) -> Ordering {
 }
 
 fn compare_markers(a: &Marker, b: &Marker) -> Ordering {
-    a.timestamp_us
-        .cmp(&b.timestamp_us)
-        .then_with(|| compare_expiries(&a.expiry, &b.expiry))
+    a.timestamp_us.cmp(&b.timestamp_us).then_with(|| compare_expiries(&a.expiry, &b.expiry))
 }
 
 fn keep_greater<T>(into: &mut Option<T>, other: Option<T>, compare: impl Fn(&T, &T) -> Ordering) {
@@ -132,12 +118,7 @@ pub fn merge_column(into: &mut ColumnData, other: ColumnData) {
 pub fn merge_row(into: &mut Row, other: Row) {
     keep_greater(&mut into.marker, other.marker, compare_markers);
     merge_deletion(&mut into.deletion, other.deletion);
-    merge_sorted(
-        &mut into.columns,
-        other.columns,
-        |a, b| a.column.cmp(&b.column),
-        merge_column,
-    );
+    merge_sorted(&mut into.columns, other.columns, |a, b| a.column.cmp(&b.column), merge_column);
 }
 
 /// Joins two optional rows.
@@ -157,10 +138,5 @@ pub fn merge_partition(into: &mut Partition, other: Partition) {
         ranges::normalise(&mut into.range_tombstones);
     }
     merge_optional_row(&mut into.static_row, other.static_row);
-    merge_sorted(
-        &mut into.rows,
-        other.rows,
-        |a, b| a.0.cmp(&b.0),
-        |ours, theirs| merge_row(&mut ours.1, theirs.1),
-    );
+    merge_sorted(&mut into.rows, other.rows, |a, b| a.0.cmp(&b.0), |ours, theirs| merge_row(&mut ours.1, theirs.1));
 }

@@ -18,10 +18,7 @@ pub fn normalise(tombstones: &mut Vec<RangeTombstone>) {
     let mut starts: BTreeMap<Bytes, Vec<Deletion>> = BTreeMap::new();
     let mut ends: BTreeMap<Bytes, Vec<Deletion>> = BTreeMap::new();
     for tombstone in tombstones.drain(..).filter(|t| t.start < t.end) {
-        starts
-            .entry(tombstone.start.clone())
-            .or_default()
-            .push(tombstone.deletion);
+        starts.entry(tombstone.start.clone()).or_default().push(tombstone.deletion);
         // Every end is a boundary too, even where nothing starts.
         starts.entry(tombstone.end.clone()).or_default();
         ends.entry(tombstone.end).or_default().push(tombstone.deletion);
@@ -41,22 +38,14 @@ pub fn normalise(tombstones: &mut Vec<RangeTombstone>) {
         for started in &starting {
             *active.entry(rank(started)).or_default() += 1;
         }
-        let greatest = active
-            .last_key_value()
-            .map(|(&(timestamp_us, local_deletion_time_s, issue_stamp), _)| Deletion {
-                timestamp_us,
-                local_deletion_time_s,
-                issue_stamp,
-            });
+        let greatest = active.last_key_value().map(|(&(timestamp_us, local_deletion_time_s, issue_stamp), _)| {
+            Deletion { timestamp_us, local_deletion_time_s, issue_stamp }
+        });
         if open.as_ref().map(|(_, deletion)| *deletion) == greatest {
             continue;
         }
         if let Some((start, deletion)) = open.take() {
-            tombstones.push(RangeTombstone {
-                start,
-                end: boundary.clone(),
-                deletion,
-            });
+            tombstones.push(RangeTombstone { start, end: boundary.clone(), deletion });
         }
         open = greatest.map(|deletion| (boundary, deletion));
     }
@@ -106,11 +95,7 @@ pub fn within(tombstones: &[RangeTombstone], slices: &[Slice]) -> Vec<RangeTombs
 /// The greater of two deletions.
 pub fn greater(a: Option<Deletion>, b: Option<Deletion>) -> Option<Deletion> {
     match (a, b) {
-        (Some(a), Some(b)) => Some(if compare_deletions(&a, &b) == Ordering::Less {
-            b
-        } else {
-            a
-        }),
+        (Some(a), Some(b)) => Some(if compare_deletions(&a, &b) == Ordering::Less { b } else { a }),
         (a, b) => a.or(b),
     }
 }

@@ -63,27 +63,14 @@ pub struct CommitterThreads<C: Completion> {
 impl<C: Completion> CommitterThreads<C> {
     /// Starts a committer for each shard of the store.
     pub fn start(store: Arc<Store>, limits: CommitterLimits, mode: SyncMode) -> std::io::Result<Self> {
-        let mut committers = CommitterThreads {
-            store,
-            shards: Vec::new(),
-            threads: Vec::new(),
-        };
+        let mut committers = CommitterThreads { store, shards: Vec::new(), threads: Vec::new() };
         for number in 0..committers.store.shards() {
-            let state = State {
-                committer: Committer::new(limits),
-                is_nudged: false,
-                is_closing: false,
-            };
-            let shard = Arc::new(Shard {
-                state: Mutex::new(state),
-                wake: Condvar::new(),
-            });
+            let state = State { committer: Committer::new(limits), is_nudged: false, is_closing: false };
+            let shard = Arc::new(Shard { state: Mutex::new(state), wake: Condvar::new() });
             let (store, ours) = (committers.store.clone(), shard.clone());
             let thread = std::thread::Builder::new().name(format!("committer-{number}"));
             committers.shards.push(shard);
-            committers
-                .threads
-                .push(thread.spawn(move || run(&store, number, &ours, mode))?);
+            committers.threads.push(thread.spawn(move || run(&store, number, &ours, mode))?);
         }
         Ok(committers)
     }
@@ -121,10 +108,7 @@ impl<C: Completion> CommitterThreads<C> {
 
     /// Bytes queued or being written, in all shards.
     pub fn queued_bytes(&self) -> usize {
-        self.shards
-            .iter()
-            .map(|shard| shard.state.lock().committer.bytes())
-            .sum()
+        self.shards.iter().map(|shard| shard.state.lock().committer.bytes()).sum()
     }
 }
 
@@ -151,11 +135,7 @@ fn run<C: Completion>(store: &Store, number: usize, shard: &Shard<C>, mode: Sync
     loop {
         let is_closing = wait(shard, interval, unsynced_since, &mut batch);
         if !batch.is_empty() {
-            let durability = if interval.is_none() {
-                Durability::Sync
-            } else {
-                Durability::NoSync
-            };
+            let durability = if interval.is_none() { Durability::Sync } else { Durability::NoSync };
             commit(store, shard, &mut batch, durability);
             if interval.is_some() {
                 unsynced_since.get_or_insert_with(Instant::now);

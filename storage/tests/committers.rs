@@ -13,57 +13,20 @@ use starling_storage::model::*;
 use starling_storage::store::{Refusal, Store, StoreError, StoreSettings};
 use starling_storage::threads::{CommitterThreads, SyncMode};
 
-const TABLE: TableRef = TableRef {
-    id: TableId(1024),
-    incarnation: 3,
-};
+const TABLE: TableRef = TableRef { id: TableId(1024), incarnation: 3 };
 
 fn mutation(number: i64, size_bytes: usize) -> Mutation {
-    let content = CellContent::Live {
-        value: Bytes::from(vec![7; size_bytes]),
-        expiry: None,
-    };
-    let cells = vec![Cell {
-        path: None,
-        timestamp_us: 1,
-        content,
-    }];
-    let columns = vec![ColumnData {
-        column: ColumnId(1),
-        deletion: None,
-        cells,
-    }];
-    let rows = vec![(
-        Bytes::new(),
-        Row {
-            marker: None,
-            deletion: None,
-            columns,
-        },
-    )];
+    let content = CellContent::Live { value: Bytes::from(vec![7; size_bytes]), expiry: None };
+    let cells = vec![Cell { path: None, timestamp_us: 1, content }];
+    let columns = vec![ColumnData { column: ColumnId(1), deletion: None, cells }];
+    let rows = vec![(Bytes::new(), Row { marker: None, deletion: None, columns })];
     let (token, key) = (Token(number), Bytes::copy_from_slice(&number.to_be_bytes()));
-    let partition = Partition {
-        token,
-        key,
-        deletion: None,
-        range_tombstones: vec![],
-        static_row: None,
-        rows,
-    };
-    Mutation {
-        table: TABLE,
-        issue_stamp: 0,
-        partition,
-    }
+    let partition = Partition { token, key, deletion: None, range_tombstones: vec![], static_row: None, rows };
+    Mutation { table: TABLE, issue_stamp: 0, partition }
 }
 
 fn limits() -> CommitterLimits {
-    CommitterLimits {
-        count_max: 5,
-        bytes_max: 10_000,
-        batch_count_max: 2,
-        batch_bytes_max: 5_000,
-    }
+    CommitterLimits { count_max: 5, bytes_max: 10_000, batch_count_max: 2, batch_bytes_max: 5_000 }
 }
 
 #[test]
@@ -76,11 +39,7 @@ fn batches_are_taken_in_order_within_their_limits() {
     let mut batch = Vec::new();
     committer.take_batch(&mut batch);
     assert_eq!(batch.iter().map(|pending| pending.ticket).collect::<Vec<_>>(), [0, 1]);
-    assert_eq!(
-        committer.enqueue(mutation(5, 10), 5),
-        Err(5),
-        "what is being written counts"
-    );
+    assert_eq!(committer.enqueue(mutation(5, 10), 5), Err(5), "what is being written counts");
     committer.complete(&batch);
     assert_eq!(committer.enqueue(mutation(5, 10), 5), Ok(()));
     assert_eq!(committer.waiting(), 4);
@@ -112,10 +71,7 @@ fn submit_all(committers: &CommitterThreads<Ticket>, mutations: Vec<Mutation>) -
     let count = mutations.len();
     for (index, mutation) in mutations.into_iter().enumerate() {
         let sender = sender.clone();
-        committers.submit(
-            mutation,
-            Box::new(move |outcome| sender.send((index, outcome)).unwrap()),
-        );
+        committers.submit(mutation, Box::new(move |outcome| sender.send((index, outcome)).unwrap()));
     }
     let mut outcomes: Vec<_> = receiver.iter().take(count).collect();
     outcomes.sort_by_key(|(index, _)| *index);
@@ -124,10 +80,7 @@ fn submit_all(committers: &CommitterThreads<Ticket>, mutations: Vec<Mutation>) -
 
 fn start(mode: SyncMode) -> (Arc<MemoryEngine>, Arc<Store>, CommitterThreads<Ticket>) {
     let engine = Arc::new(MemoryEngine::new(MemorySettings::default()));
-    let settings = StoreSettings {
-        shards: 3,
-        ..StoreSettings::default()
-    };
+    let settings = StoreSettings { shards: 3, ..StoreSettings::default() };
     let store = Arc::new(Store::open(engine.clone(), settings).unwrap());
     let committers = CommitterThreads::start(store.clone(), CommitterLimits::default(), mode).unwrap();
     (engine, store, committers)
@@ -138,10 +91,7 @@ fn count(store: &Store) -> usize {
         table: TABLE,
         has_clustering: false,
         gc_grace_s: 0,
-        target: ReadTarget::TokenRange {
-            start: Token::MIN,
-            end: Token::MAX,
-        },
+        target: ReadTarget::TokenRange { start: Token::MIN, end: Token::MAX },
         slices: vec![],
         reversed: false,
         row_limit: u32::MAX,
@@ -176,34 +126,14 @@ fn periodic_mode_syncs_at_the_end() {
 fn refusals_and_failures_reach_the_tickets_they_belong_to() {
     let (engine, store, committers) = start(SyncMode::Batch);
     store.set_tables(&[TABLE], 2000);
-    let old = |number| Mutation {
-        table: TableRef {
-            incarnation: 2,
-            ..TABLE
-        },
-        ..mutation(number, 1)
-    };
-    let mutations = (0..60).map(|number| {
-        if number % 7 == 0 {
-            old(number)
-        } else {
-            mutation(number, 1)
-        }
-    });
+    let old = |number| Mutation { table: TableRef { incarnation: 2, ..TABLE }, ..mutation(number, 1) };
+    let mutations = (0..60).map(|number| if number % 7 == 0 { old(number) } else { mutation(number, 1) });
     for (index, outcome) in submit_all(&committers, mutations.collect()).into_iter().enumerate() {
-        let expected = if index % 7 == 0 {
-            Err(Refusal::Gone.into())
-        } else {
-            Ok(())
-        };
+        let expected = if index % 7 == 0 { Err(Refusal::Gone.into()) } else { Ok(()) };
         assert_eq!(outcome, expected);
     }
     engine.fail_next(EngineError::Full("no room".into()));
     let outcomes = submit_all(&committers, (0..30).map(|number| mutation(number, 1)).collect());
-    assert!(
-        outcomes
-            .iter()
-            .all(|outcome| matches!(outcome, Err(StoreError::Engine(_))))
-    );
+    assert!(outcomes.iter().all(|outcome| matches!(outcome, Err(StoreError::Engine(_)))));
     assert!(engine.failure().is_some());
 }

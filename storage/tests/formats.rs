@@ -12,28 +12,15 @@ use starling_storage::format::FormatError;
 use starling_storage::model::*;
 
 fn position() -> impl Strategy<Value = Position> {
-    (
-        any::<i64>(),
-        vec(any::<u8>(), 0..4),
-        proptest::option::of(vec(any::<u8>(), 0..4)),
-    )
-        .prop_map(|(token, key, c)| Position {
-            token: Token(token),
-            key: key.into(),
-            clustering: c.map(Bytes::from),
-        })
+    (any::<i64>(), vec(any::<u8>(), 0..4), proptest::option::of(vec(any::<u8>(), 0..4)))
+        .prop_map(|(token, key, c)| Position { token: Token(token), key: key.into(), clustering: c.map(Bytes::from) })
 }
 
 fn command() -> impl Strategy<Value = ReadCommand> {
     let target = prop_oneof![
-        (any::<i64>(), vec(any::<u8>(), 0..4)).prop_map(|(token, key)| ReadTarget::Partition {
-            token: Token(token),
-            key: key.into()
-        }),
-        (any::<i64>(), any::<i64>()).prop_map(|(a, b)| ReadTarget::TokenRange {
-            start: Token(a),
-            end: Token(b)
-        }),
+        (any::<i64>(), vec(any::<u8>(), 0..4))
+            .prop_map(|(token, key)| ReadTarget::Partition { token: Token(token), key: key.into() }),
+        (any::<i64>(), any::<i64>()).prop_map(|(a, b)| ReadTarget::TokenRange { start: Token(a), end: Token(b) }),
     ];
     let numbers = (any::<u32>(), any::<u32>(), any::<u32>(), any::<u32>(), any::<i64>());
     let flags = (any::<bool>(), any::<bool>());
@@ -60,15 +47,8 @@ fn result() -> impl Strategy<Value = ReadResult> {
     (vec(partition(), 0..3), proptest::option::of(position()), any::<bool>()).prop_map(
         |(partitions, truncated_at, cut)| {
             let last = partitions.len().checked_sub(1).filter(|_| cut);
-            let cuts = last.map(|last| PartitionCut {
-                partition: last as u32,
-                clustering: clustering(1),
-            });
-            ReadResult {
-                partitions,
-                cuts: cuts.into_iter().collect(),
-                truncated_at,
-            }
+            let cuts = last.map(|last| PartitionCut { partition: last as u32, clustering: clustering(1) });
+            ReadResult { partitions, cuts: cuts.into_iter().collect(), truncated_at }
         },
     )
 }
@@ -128,43 +108,23 @@ proptest! {
 fn huge_counts_and_other_versions_are_refused() {
     let huge = Bytes::from_static(&[1, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0x01]);
     assert_eq!(ReadResult::decode(&huge), Err(FormatError::Truncated));
-    assert_eq!(
-        ReadResult::decode(&Bytes::from_static(&[2, 0, 0, 0])),
-        Err(FormatError::Version(2))
-    );
+    assert_eq!(ReadResult::decode(&Bytes::from_static(&[2, 0, 0, 0])), Err(FormatError::Version(2)));
     assert_eq!(ReadResult::decode(&Bytes::new()), Err(FormatError::Truncated));
 }
 
 /// A mutation with one of everything.
 fn full_mutation() -> Mutation {
-    let deletion = |timestamp_us| Deletion {
-        timestamp_us,
-        local_deletion_time_s: 1_700_000_000,
-        issue_stamp: 42,
-    };
-    let expiry = Some(Expiry {
-        ttl_s: 3600,
-        expires_at_s: 1_700_003_600,
-    });
-    let live = |value: &'static [u8], expiry| CellContent::Live {
-        value: Bytes::from_static(value),
-        expiry,
-    };
+    let deletion = |timestamp_us| Deletion { timestamp_us, local_deletion_time_s: 1_700_000_000, issue_stamp: 42 };
+    let expiry = Some(Expiry { ttl_s: 3600, expires_at_s: 1_700_003_600 });
+    let live = |value: &'static [u8], expiry| CellContent::Live { value: Bytes::from_static(value), expiry };
     let cell = |path: Option<&'static [u8]>, timestamp_us, content| Cell {
         path: path.map(Bytes::from_static),
         timestamp_us,
         content,
     };
-    let plain = |column, cell| ColumnData {
-        column: ColumnId(column),
-        deletion: None,
-        cells: vec![cell],
-    };
+    let plain = |column, cell| ColumnData { column: ColumnId(column), deletion: None, cells: vec![cell] };
     let base = 1_700_000_000_000_000;
-    let tombstone = CellContent::Tombstone {
-        local_deletion_time_s: 1_700_000_001,
-        issue_stamp: 43,
-    };
+    let tombstone = CellContent::Tombstone { local_deletion_time_s: 1_700_000_001, issue_stamp: 43 };
     let collection = ColumnData {
         column: ColumnId(300),
         deletion: Some(deletion(base - 1)),
@@ -175,65 +135,35 @@ fn full_mutation() -> Mutation {
         ],
     };
     let row = Row {
-        marker: Some(Marker {
-            timestamp_us: base,
-            expiry,
-        }),
+        marker: Some(Marker { timestamp_us: base, expiry }),
         deletion: Some(deletion(base - 10)),
         columns: vec![
             plain(1, cell(None, base, live(b"value", None))),
             plain(2, cell(None, base - 7, tombstone)),
-            plain(
-                3,
-                cell(
-                    None,
-                    base,
-                    CellContent::Counter {
-                        shards: Bytes::from_static(&[1, 2, 3]),
-                    },
-                ),
-            ),
+            plain(3, cell(None, base, CellContent::Counter { shards: Bytes::from_static(&[1, 2, 3]) })),
             collection,
         ],
     };
-    let static_row = Row {
-        marker: None,
-        deletion: None,
-        columns: vec![plain(9, cell(None, base, live(b"s", None)))],
-    };
+    let static_row = Row { marker: None, deletion: None, columns: vec![plain(9, cell(None, base, live(b"s", None)))] };
     let partition = Partition {
         token: Token(-3_485_513_579_396_041_028),
         key: Bytes::from_static(b"key"),
         deletion: Some(deletion(base - 100)),
-        range_tombstones: vec![RangeTombstone {
-            start: clustering(1),
-            end: clustering(4),
-            deletion: deletion(base),
-        }],
+        range_tombstones: vec![RangeTombstone { start: clustering(1), end: clustering(4), deletion: deletion(base) }],
         static_row: Some(static_row),
         rows: vec![(clustering(2), row), (clustering(5), Row::default())],
     };
-    Mutation {
-        table: TABLE,
-        issue_stamp: 7,
-        partition,
-    }
+    Mutation { table: TABLE, issue_stamp: 7, partition }
 }
 
 /// Compares with a golden file; with STARLING_BLESS set writes it instead.
 fn check_golden(name: &str, bytes: &Bytes) {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/golden")
-        .join(name);
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
     if std::env::var_os("STARLING_BLESS").is_some() {
         std::fs::write(&path, bytes).unwrap();
     }
     let golden = std::fs::read(&path).unwrap();
-    assert_eq!(
-        golden,
-        bytes.as_ref(),
-        "{name}: the format changed; old data would not be read"
-    );
+    assert_eq!(golden, bytes.as_ref(), "{name}: the format changed; old data would not be read");
 }
 
 #[test]
@@ -241,17 +171,10 @@ fn golden_files_are_still_what_is_written() {
     let mutation = full_mutation();
     check_golden("mutation.v1", &mutation.encode());
     check_golden("partition.v1", &mutation.partition.encode());
-    let position = Position {
-        token: Token(5),
-        key: Bytes::from_static(b"k"),
-        clustering: Some(clustering(3)),
-    };
+    let position = Position { token: Token(5), key: Bytes::from_static(b"k"), clustering: Some(clustering(3)) };
     let result = ReadResult {
         partitions: vec![mutation.partition],
-        cuts: vec![PartitionCut {
-            partition: 0,
-            clustering: clustering(5),
-        }],
+        cuts: vec![PartitionCut { partition: 0, clustering: clustering(5) }],
         truncated_at: Some(position.clone()),
     };
     check_golden("read_result.v1", &result.encode());
@@ -264,16 +187,7 @@ fn golden_files_are_still_what_is_written() {
         ..read_all()
     };
     check_golden("read_command_range.v1", &command.encode());
-    let target = ReadTarget::Partition {
-        token: Token(5),
-        key: Bytes::from_static(b"k"),
-    };
-    let command = ReadCommand {
-        target,
-        slices: vec![],
-        reversed: false,
-        resume: None,
-        ..command
-    };
+    let target = ReadTarget::Partition { token: Token(5), key: Bytes::from_static(b"k") };
+    let command = ReadCommand { target, slices: vec![], reversed: false, resume: None, ..command };
     check_golden("read_command_partition.v1", &command.encode());
 }

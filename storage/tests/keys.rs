@@ -10,22 +10,10 @@ use starling_storage::key::*;
 use starling_storage::model::{Slice, TableId, TableRef};
 
 const SPECS: [ComponentSpec; 4] = [
-    ComponentSpec {
-        fixed_length: None,
-        reversed: false,
-    },
-    ComponentSpec {
-        fixed_length: Some(2),
-        reversed: true,
-    },
-    ComponentSpec {
-        fixed_length: None,
-        reversed: true,
-    },
-    ComponentSpec {
-        fixed_length: Some(1),
-        reversed: false,
-    },
+    ComponentSpec { fixed_length: None, reversed: false },
+    ComponentSpec { fixed_length: Some(2), reversed: true },
+    ComponentSpec { fixed_length: None, reversed: true },
+    ComponentSpec { fixed_length: Some(1), reversed: false },
 ];
 
 /// Bytes that are awkward for escapes are frequent.
@@ -40,22 +28,13 @@ fn components() -> impl Strategy<Value = Vec<Vec<u8>>> {
 
 fn composed(components: &[Vec<u8>]) -> Vec<u8> {
     let zipped = components.iter().zip(SPECS);
-    let components: Vec<KeyComponent<'_>> = zipped
-        .map(|(bytes, s)| KeyComponent {
-            bytes,
-            fixed_length: s.fixed_length,
-            reversed: s.reversed,
-        })
-        .collect();
+    let components: Vec<KeyComponent<'_>> =
+        zipped.map(|(bytes, s)| KeyComponent { bytes, fixed_length: s.fixed_length, reversed: s.reversed }).collect();
     compose(&components)
 }
 
 fn ordered(a: &[Vec<u8>], b: &[Vec<u8>]) -> Ordering {
-    let each = a
-        .iter()
-        .zip(b)
-        .zip(SPECS)
-        .map(|((a, b), s)| if s.reversed { b.cmp(a) } else { a.cmp(b) });
+    let each = a.iter().zip(b).zip(SPECS).map(|((a, b), s)| if s.reversed { b.cmp(a) } else { a.cmp(b) });
     each.fold(Ordering::Equal, Ordering::then)
 }
 
@@ -115,10 +94,7 @@ proptest! {
 
 #[test]
 fn token_ranges_include_both_ends_of_the_ring() {
-    let table = TableRef {
-        id: TableId(7),
-        incarnation: u32::MAX,
-    };
+    let table = TableRef { id: TableId(7), incarnation: u32::MAX };
     let (start, end) = token_range(table, Token::MIN, Token::MAX);
     for token in [i64::MIN, -1, 0, i64::MAX] {
         let key = row_key(table, Token(token), &[0xFF; 8], &[0xFF]);

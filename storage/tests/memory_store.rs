@@ -17,11 +17,7 @@ use starling_storage::store::*;
 use suite::*;
 
 fn engine(seed: u64) -> Arc<dyn Engine> {
-    Arc::new(MemoryEngine::new(MemorySettings {
-        seed,
-        flush_one_in: 3,
-        compact_one_in: 4,
-    }))
+    Arc::new(MemoryEngine::new(MemorySettings { seed, flush_one_in: 3, compact_one_in: 4 }))
 }
 
 proptest! {
@@ -143,46 +139,17 @@ fn tables_without_clustering_have_one_row() {
     let store = open(&engine(5));
     let mutation = |number: u8| {
         let (token, key) = partition_of(number);
-        let row = Row {
-            marker: Some(Marker {
-                timestamp_us: 1,
-                expiry: None,
-            }),
-            ..Row::default()
-        };
+        let row = Row { marker: Some(Marker { timestamp_us: 1, expiry: None }), ..Row::default() };
         let rows = vec![(bytes::Bytes::new(), row)];
-        let partition = Partition {
-            token,
-            key,
-            deletion: None,
-            range_tombstones: vec![],
-            static_row: None,
-            rows,
-        };
-        Mutation {
-            table: TABLE,
-            issue_stamp: 0,
-            partition,
-        }
+        let partition = Partition { token, key, deletion: None, range_tombstones: vec![], static_row: None, rows };
+        Mutation { table: TABLE, issue_stamp: 0, partition }
     };
-    store
-        .commit(&[mutation(0), mutation(1), mutation(2)], Durability::NoSync)
-        .unwrap();
+    store.commit(&[mutation(0), mutation(1), mutation(2)], Durability::NoSync).unwrap();
     let (token, key) = partition_of(1);
-    let command = ReadCommand {
-        has_clustering: false,
-        row_limit: 1,
-        ..read_all()
-    };
-    let point = ReadCommand {
-        target: ReadTarget::Partition { token, key },
-        ..command.clone()
-    };
+    let command = ReadCommand { has_clustering: false, row_limit: 1, ..read_all() };
+    let point = ReadCommand { target: ReadTarget::Partition { token, key }, ..command.clone() };
     let found = store.read(&point).unwrap();
-    assert_eq!(
-        (found.partitions, found.truncated_at),
-        (vec![mutation(1).partition], None)
-    );
+    assert_eq!((found.partitions, found.truncated_at), (vec![mutation(1).partition], None));
     assert_eq!(read_pages(&command, |command| store.read(command).unwrap()).len(), 3);
     let found = store.read(&command).unwrap();
     assert_eq!(found.truncated_at.map(|position| position.clustering), Some(None));
@@ -236,44 +203,17 @@ impl Engine for IntrudingEngine {
 /// What is read with many fragments is folded once, and means the same afterwards.
 #[test]
 fn what_is_read_in_fragments_is_folded_once() {
-    let settings = MemorySettings {
-        seed: 1,
-        flush_one_in: 0,
-        compact_one_in: 0,
-    };
+    let settings = MemorySettings { seed: 1, flush_one_in: 0, compact_one_in: 0 };
     let store = open(&(Arc::new(MemoryEngine::new(settings)) as Arc<dyn Engine>));
     let (token, key) = partition_of(0);
     let shard = store.shard_of(token);
-    let row = |timestamp_us| Row {
-        marker: Some(Marker {
-            timestamp_us,
-            expiry: None,
-        }),
-        ..Row::default()
-    };
-    let deletion = |timestamp_us| {
-        Some(Deletion {
-            timestamp_us,
-            local_deletion_time_s: NOW_S,
-            issue_stamp: 0,
-        })
-    };
+    let row = |timestamp_us| Row { marker: Some(Marker { timestamp_us, expiry: None }), ..Row::default() };
+    let deletion = |timestamp_us| Some(Deletion { timestamp_us, local_deletion_time_s: NOW_S, issue_stamp: 0 });
     for number in 1..6 {
         let rows = vec![(clustering(1), row(number * 2))];
         let (key, deletion) = (key.clone(), deletion(number));
-        let partition = Partition {
-            token,
-            key,
-            deletion,
-            range_tombstones: vec![],
-            static_row: None,
-            rows,
-        };
-        let mutation = Mutation {
-            table: TABLE,
-            issue_stamp: 0,
-            partition,
-        };
+        let partition = Partition { token, key, deletion, range_tombstones: vec![], static_row: None, rows };
+        let mutation = Mutation { table: TABLE, issue_stamp: 0, partition };
         store.commit(&[mutation], Durability::NoSync).unwrap();
     }
     assert_eq!(store.fold_pending(shard, 9), Ok(0), "nothing was read yet");

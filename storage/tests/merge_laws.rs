@@ -26,11 +26,7 @@ fn joined(a: &Partition, b: &Partition) -> Partition {
 }
 
 fn cell() -> impl Strategy<Value = Cell> {
-    (0..3i64, content()).prop_map(|(timestamp_us, content)| Cell {
-        path: None,
-        timestamp_us,
-        content,
-    })
+    (0..3i64, content()).prop_map(|(timestamp_us, content)| Cell { path: None, timestamp_us, content })
 }
 
 proptest! {

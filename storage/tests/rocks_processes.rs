@@ -18,10 +18,7 @@ use starling_storage::model::*;
 use starling_storage::store::{Store, StoreSettings};
 use starling_storage::threads::{CommitterThreads, SyncMode};
 
-const TABLE: TableRef = TableRef {
-    id: TableId(1024),
-    incarnation: 0,
-};
+const TABLE: TableRef = TableRef { id: TableId(1024), incarnation: 0 };
 const FOLDER: &str = "STARLING_TEST_WRITER_FOLDER";
 const FIRST: &str = "STARLING_TEST_WRITER_FIRST";
 const COUNT: &str = "STARLING_TEST_WRITER_COUNT";
@@ -29,14 +26,7 @@ const PERIODIC: &str = "STARLING_TEST_WRITER_PERIODIC";
 
 fn open(folder: &Path) -> Store {
     let engine = RocksEngine::open(folder, &RocksSettings::default()).unwrap();
-    Store::open(
-        Arc::new(engine),
-        StoreSettings {
-            shards: 1,
-            ..StoreSettings::default()
-        },
-    )
-    .unwrap()
+    Store::open(Arc::new(engine), StoreSettings { shards: 1, ..StoreSettings::default() }).unwrap()
 }
 
 fn key(number: u64) -> Bytes {
@@ -44,50 +34,18 @@ fn key(number: u64) -> Bytes {
 }
 
 fn mutation(number: u64) -> Mutation {
-    let content = CellContent::Live {
-        value: Bytes::from(vec![number as u8; 1000]),
-        expiry: None,
-    };
-    let cells = vec![Cell {
-        path: None,
-        timestamp_us: 1,
-        content,
-    }];
-    let columns = vec![ColumnData {
-        column: ColumnId(1),
-        deletion: None,
-        cells,
-    }];
-    let rows = vec![(
-        Bytes::new(),
-        Row {
-            marker: None,
-            deletion: None,
-            columns,
-        },
-    )];
+    let content = CellContent::Live { value: Bytes::from(vec![number as u8; 1000]), expiry: None };
+    let cells = vec![Cell { path: None, timestamp_us: 1, content }];
+    let columns = vec![ColumnData { column: ColumnId(1), deletion: None, cells }];
+    let rows = vec![(Bytes::new(), Row { marker: None, deletion: None, columns })];
     let (token, key) = (Token(number as i64), key(number));
-    let partition = Partition {
-        token,
-        key,
-        deletion: None,
-        range_tombstones: vec![],
-        static_row: None,
-        rows,
-    };
-    Mutation {
-        table: TABLE,
-        issue_stamp: 0,
-        partition,
-    }
+    let partition = Partition { token, key, deletion: None, range_tombstones: vec![], static_row: None, rows };
+    Mutation { table: TABLE, issue_stamp: 0, partition }
 }
 
 /// Says a line in one system call, past the test harness's capture.
 fn say(line: &str) {
-    std::io::stdout()
-        .lock()
-        .write_all(format!("{line}\n").as_bytes())
-        .unwrap();
+    std::io::stdout().lock().write_all(format!("{line}\n").as_bytes()).unwrap();
 }
 
 /// The writer's side; does nothing unless the environment says so.
@@ -127,11 +85,7 @@ fn writer() {
 fn writer_command(program: &str, arguments: &[&str], folder: &Path, first: u64, count: u64) -> Command {
     let mut command = Command::new(program);
     command.args(arguments);
-    command
-        .env(FOLDER, folder)
-        .env(FIRST, first.to_string())
-        .env(COUNT, count.to_string())
-        .env_remove(PERIODIC);
+    command.env(FOLDER, folder).env(FIRST, first.to_string()).env(COUNT, count.to_string()).env_remove(PERIODIC);
     command.stdout(Stdio::piped()).stderr(Stdio::null());
     command
 }
@@ -148,9 +102,7 @@ fn acked(line: &str) -> Option<u64> {
 
 /// Kills the writer after `acks` acknowledgements; all that it acknowledged.
 fn kill_after(mut writer: Child, acks: usize) -> Vec<u64> {
-    let lines = BufReader::new(writer.stdout.take().unwrap())
-        .lines()
-        .map_while(Result::ok);
+    let lines = BufReader::new(writer.stdout.take().unwrap()).lines().map_while(Result::ok);
     let mut numbers = Vec::new();
     for line in lines {
         numbers.extend(acked(&line));
@@ -169,10 +121,7 @@ fn audit(folder: &Path, acked: &[u64]) {
             table: TABLE,
             has_clustering: false,
             gc_grace_s: 0,
-            target: ReadTarget::Partition {
-                token: Token(number as i64),
-                key: key(number),
-            },
+            target: ReadTarget::Partition { token: Token(number as i64), key: key(number) },
             slices: vec![],
             reversed: false,
             row_limit: 1,
@@ -182,11 +131,7 @@ fn audit(folder: &Path, acked: &[u64]) {
             resume: None,
         };
         let found = store.read(&command).unwrap();
-        assert_eq!(
-            found.partitions,
-            [mutation(number).partition],
-            "an acknowledged write is lost"
-        );
+        assert_eq!(found.partitions, [mutation(number).partition], "an acknowledged write is lost");
     }
 }
 
@@ -216,12 +161,8 @@ fn after_a_failed_write_nothing_is_acknowledged() {
     let script = "trap '' XFSZ; ulimit -f 600; exec \"$0\" \"$@\"";
     let binary = this_binary();
     let arguments = [&["-c", script, binary.as_str()][..], &HARNESS].concat();
-    let mut writer = writer_command("sh", &arguments, folder.path(), 0, 3000)
-        .spawn()
-        .unwrap();
-    let lines = BufReader::new(writer.stdout.take().unwrap())
-        .lines()
-        .map_while(Result::ok);
+    let mut writer = writer_command("sh", &arguments, folder.path(), 0, 3000).spawn().unwrap();
+    let lines = BufReader::new(writer.stdout.take().unwrap()).lines().map_while(Result::ok);
     let (mut numbers, mut failed) = (Vec::new(), 0);
     for line in lines {
         if let Some(number) = acked(&line) {
@@ -232,11 +173,7 @@ fn after_a_failed_write_nothing_is_acknowledged() {
         }
     }
     writer.wait().unwrap();
-    assert!(
-        !numbers.is_empty() && failed > 16,
-        "{} acked, {failed} failed",
-        numbers.len()
-    );
+    assert!(!numbers.is_empty() && failed > 16, "{} acked, {failed} failed", numbers.len());
     audit(folder.path(), &numbers);
 }
 
@@ -270,15 +207,7 @@ fn trace_writer(periodic: bool) -> Option<(usize, usize)> {
     let folder = tempfile::tempdir().unwrap();
     let trace = folder.path().join("trace");
     let (binary, trace_name) = (this_binary(), trace.to_string_lossy().into_owned());
-    let options = [
-        "-f",
-        "-y",
-        "-e",
-        "trace=fsync,fdatasync,write",
-        "-o",
-        &trace_name,
-        &binary,
-    ];
+    let options = ["-f", "-y", "-e", "trace=fsync,fdatasync,write", "-o", &trace_name, &binary];
     let arguments = [&options[..], &HARNESS].concat();
     let mut command = writer_command("strace", &arguments, &folder.path().join("store"), 0, 100);
     if periodic {

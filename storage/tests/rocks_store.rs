@@ -21,12 +21,7 @@ use suite::*;
 
 fn small() -> RocksSettings {
     let defaults = RocksSettings::default();
-    RocksSettings {
-        block_cache_bytes: 1 << 20,
-        write_buffer_bytes: 256 << 10,
-        successive_merges_max: 3,
-        ..defaults
-    }
+    RocksSettings { block_cache_bytes: 1 << 20, write_buffer_bytes: 256 << 10, successive_merges_max: 3, ..defaults }
 }
 
 /// An engine in a folder that lives as long as it.
@@ -82,52 +77,24 @@ fn noise(seed: u64, length: usize) -> Bytes {
 }
 
 fn row_of(number: u64, expiry: Option<Expiry>) -> Row {
-    let content = CellContent::Live {
-        value: noise(number, 1024),
-        expiry,
-    };
-    let cells = vec![Cell {
-        path: None,
-        timestamp_us: 1,
-        content,
-    }];
-    Row {
-        marker: None,
-        deletion: None,
-        columns: vec![ColumnData {
-            column: ColumnId(1),
-            deletion: None,
-            cells,
-        }],
-    }
+    let content = CellContent::Live { value: noise(number, 1024), expiry };
+    let cells = vec![Cell { path: None, timestamp_us: 1, content }];
+    Row { marker: None, deletion: None, columns: vec![ColumnData { column: ColumnId(1), deletion: None, cells }] }
 }
 
 fn mutation_of(number: u64, change: impl FnOnce(&mut Partition)) -> Mutation {
     let (token, key) = (Token(number as i64), Bytes::copy_from_slice(&number.to_be_bytes()));
-    let mut partition = Partition {
-        token,
-        key,
-        deletion: None,
-        range_tombstones: vec![],
-        static_row: None,
-        rows: vec![],
-    };
+    let mut partition =
+        Partition { token, key, deletion: None, range_tombstones: vec![], static_row: None, rows: vec![] };
     change(&mut partition);
-    Mutation {
-        table: TABLE,
-        issue_stamp: 0,
-        partition,
-    }
+    Mutation { table: TABLE, issue_stamp: 0, partition }
 }
 
 #[test]
 fn deleted_and_expired_data_leaves_the_disk() {
     with_engine(|engine| {
         let store = open(&engine);
-        let expiry = Some(Expiry {
-            ttl_s: 10,
-            expires_at_s: NOW_S,
-        });
+        let expiry = Some(Expiry { ttl_s: 10, expires_at_s: NOW_S });
         let rows: Vec<Mutation> = (0..2000)
             .map(|number| {
                 let row = row_of(number, expiry.filter(|_| number % 2 == 0));
@@ -138,28 +105,17 @@ fn deleted_and_expired_data_leaves_the_disk() {
         engine.compact().unwrap();
         let full = engine.size().live_bytes;
         assert!(full > 1_500_000, "{full}");
-        let deletion = Deletion {
-            timestamp_us: 2,
-            local_deletion_time_s: NOW_S,
-            issue_stamp: 0,
-        };
+        let deletion = Deletion { timestamp_us: 2, local_deletion_time_s: NOW_S, issue_stamp: 0 };
         let deletions: Vec<Mutation> = (0..2000)
             .filter(|number| number % 2 == 1)
             .map(|number| match number % 3 {
                 0 => mutation_of(number, |partition| partition.deletion = Some(deletion)),
                 1 => {
-                    let row = Row {
-                        deletion: Some(deletion),
-                        ..Row::default()
-                    };
+                    let row = Row { deletion: Some(deletion), ..Row::default() };
                     mutation_of(number, |partition| partition.rows.push((clustering(1), row)))
                 }
                 _ => {
-                    let range = RangeTombstone {
-                        start: clustering(0),
-                        end: clustering(5),
-                        deletion,
-                    };
+                    let range = RangeTombstone { start: clustering(0), end: clustering(5), deletion };
                     mutation_of(number, |partition| partition.range_tombstones.push(range))
                 }
             })
@@ -175,9 +131,7 @@ fn deleted_and_expired_data_leaves_the_disk() {
 
 fn files(folder: &Path, ending: &str) -> Vec<std::path::PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    entries
-        .filter(|path| path.to_string_lossy().ends_with(ending))
-        .collect()
+    entries.filter(|path| path.to_string_lossy().ends_with(ending)).collect()
 }
 
 fn copy_folder(from: &Path, to: &Path) {
@@ -191,10 +145,7 @@ fn copy_folder(from: &Path, to: &Path) {
 #[test]
 fn damage_is_reported_never_skipped() {
     let folder = tempfile::tempdir().unwrap();
-    let command = ReadCommand {
-        size_limit_bytes: u32::MAX,
-        ..read_all()
-    };
+    let command = ReadCommand { size_limit_bytes: u32::MAX, ..read_all() };
     let whole = {
         let engine: Arc<dyn Engine> = Arc::new(RocksEngine::open(folder.path(), &small()).unwrap());
         let store = open(&engine);
@@ -209,10 +160,7 @@ fn damage_is_reported_never_skipped() {
         store.read(&command).unwrap()
     };
     let mut reported = 0;
-    let damaged_files: Vec<_> = files(folder.path(), ".sst")
-        .into_iter()
-        .chain(files(folder.path(), ".log"))
-        .collect();
+    let damaged_files: Vec<_> = files(folder.path(), ".sst").into_iter().chain(files(folder.path(), ".log")).collect();
     assert!(damaged_files.len() >= 2);
     for file in damaged_files {
         let length = std::fs::metadata(&file).unwrap().len() as usize;
@@ -226,12 +174,10 @@ fn damage_is_reported_never_skipped() {
             let mut bytes = std::fs::read(&damaged).unwrap();
             bytes[part * length / 8 + 9.min(length / 8)] ^= 0x40;
             std::fs::write(&damaged, bytes).unwrap();
-            let outcome = RocksEngine::open(copy.path(), &small())
-                .map_err(StoreError::from)
-                .and_then(|engine| {
-                    let engine: Arc<dyn Engine> = Arc::new(engine);
-                    Store::open(engine, settings())?.read(&command)
-                });
+            let outcome = RocksEngine::open(copy.path(), &small()).map_err(StoreError::from).and_then(|engine| {
+                let engine: Arc<dyn Engine> = Arc::new(engine);
+                Store::open(engine, settings())?.read(&command)
+            });
             match outcome {
                 Ok(found) => assert_eq!(found, whole, "{} part {part}: data was skipped", file.display()),
                 Err(StoreError::Engine(EngineError::Corrupt(message))) => {
@@ -253,8 +199,5 @@ fn damage_is_reported_never_skipped() {
 fn a_store_is_opened_once() {
     let folder = tempfile::tempdir().unwrap();
     let _engine = RocksEngine::open(folder.path(), &small()).unwrap();
-    assert!(matches!(
-        RocksEngine::open(folder.path(), &small()),
-        Err(EngineError::Open(_))
-    ));
+    assert!(matches!(RocksEngine::open(folder.path(), &small()), Err(EngineError::Open(_))));
 }

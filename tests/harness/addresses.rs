@@ -26,11 +26,7 @@ impl AddressBlock {
             let (second, third) = ((number / 250 + 1) as u8, (number % 250 + 1) as u8);
             let lock = File::create(folder.join(format!("127.{second}.{third}"))).unwrap();
             if lock.try_lock().is_ok() {
-                return AddressBlock {
-                    second,
-                    third,
-                    _lock: lock,
-                };
+                return AddressBlock { second, third, _lock: lock };
             }
         }
         panic!("no free block of loopback addresses");

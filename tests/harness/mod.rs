@@ -29,16 +29,8 @@ pub struct Cluster {
 impl Cluster {
     /// An empty cluster for the test `name`.
     pub fn new(name: &str) -> Cluster {
-        let folder = tempfile::Builder::new()
-            .prefix(&format!("starling-{name}-"))
-            .tempdir()
-            .unwrap();
-        Cluster {
-            nodes: Vec::new(),
-            name: name.to_owned(),
-            addresses: AddressBlock::claim(name),
-            folder,
-        }
+        let folder = tempfile::Builder::new().prefix(&format!("starling-{name}-")).tempdir().unwrap();
+        Cluster { nodes: Vec::new(), name: name.to_owned(), addresses: AddressBlock::claim(name), folder }
     }
 
     /// A cluster of `count` nodes, each ready before the next one is started.
@@ -65,8 +57,9 @@ impl Cluster {
         let seeds: Vec<Ipv4Addr> = self.nodes.first().map(|seed| seed.address).into_iter().collect();
         let mut arguments = vec!["--cluster-name".to_owned(), self.name.clone()];
         arguments.extend(seeds.iter().flat_map(|seed| ["--seed".to_owned(), seed.to_string()]));
-        arguments.extend(more_arguments.iter().map(|argument| (*argument).to_owned()));
-        Node::new(self.addresses.address(index + 1), self.folder.path(), arguments)
+        let mut node = Node::new(self.addresses.address(index + 1), self.folder.path(), arguments);
+        node.add_arguments(more_arguments);
+        node
     }
 
     /// The node with this index.

@@ -30,6 +30,7 @@ pub struct Node {
     pub stderr_path: PathBuf,
     authority: PathBuf,
     arguments: Vec<String>,
+    environment: Vec<(String, String)>,
     /// Bytes on stdout from earlier runs.
     printed_before: usize,
     child: Option<Child>,
@@ -45,10 +46,27 @@ impl Node {
             stderr_path: folder.join(format!("{address}.err")),
             authority: folder.join("dev-ca"),
             arguments,
+            environment: Vec::new(),
             printed_before: 0,
             child: None,
             ready_line: None,
         }
+    }
+
+    /// Sets an environment variable for the runs that follow.
+    pub fn set_environment(&mut self, name: &str, value: &str) {
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Adds arguments for the runs that follow; a flag that is given twice is replaced.
+    pub fn add_arguments(&mut self, more: &[&str]) {
+        let flags = more.iter().filter(|argument| argument.starts_with("--"));
+        for flag in flags {
+            if let Some(at) = self.arguments.iter().position(|argument| argument == flag) {
+                self.arguments.drain(at..(at + 2).min(self.arguments.len()));
+            }
+        }
+        self.arguments.extend(more.iter().map(|argument| (*argument).to_owned()));
     }
 
     /// Starts the process and waits for its `ready` line.
@@ -93,6 +111,7 @@ impl Node {
             .arg(&self.data_dir)
             .args(&self.arguments)
             .env("STARLING_DEV_CA", &self.authority)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(stdout)
             .stderr(stderr)
@@ -155,10 +174,7 @@ impl Node {
             Signal::Cont => "CONT",
         };
         // The shell's own kill: there is no other that needs neither a package nor unsafe code.
-        let status = Command::new("sh")
-            .args(["-c", &format!("kill -{name} {pid}")])
-            .status()
-            .unwrap();
+        let status = Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).status().unwrap();
         assert!(status.success(), "kill -{name} {pid}");
     }
 
@@ -167,12 +183,15 @@ impl Node {
         self.child.as_ref().map(Child::id)
     }
 
+    /// The ready line.
+    pub fn ready_line(&self) -> &str {
+        self.ready_line.as_deref().expect("a node that was ready")
+    }
+
     /// A field of the ready line: `host_id`, `cql`, `internode`, `admin`.
     pub fn ready(&self, field: &str) -> String {
         let line = self.ready_line.as_deref().expect("a node that was ready");
-        let value = line
-            .split(' ')
-            .find_map(|part| part.strip_prefix(field)?.strip_prefix('='));
+        let value = line.split(' ').find_map(|part| part.strip_prefix(field)?.strip_prefix('='));
         value.unwrap_or_else(|| panic!("no {field} in `{line}`")).to_owned()
     }
 

@@ -21,17 +21,9 @@ pub struct Manifest {
 impl Manifest {
     /// Reads a Cargo.toml: `name = ...`, `name.workspace = true` and `[dependencies.name]` alike.
     pub fn parse(text: &str) -> Manifest {
-        let mut manifest = Manifest {
-            package: String::new(),
-            dependencies: vec![],
-            dev_dependencies: vec![],
-        };
+        let mut manifest = Manifest { package: String::new(), dependencies: vec![], dev_dependencies: vec![] };
         let mut section = String::new();
-        for line in text
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        {
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
             if let Some(header) = line.strip_prefix('[') {
                 section = header.trim_end_matches(']').trim_matches('[').to_owned();
                 if let Some((kind, name)) = section.rsplit_once('.')
@@ -69,15 +61,8 @@ impl Manifest {
 
 /// The workspace's member folders.
 pub fn members(text: &str) -> Vec<String> {
-    let list = text
-        .split("members = [")
-        .nth(1)
-        .and_then(|rest| rest.split(']').next())
-        .unwrap_or("");
-    list.split(',')
-        .map(|member| member.trim().trim_matches('"').to_owned())
-        .filter(|m| !m.is_empty())
-        .collect()
+    let list = text.split("members = [").nth(1).and_then(|rest| rest.split(']').next()).unwrap_or("");
+    list.split(',').map(|member| member.trim().trim_matches('"').to_owned()).filter(|m| !m.is_empty()).collect()
 }
 
 /// What a manifest does against its layer.
@@ -113,45 +98,16 @@ fn a_manifest_is_read() {
     assert_eq!(manifest.package, "a");
     assert_eq!(manifest.dependencies, ["b", "c", "d", "e"].map(str::to_owned));
     assert_eq!(manifest.dev_dependencies, ["f".to_owned()]);
-    assert_eq!(
-        members("[workspace]\nmembers = [\n \"x\",\n \"y/z\",\n]\n"),
-        ["x", "y/z"].map(str::to_owned)
-    );
+    assert_eq!(members("[workspace]\nmembers = [\n \"x\",\n \"y/z\",\n]\n"), ["x", "y/z"].map(str::to_owned));
 }
 
 #[test]
 fn a_dependency_the_wrong_way_is_found() {
-    let layers = [Layer {
-        package: "starling-low",
-        may_use: &[],
-        never: &["tokio"],
-    }];
+    let layers = [Layer { package: "starling-low", may_use: &[], never: &["tokio"] }];
     let manifest = |text: &str| Manifest::parse(&format!("[package]\nname = \"starling-low\"\n{text}"));
-    assert!(
-        check(
-            &manifest("[dependencies]\nbytes = \"1\"\n[dev-dependencies]\ntokio = \"1\"\n"),
-            &layers
-        )
-        .is_empty()
-    );
-    assert_eq!(
-        check(&manifest("[dependencies]\nstarling-high.workspace = true\n"), &layers).len(),
-        1
-    );
-    assert_eq!(
-        check(
-            &manifest("[dev-dependencies]\nstarling-high.workspace = true\n"),
-            &layers
-        )
-        .len(),
-        1
-    );
-    assert_eq!(
-        check(&manifest("[dependencies]\ntokio.workspace = true\n"), &layers).len(),
-        1
-    );
-    assert_eq!(
-        check(&Manifest::parse("[package]\nname = \"starling-new\"\n"), &layers).len(),
-        1
-    );
+    assert!(check(&manifest("[dependencies]\nbytes = \"1\"\n[dev-dependencies]\ntokio = \"1\"\n"), &layers).is_empty());
+    assert_eq!(check(&manifest("[dependencies]\nstarling-high.workspace = true\n"), &layers).len(), 1);
+    assert_eq!(check(&manifest("[dev-dependencies]\nstarling-high.workspace = true\n"), &layers).len(), 1);
+    assert_eq!(check(&manifest("[dependencies]\ntokio.workspace = true\n"), &layers).len(), 1);
+    assert_eq!(check(&Manifest::parse("[package]\nname = \"starling-new\"\n"), &layers).len(), 1);
 }

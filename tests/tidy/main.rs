@@ -20,10 +20,7 @@ fn root() -> PathBuf {
 
 /// Every file of the project below `folder` whose name ends in one of `extensions`, as paths from the root.
 fn files(folder: &Path, extensions: &[&str], found: &mut Vec<String>) {
-    let mut entries: Vec<_> = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
+    let mut entries: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     entries.sort();
     for path in entries {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
@@ -40,10 +37,7 @@ fn files(folder: &Path, extensions: &[&str], found: &mut Vec<String>) {
 fn rust_sources() -> Vec<Source> {
     let mut paths = Vec::new();
     files(&root(), &[".rs"], &mut paths);
-    paths
-        .iter()
-        .map(|path| Source::new(path, &fs::read_to_string(root().join(path)).unwrap()))
-        .collect()
+    paths.iter().map(|path| Source::new(path, &fs::read_to_string(root().join(path)).unwrap())).collect()
 }
 
 fn assert_none(what: &str, complaints: &[String]) {
@@ -63,9 +57,7 @@ fn dependencies_run_one_way() {
     let workspace = fs::read_to_string(root().join("Cargo.toml")).unwrap();
     let mut complaints = Vec::new();
     let mut seen = BTreeSet::new();
-    let members = layers::members(&workspace)
-        .into_iter()
-        .map(|member| format!("{member}/Cargo.toml"));
+    let members = layers::members(&workspace).into_iter().map(|member| format!("{member}/Cargo.toml"));
     for path in members.chain(["Cargo.toml".to_owned()]) {
         let manifest = layers::Manifest::parse(&fs::read_to_string(root().join(&path)).unwrap());
         complaints.extend(layers::check(&manifest, rules::LAYERS));
@@ -98,10 +90,8 @@ fn pure_code_names_no_clock_randomness_threads_sockets_or_files() {
 
 #[test]
 fn no_unfinished_or_unsafe_code() {
-    let complaints: Vec<String> = rust_sources()
-        .iter()
-        .flat_map(|source| scan::forbidden_words(source, rules::FORBIDDEN_WORDS))
-        .collect();
+    let complaints: Vec<String> =
+        rust_sources().iter().flat_map(|source| scan::forbidden_words(source, rules::FORBIDDEN_WORDS)).collect();
     assert_none("forbidden words", &complaints);
 }
 
@@ -122,36 +112,22 @@ fn functions_are_short() {
             }
         }
     }
-    complaints.extend(stale(
-        "LONG_FUNCTIONS",
-        rules::LONG_FUNCTIONS.iter().map(|(name, _)| *name),
-        &used,
-    ));
-    assert_none(
-        &format!("functions over {} lines", rules::FUNCTION_LINES_MAX),
-        &complaints,
-    );
+    complaints.extend(stale("LONG_FUNCTIONS", rules::LONG_FUNCTIONS.iter().map(|(name, _)| *name), &used));
+    assert_none(&format!("functions over {} lines", rules::FUNCTION_LINES_MAX), &complaints);
 }
 
 #[test]
 fn files_are_short() {
     let mut complaints = Vec::new();
     let mut used = BTreeSet::new();
-    for source in rust_sources()
-        .iter()
-        .filter(|source| source.lines > rules::FILE_LINES_MAX)
-    {
+    for source in rust_sources().iter().filter(|source| source.lines > rules::FILE_LINES_MAX) {
         if rules::LONG_FILES.iter().any(|(listed, _)| *listed == source.path) {
             used.insert(source.path.clone());
         } else {
             complaints.push(format!("{} has {} lines", source.path, source.lines));
         }
     }
-    complaints.extend(stale(
-        "LONG_FILES",
-        rules::LONG_FILES.iter().map(|(path, _)| *path),
-        &used,
-    ));
+    complaints.extend(stale("LONG_FILES", rules::LONG_FILES.iter().map(|(path, _)| *path), &used));
     assert_none(&format!("files over {} lines", rules::FILE_LINES_MAX), &complaints);
 }
 
@@ -168,12 +144,7 @@ fn files_are_named_after_their_subject() {
     let complaints: Vec<String> = rust_sources()
         .iter()
         .filter(|source| !source.is_test())
-        .filter(|source| {
-            source
-                .path
-                .split('/')
-                .any(|part| rules::VAGUE_NAMES.contains(&part.trim_end_matches(".rs")))
-        })
+        .filter(|source| source.path.split('/').any(|part| rules::VAGUE_NAMES.contains(&part.trim_end_matches(".rs"))))
         .map(|source| format!("{}: say what it is about", source.path))
         .collect();
     assert_none("vague names", &complaints);

@@ -9,55 +9,21 @@ pub const FUNCTION_LINES_MAX: usize = 70;
 pub const FILE_LINES_MAX: usize = 600;
 
 /// Crates that bring a clock, randomness, threads, sockets or files; pure packages do not depend on them.
-const IMPURE_CRATES: &[&str] = &[
-    "tokio",
-    "quinn",
-    "axum",
-    "rand",
-    "getrandom",
-    "parking_lot",
-    "tempfile",
-    "tracing-subscriber",
-    "rustls",
-];
+const IMPURE_CRATES: &[&str] =
+    &["tokio", "quinn", "axum", "rand", "getrandom", "parking_lot", "tempfile", "tracing-subscriber", "rustls"];
 
 /// Who may depend on whom, among this workspace's packages.
 pub const LAYERS: &[Layer] = &[
-    Layer {
-        package: "starling-ring",
-        may_use: &[],
-        never: IMPURE_CRATES,
-    },
-    Layer {
-        package: "starling-cql-lite",
-        may_use: &["starling-ring"],
-        never: IMPURE_CRATES,
-    },
-    Layer {
-        package: "starling-storage",
-        may_use: &["starling-ring"],
-        never: &["tokio", "quinn", "axum", "rand"],
-    },
-    Layer {
-        package: "starling-repair",
-        may_use: &["starling-ring", "starling-storage"],
-        never: IMPURE_CRATES,
-    },
+    Layer { package: "starling-ring", may_use: &[], never: IMPURE_CRATES },
+    Layer { package: "starling-cql-lite", may_use: &["starling-ring"], never: IMPURE_CRATES },
+    Layer { package: "starling-storage", may_use: &["starling-ring"], never: &["tokio", "quinn", "axum", "rand"] },
+    Layer { package: "starling-repair", may_use: &["starling-ring", "starling-storage"], never: IMPURE_CRATES },
     Layer {
         package: "starling-node",
-        may_use: &[
-            "starling-ring",
-            "starling-cql-lite",
-            "starling-storage",
-            "starling-repair",
-        ],
+        may_use: &["starling-ring", "starling-cql-lite", "starling-storage", "starling-repair"],
         never: &[],
     },
-    Layer {
-        package: "starling-driver",
-        may_use: &["starling-ring", "starling-cql-lite"],
-        never: &[],
-    },
+    Layer { package: "starling-driver", may_use: &["starling-ring", "starling-cql-lite"], never: &[] },
     Layer {
         package: "starling-shell",
         may_use: &["starling-ring", "starling-cql-lite", "starling-driver"],
@@ -65,13 +31,7 @@ pub const LAYERS: &[Layer] = &[
     },
     Layer {
         package: "starling-simulation",
-        may_use: &[
-            "starling-ring",
-            "starling-cql-lite",
-            "starling-storage",
-            "starling-repair",
-            "starling-node",
-        ],
+        may_use: &["starling-ring", "starling-cql-lite", "starling-storage", "starling-repair", "starling-node"],
         never: &["tokio"],
     },
     Layer {
@@ -104,14 +64,8 @@ pub const PURE: &[&str] = &[
 
 /// What lies in a pure folder without being pure.
 pub const NOT_PURE: &[(&str, &str)] = &[
-    (
-        "storage/src/threads.rs",
-        "drives the committers: a thread for each shard, and the clock of periodic syncs",
-    ),
-    (
-        "storage/src/engine/rocks.rs",
-        "the engine that keeps files, behind a feature",
-    ),
+    ("storage/src/threads.rs", "drives the committers: a thread for each shard, and the clock of periodic syncs"),
+    ("storage/src/engine/rocks.rs", "the engine that keeps files, behind a feature"),
 ];
 
 /// Names that only impure code has a use for.

@@ -22,7 +22,7 @@ fn occurrences<'a>(text: &'a str, word: &'a str) -> impl Iterator<Item = usize> 
     let ends_in_word = is_word(word.as_bytes().last());
     text.match_indices(word).map(|(at, _)| at).filter(move |at| {
         let before = at.checked_sub(1).and_then(|before| bytes.get(before));
-        !is_word(before) && !(ends_in_word && is_word(bytes.get(at + word.len())))
+        !(is_word(before) || ends_in_word && is_word(bytes.get(at + word.len())))
     })
 }
 
@@ -49,11 +49,7 @@ pub fn forbidden_words(source: &Source, words: &[(&str, &str)]) -> Vec<String> {
     let mut complaints = Vec::new();
     for (word, reason) in words {
         for at in occurrences(&source.code, word).chain(grouped(&source.code, word)) {
-            complaints.push(format!(
-                "{}:{}: `{word}`: {reason}",
-                source.path,
-                line_of(&source.code, at)
-            ));
+            complaints.push(format!("{}:{}: `{word}`: {reason}", source.path, line_of(&source.code, at)));
         }
     }
     complaints
@@ -61,12 +57,8 @@ pub fn forbidden_words(source: &Source, words: &[(&str, &str)]) -> Vec<String> {
 
 /// Complaints about each word in a text, comments and all.
 pub fn words_in_text(path: &str, text: &str, words: &[&str]) -> Vec<String> {
-    let found = words
-        .iter()
-        .flat_map(|word| occurrences(text, word).map(move |at| (*word, at)));
-    found
-        .map(|(word, at)| format!("{path}:{}: {word}", line_of(text, at)))
-        .collect()
+    let found = words.iter().flat_map(|word| occurrences(text, word).map(move |at| (*word, at)));
+    found.map(|(word, at)| format!("{path}:{}: {word}", line_of(text, at))).collect()
 }
 
 /// Every function that has a body.
@@ -90,11 +82,7 @@ fn function(code: &str, at: usize) -> Option<Function> {
             b'{' => braces += 1,
             b'}' if braces <= 1 => {
                 let line = line_of(code, at);
-                return Some(Function {
-                    name,
-                    line,
-                    lines: line_of(code, at + offset) - line + 1,
-                });
+                return Some(Function { name, line, lines: line_of(code, at + offset) - line + 1 });
             }
             b'}' => braces -= 1,
             _ => {}
@@ -110,18 +98,7 @@ fn functions_are_measured() {
     let found = functions(&Source::new("a.rs", text));
     assert_eq!(
         found,
-        [
-            Function {
-                name: "one".into(),
-                line: 2,
-                lines: 1
-            },
-            Function {
-                name: "three".into(),
-                line: 3,
-                lines: 3
-            }
-        ]
+        [Function { name: "one".into(), line: 2, lines: 1 }, Function { name: "three".into(), line: 3, lines: 3 }]
     );
 }
 
@@ -129,22 +106,10 @@ fn functions_are_measured() {
 fn forbidden_words_are_found_as_words() {
     let text = "use std::time::{Duration, Instant};\nlet instant = InstantLike; Instant::at(1);\nbrand::x();\n";
     let source = Source::new("a.rs", text);
-    assert_eq!(
-        forbidden_words(&source, &[("std::time::Instant", "r")]),
-        ["a.rs:1: `std::time::Instant`: r"]
-    );
-    assert_eq!(
-        forbidden_words(&source, &[("InstantLike", "r")]),
-        ["a.rs:2: `InstantLike`: r"]
-    );
+    assert_eq!(forbidden_words(&source, &[("std::time::Instant", "r")]), ["a.rs:1: `std::time::Instant`: r"]);
+    assert_eq!(forbidden_words(&source, &[("InstantLike", "r")]), ["a.rs:2: `InstantLike`: r"]);
     assert!(forbidden_words(&source, &[("rand::", "r"), ("Instant::now", "r"), ("std::fs", "r")]).is_empty());
     let source = Source::new("a.rs", "fn f() { tokio::spawn(g()); todo!() }\n");
-    assert_eq!(
-        forbidden_words(&source, &[("tokio", "r"), ("todo!", "r"), ("unsafe", "r")]).len(),
-        2
-    );
-    assert_eq!(
-        words_in_text("a.md", "a\n// TODO: b\nTODOS", &["TODO"]),
-        ["a.md:2: TODO"]
-    );
+    assert_eq!(forbidden_words(&source, &[("tokio", "r"), ("todo!", "r"), ("unsafe", "r")]).len(), 2);
+    assert_eq!(words_in_text("a.md", "a\n// TODO: b\nTODOS", &["TODO"]), ["a.md:2: TODO"]);
 }

@@ -15,18 +15,12 @@ impl Source {
     pub fn new(path: &str, text: &str) -> Source {
         let mut code = blank_comments_and_strings(text);
         blank_unit_tests(&mut code);
-        Source {
-            path: path.to_owned(),
-            code: String::from_utf8_lossy(&code).into_owned(),
-            lines: text.lines().count(),
-        }
+        Source { path: path.to_owned(), code: String::from_utf8_lossy(&code).into_owned(), lines: text.lines().count() }
     }
 
     /// Whether the path is `place` or lies in it.
     pub fn is_in(&self, place: &str) -> bool {
-        self.path
-            .strip_prefix(place)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        self.path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
     /// Whether the file belongs to tests or benches only.
@@ -48,9 +42,7 @@ fn blank(bytes: &mut [u8], from: usize, to: usize) {
 
 /// Where the text starting at `from` has `end`, past it; the end of the text if nowhere.
 fn past(text: &[u8], from: usize, end: &[u8]) -> usize {
-    (from..text.len())
-        .find(|at| text[*at..].starts_with(end))
-        .map_or(text.len(), |at| at + end.len())
+    (from..text.len()).find(|at| text[*at..].starts_with(end)).map_or(text.len(), |at| at + end.len())
 }
 
 fn is_word(byte: u8) -> bool {

@@ -4,16 +4,11 @@
 /// does not end.
 pub(super) fn skipped_bytes(rest: &[u8]) -> Result<usize, ()> {
     match rest {
-        [b' ' | b'\t' | b'\n' | b'\r', ..] => Ok(rest
-            .iter()
-            .take_while(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r'))
-            .count()),
+        [b' ' | b'\t' | b'\n' | b'\r', ..] => {
+            Ok(rest.iter().take_while(|b| matches!(b, b' ' | b'\t' | b'\n' | b'\r')).count())
+        }
         [b'-', b'-', ..] | [b'/', b'/', ..] => Ok(rest.iter().take_while(|b| !matches!(b, b'\n' | b'\r')).count()),
-        [b'/', b'*', inside @ ..] => inside
-            .windows(2)
-            .position(|pair| pair == b"*/")
-            .map(|at| at + 4)
-            .ok_or(()),
+        [b'/', b'*', inside @ ..] => inside.windows(2).position(|pair| pair == b"*/").map(|at| at + 4).ok_or(()),
         _ => Ok(0),
     }
 }

@@ -3,11 +3,7 @@
 use super::TokenKind;
 
 fn digits(rest: &[u8], from: usize) -> usize {
-    rest.get(from..)
-        .unwrap_or_default()
-        .iter()
-        .take_while(|b| b.is_ascii_digit())
-        .count()
+    rest.get(from..).unwrap_or_default().iter().take_while(|b| b.is_ascii_digit()).count()
 }
 
 fn is_word_byte(byte: Option<&u8>) -> bool {
@@ -69,25 +65,10 @@ pub(super) fn duration_bytes(rest: &[u8]) -> Option<usize> {
 }
 
 fn unit_bytes(rest: &[u8]) -> Option<usize> {
-    const UNITS: [&[u8]; 11] = [
-        b"mo",
-        b"ms",
-        b"us",
-        b"ns",
-        "\u{b5}s".as_bytes(),
-        b"y",
-        b"w",
-        b"d",
-        b"h",
-        b"m",
-        b"s",
-    ];
+    const UNITS: [&[u8]; 11] = [b"mo", b"ms", b"us", b"ns", "\u{b5}s".as_bytes(), b"y", b"w", b"d", b"h", b"m", b"s"];
     UNITS
         .iter()
-        .find(|unit| {
-            rest.get(..unit.len())
-                .is_some_and(|head| head.eq_ignore_ascii_case(unit))
-        })
+        .find(|unit| rest.get(..unit.len()).is_some_and(|head| head.eq_ignore_ascii_case(unit)))
         .map(|unit| unit.len())
 }
 

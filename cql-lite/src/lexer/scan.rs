@@ -17,11 +17,7 @@ pub struct Lexer<'a> {
 impl<'a> Lexer<'a> {
     /// A lexer at the start of `text`.
     pub fn new(text: &'a str) -> Self {
-        Self {
-            text,
-            offset: 0,
-            position: Position { line: 1, column: 0 },
-        }
+        Self { text, offset: 0, position: Position { line: 1, column: 0 } }
     }
 
     /// The text it reads.
@@ -42,11 +38,7 @@ impl<'a> Lexer<'a> {
         }
         let (kind, length) = scan(self.rest());
         if kind == TokenKind::InvalidCharacter {
-            let length = self
-                .text
-                .get(self.offset..)
-                .and_then(|rest| rest.chars().next())
-                .map_or(0, char::len_utf8);
+            let length = self.text.get(self.offset..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
             return self.emit(kind, length);
         }
         self.emit(kind, length)
@@ -57,12 +49,7 @@ impl<'a> Lexer<'a> {
     }
 
     fn emit(&mut self, kind: TokenKind, length: usize) -> Token {
-        let token = Token {
-            kind,
-            start: self.offset,
-            end: self.offset + length,
-            position: self.position,
-        };
+        let token = Token { kind, start: self.offset, end: self.offset + length, position: self.position };
         self.advance_to(token.end);
         token
     }
@@ -97,10 +84,7 @@ fn scan(rest: &[u8]) -> (TokenKind, usize) {
         b'\'' => delimited(rest, b'\'', TokenKind::String),
         b'"' => delimited(rest, b'"', TokenKind::QuotedName),
         b'$' if rest.get(1) == Some(&b'$') => {
-            match rest
-                .get(2..)
-                .and_then(|inside| inside.windows(2).position(|pair| pair == b"$$"))
-            {
+            match rest.get(2..).and_then(|inside| inside.windows(2).position(|pair| pair == b"$$")) {
                 Some(at) => (TokenKind::DollarString, at + 4),
                 None => (TokenKind::Unterminated, rest.len()),
             }
@@ -120,10 +104,7 @@ fn scan_number(rest: &[u8]) -> (TokenKind, usize) {
 }
 
 fn scan_word(rest: &[u8]) -> (TokenKind, usize) {
-    let length = rest
-        .iter()
-        .take_while(|b| b.is_ascii_alphanumeric() || **b == b'_')
-        .count();
+    let length = rest.iter().take_while(|b| b.is_ascii_alphanumeric() || **b == b'_').count();
     match iso_duration_bytes(rest) {
         Some(duration) if duration >= length => (TokenKind::Duration, duration),
         _ => (TokenKind::Word, length),

@@ -40,11 +40,7 @@ impl Parts {
             Part::Days => (&mut self.days, i64::from(i32::MAX), "days"),
             Part::Nanos => (&mut self.nanos, i64::MAX, "nanoseconds"),
         };
-        let added = amount
-            .parse::<i64>()
-            .ok()
-            .and_then(|n| n.checked_mul(size))
-            .and_then(|n| n.checked_add(*sum));
+        let added = amount.parse::<i64>().ok().and_then(|n| n.checked_mul(size)).and_then(|n| n.checked_add(*sum));
         match added.filter(|sum| *sum <= limit) {
             Some(added) => *sum = added,
             None => {
@@ -58,22 +54,12 @@ impl Parts {
 
     fn finish(self, negative: bool) -> Result<Duration, ValueError> {
         let too_long = |_| ValueError::Invalid("Invalid duration. A part is out of range".to_owned());
-        let (months, days) = (
-            i32::try_from(self.months).map_err(too_long)?,
-            i32::try_from(self.days).map_err(too_long)?,
-        );
+        let (months, days) =
+            (i32::try_from(self.months).map_err(too_long)?, i32::try_from(self.days).map_err(too_long)?);
         Ok(if negative {
-            Duration {
-                months: -months,
-                days: -days,
-                nanos: -self.nanos,
-            }
+            Duration { months: -months, days: -days, nanos: -self.nanos }
         } else {
-            Duration {
-                months,
-                days,
-                nanos: self.nanos,
-            }
+            Duration { months, days, nanos: self.nanos }
         })
     }
 }
@@ -126,9 +112,7 @@ fn parse_units(mut text: &str) -> Parsed {
                 ))));
             }
             if unit < last {
-                return Some(Err(ValueError::Invalid(format!(
-                    "Invalid duration. The {now} should be after {before}"
-                ))));
+                return Some(Err(ValueError::Invalid(format!("Invalid duration. The {now} should be after {before}"))));
             }
         }
         if let Err(error) = parts.add(amount, unit) {

@@ -92,11 +92,7 @@ impl LiteralKind {
 pub fn literal_to_wire(kind: LiteralKind, text: &str, ty: &CqlType) -> Result<Bytes, ValueError> {
     let ty = ty.unfrozen();
     if !kind.is_assignable_to(ty) {
-        return Err(ValueError::WrongKind {
-            kind,
-            text: text.to_owned(),
-            ty: ty.to_string(),
-        });
+        return Err(ValueError::WrongKind { kind, text: text.to_owned(), ty: ty.to_string() });
     }
     let wire = text_to_wire(text, ty)?;
     ty.validate(&wire)?;
@@ -109,9 +105,7 @@ fn text_to_wire(text: &str, ty: &CqlType) -> Result<Vec<u8>, ValueError> {
         T::Text => text.as_bytes().to_vec(),
         T::Ascii if text.is_ascii() => text.as_bytes().to_vec(),
         T::Ascii => {
-            return Err(ValueError::Invalid(format!(
-                "Invalid ASCII character in string literal: {text}"
-            )));
+            return Err(ValueError::Invalid(format!("Invalid ASCII character in string literal: {text}")));
         }
         T::TinyInt => integer::<i8>(text, "byte")?.to_be_bytes().to_vec(),
         T::SmallInt => integer::<i16>(text, "short")?.to_be_bytes().to_vec(),
@@ -130,12 +124,8 @@ fn text_to_wire(text: &str, ty: &CqlType) -> Result<Vec<u8>, ValueError> {
         T::Double => float::<f64>(text, "double")?.to_be_bytes().to_vec(),
         T::Boolean => vec![u8::from(boolean(text)?)],
         T::Uuid | T::TimeUuid => uuid(text, ty)?.as_bytes().to_vec(),
-        T::Blob => parse_hex(
-            text.strip_prefix("0x")
-                .or_else(|| text.strip_prefix("0X"))
-                .unwrap_or(text),
-        )
-        .ok_or_else(|| ValueError::Invalid(format!("cannot parse '{text}' as hex bytes")))?,
+        T::Blob => parse_hex(text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")).unwrap_or(text))
+            .ok_or_else(|| ValueError::Invalid(format!("cannot parse '{text}' as hex bytes")))?,
         T::Inet if text.is_empty() => Vec::new(),
         T::Inet => inet(text)?,
         T::Timestamp if text.is_empty() => Vec::new(),
@@ -152,8 +142,7 @@ fn text_to_wire(text: &str, ty: &CqlType) -> Result<Vec<u8>, ValueError> {
 }
 
 fn integer<T: FromStr>(text: &str, name: &str) -> Result<T, ValueError> {
-    text.parse()
-        .map_err(|_| ValueError::Invalid(format!("Unable to make {name} from '{text}'")))
+    text.parse().map_err(|_| ValueError::Invalid(format!("Unable to make {name} from '{text}'")))
 }
 
 /// Numbers beyond the type's range become infinite, as in Java.
@@ -166,11 +155,7 @@ fn float<T: FromStr>(text: &str, name: &str) -> Result<T, ValueError> {
         return Err(error());
     }
     // The sign of a NaN means nothing: Java has one NaN.
-    let text = if unsigned.eq_ignore_ascii_case("nan") {
-        "NaN"
-    } else {
-        text
-    };
+    let text = if unsigned.eq_ignore_ascii_case("nan") { "NaN" } else { text };
     text.parse().map_err(|_| error())
 }
 
@@ -184,11 +169,7 @@ fn boolean(text: &str) -> Result<bool, ValueError> {
 
 fn uuid(text: &str, ty: &CqlType) -> Result<Uuid, ValueError> {
     // Only the hyphenated form is CQL's.
-    let parsed = if text.len() == 36 {
-        Uuid::try_parse(text).ok()
-    } else {
-        None
-    };
+    let parsed = if text.len() == 36 { Uuid::try_parse(text).ok() } else { None };
     match (parsed, ty) {
         (Some(value), CqlType::TimeUuid) if value.get_version_num() != 1 => {
             Err(ValueError::Invalid("TimeUUID supports only version 1 UUIDs".to_owned()))
@@ -207,9 +188,7 @@ fn inet(text: &str) -> Result<Vec<u8>, ValueError> {
             Some(address) => Ok(address.octets().to_vec()),
             None => Ok(address.octets().to_vec()),
         },
-        Err(_) => Err(ValueError::Invalid(format!(
-            "Unable to make inet address from '{text}'"
-        ))),
+        Err(_) => Err(ValueError::Invalid(format!("Unable to make inet address from '{text}'"))),
     }
 }
 

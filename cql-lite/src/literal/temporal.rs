@@ -82,10 +82,7 @@ impl<'a> Scan<'a> {
             Some(b'-') => -1,
             _ => {
                 let name = std::mem::take(&mut self.rest);
-                return ZONES
-                    .iter()
-                    .find(|(zone, _)| zone.eq_ignore_ascii_case(name))
-                    .map(|(_, h)| h * 3600);
+                return ZONES.iter().find(|(zone, _)| zone.eq_ignore_ascii_case(name)).map(|(_, h)| h * 3600);
             }
         };
         self.rest = self.rest.get(1..)?;
@@ -129,9 +126,7 @@ fn is_integer(text: &str) -> bool {
 /// Milliseconds since 1970 of a `timestamp` literal: an integer, or a date with an optional time and zone.
 pub(super) fn parse_timestamp(text: &str) -> Result<i64, ValueError> {
     if is_integer(text) {
-        return text
-            .parse()
-            .map_err(|_| ValueError::Invalid(format!("Unable to make long (for date) from: '{text}'")));
+        return text.parse().map_err(|_| ValueError::Invalid(format!("Unable to make long (for date) from: '{text}'")));
     }
     timestamp(text).ok_or_else(|| ValueError::Invalid(format!("Unable to parse a date/time from '{text}'")))
 }
@@ -149,9 +144,7 @@ fn timestamp(text: &str) -> Option<i64> {
     if !scan.rest.is_empty() {
         return None;
     }
-    days.checked_mul(MILLIS_PER_DAY)?
-        .checked_add(nanos / 1_000_000)?
-        .checked_sub(zone * 1000)
+    days.checked_mul(MILLIS_PER_DAY)?.checked_add(nanos / 1_000_000)?.checked_sub(zone * 1000)
 }
 
 /// Wire number of a `date` literal: `yyyy-mm-dd`, or the number itself (1970-01-01 being 2^31).
@@ -166,11 +159,7 @@ pub(super) fn parse_date(text: &str) -> Result<u32, ValueError> {
     let days =
         days.ok_or_else(|| ValueError::Invalid(format!("Unable to coerce '{text}' to a formatted date (long)")))?;
     calendar::date_from_days(days).ok_or_else(|| {
-        let (edge, name) = if days < 0 {
-            (0, "less than min")
-        } else {
-            (u32::MAX, "greater than max")
-        };
+        let (edge, name) = if days < 0 { (0, "less than min") } else { (u32::MAX, "greater than max") };
         let edge = calendar::format_date(edge);
         ValueError::Invalid(format!("Input date {text} is {name} supported date {edge}"))
     })
@@ -186,9 +175,7 @@ pub(super) fn parse_time(text: &str) -> Result<i64, ValueError> {
             .ok_or_else(|| ValueError::Invalid(format!("Unable to make long (for time) from: '{text}'")));
     }
     let mut scan = Scan { rest: text };
-    scan.time_of_day(true).filter(|_| scan.rest.is_empty()).ok_or_else(|| {
-        ValueError::Invalid(format!(
-            "(TimeType) Unable to coerce '{text}' to a formatted time (long)"
-        ))
-    })
+    scan.time_of_day(true)
+        .filter(|_| scan.rest.is_empty())
+        .ok_or_else(|| ValueError::Invalid(format!("(TimeType) Unable to coerce '{text}' to a formatted time (long)")))
 }

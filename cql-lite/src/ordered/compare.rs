@@ -22,10 +22,7 @@ pub fn compare(ty: &CqlType, a: &[u8], b: &[u8]) -> Ordering {
             compare_fields(&types, a, b)
         }
         CqlType::Vector(element, dimension) => {
-            match (
-                vector_elements(element, *dimension, a),
-                vector_elements(element, *dimension, b),
-            ) {
+            match (vector_elements(element, *dimension, a), vector_elements(element, *dimension, b)) {
                 (Ok(left), Ok(right)) => {
                     let orders = left.iter().zip(&right).map(|(x, y)| compare(element, x, y));
                     orders.fold(Ordering::Equal, Ordering::then)

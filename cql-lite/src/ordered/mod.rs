@@ -84,11 +84,7 @@ pub fn decode(ty: &CqlType, ordered: &[u8]) -> Result<Vec<u8>, ValueError> {
         }
         T::TimeUuid => {
             let (high, low) = halves(fixed(ty, ordered)?);
-            [
-                time_to_back(high).to_be_bytes(),
-                (low ^ SIGN_OF_EACH_BYTE).to_be_bytes(),
-            ]
-            .concat()
+            [time_to_back(high).to_be_bytes(), (low ^ SIGN_OF_EACH_BYTE).to_be_bytes()].concat()
         }
         T::Varint => number::decode_varint(ordered)?,
         T::Decimal => number::decode_decimal(ordered)?,
@@ -105,13 +101,10 @@ const SIGN_OF_EACH_BYTE: u64 = 0x8080_8080_8080_8080;
 fn fixed<const N: usize>(ty: &CqlType, bytes: &[u8]) -> Result<[u8; N], ValueError> {
     match bytes.try_into() {
         Ok(array) => Ok(array),
-        Err(_) if bytes.is_empty() => Err(ValueError::Unordered(format!(
-            "The empty value of type {ty} cannot be part of a clustering key"
-        ))),
-        Err(_) => Err(ValueError::Invalid(format!(
-            "Expected {N} bytes for a {ty} ({})",
-            bytes.len()
-        ))),
+        Err(_) if bytes.is_empty() => {
+            Err(ValueError::Unordered(format!("The empty value of type {ty} cannot be part of a clustering key")))
+        }
+        Err(_) => Err(ValueError::Invalid(format!("Expected {N} bytes for a {ty} ({})", bytes.len()))),
     }
 }
 
@@ -147,11 +140,7 @@ fn time_to_back(ordered: u64) -> u64 {
 /// UUIDType: by version, then version 1 by time, the others by their bytes. The version moves to the front.
 fn uuid_to_ordered(high: u64) -> u64 {
     let version = (high >> 12) & 0xF;
-    if version == 1 {
-        time_to_front(high)
-    } else {
-        (version << 60) | ((high >> 16) << 12) | (high & 0xFFF)
-    }
+    if version == 1 { time_to_front(high) } else { (version << 60) | ((high >> 16) << 12) | (high & 0xFFF) }
 }
 
 fn uuid_from_ordered(ordered: u64) -> u64 {

@@ -12,11 +12,7 @@ use crate::value::{Decimal, ValueError};
 /// Java's order: -0.0 before 0.0, NaN after everything; one NaN.
 pub(super) fn float_to_ordered(wire: [u8; 4]) -> u32 {
     let bits = u32::from_be_bytes(wire);
-    let bits = if f32::from_bits(bits).is_nan() {
-        0x7FC0_0000
-    } else {
-        bits
-    };
+    let bits = if f32::from_bits(bits).is_nan() { 0x7FC0_0000 } else { bits };
     if bits >> 31 == 1 { !bits } else { bits | (1 << 31) }
 }
 
@@ -27,11 +23,7 @@ pub(super) fn float_from_ordered(bits: u32) -> [u8; 4] {
 
 pub(super) fn double_to_ordered(wire: [u8; 8]) -> u64 {
     let bits = u64::from_be_bytes(wire);
-    let bits = if f64::from_bits(bits).is_nan() {
-        0x7FF8_0000_0000_0000
-    } else {
-        bits
-    };
+    let bits = if f64::from_bits(bits).is_nan() { 0x7FF8_0000_0000_0000 } else { bits };
     if bits >> 63 == 1 { !bits } else { bits | (1 << 63) }
 }
 
@@ -83,18 +75,10 @@ pub(super) fn decode_varint(ordered: &[u8]) -> Result<Vec<u8>, ValueError> {
     let Some((lead, rest)) = ordered.split_first() else {
         return Ok(Vec::new());
     };
-    let wire = if matches!(*lead, LONG_POSITIVE | LONG_NEGATIVE) {
-        rest.get(4..).ok_or_else(malformed)?
-    } else {
-        rest
-    };
+    let wire = if matches!(*lead, LONG_POSITIVE | LONG_NEGATIVE) { rest.get(4..).ok_or_else(malformed)? } else { rest };
     let mut again = Vec::with_capacity(ordered.len());
     encode_varint(wire, &mut again);
-    if again == ordered {
-        Ok(wire.to_vec())
-    } else {
-        Err(malformed())
-    }
+    if again == ordered { Ok(wire.to_vec()) } else { Err(malformed()) }
 }
 
 const NEGATIVE: u8 = 1;
@@ -150,10 +134,7 @@ fn canonical_decimal(ordered: &[u8]) -> Option<Decimal> {
     let (lead, rest) = ordered.split_first()?;
     let (mask, rest) = match *lead {
         ZERO if rest.is_empty() => {
-            return Some(Decimal {
-                unscaled: BigInt::ZERO,
-                scale: 0,
-            });
+            return Some(Decimal { unscaled: BigInt::ZERO, scale: 0 });
         }
         NEGATIVE => (0xFF, rest.strip_suffix(&[END_OF_NEGATIVE])?),
         POSITIVE => (0, rest),
@@ -181,8 +162,5 @@ fn canonical_decimal(ordered: &[u8]) -> Option<Decimal> {
     }
     let magnitude = BigInt::parse_bytes(&digits, 10)?;
     let unscaled = if mask == 0 { magnitude } else { -magnitude };
-    Some(Decimal {
-        unscaled,
-        scale: i32::try_from(scale).ok()?,
-    })
+    Some(Decimal { unscaled, scale: i32::try_from(scale).ok()? })
 }

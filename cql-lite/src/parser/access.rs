@@ -12,30 +12,19 @@ impl Parser<'_> {
     /// CREATE ROLE, from after these words.
     pub(super) fn create_role(&mut self) -> Parsed<CreateRole> {
         let if_not_exists = self.accept_if_not_exists()?;
-        Ok(CreateRole {
-            name: self.role_name()?,
-            if_not_exists,
-            options: self.role_options()?,
-        })
+        Ok(CreateRole { name: self.role_name()?, if_not_exists, options: self.role_options()? })
     }
 
     /// ALTER ROLE, from after these words.
     pub(super) fn alter_role(&mut self) -> Parsed<AlterRole> {
         let if_exists = self.accept_if_exists()?;
-        Ok(AlterRole {
-            name: self.role_name()?,
-            if_exists,
-            options: self.role_options()?,
-        })
+        Ok(AlterRole { name: self.role_name()?, if_exists, options: self.role_options()? })
     }
 
     /// DROP ROLE or DROP USER, from after these words.
     pub(super) fn drop_role(&mut self) -> Parsed<DropRole> {
         let if_exists = self.accept_if_exists()?;
-        Ok(DropRole {
-            name: self.role_name()?,
-            if_exists,
-        })
+        Ok(DropRole { name: self.role_name()?, if_exists })
     }
 
     fn role_options(&mut self) -> Parsed<Vec<RoleOption>> {
@@ -63,21 +52,12 @@ impl Parser<'_> {
             let position = self.advance().position;
             self.advance();
             self.expect(TokenKind::Eq)?;
-            let name = Identifier {
-                name: "hashed_password".into(),
-                quoted: false,
-                position,
-            };
+            let name = Identifier { name: "hashed_password".into(), quoted: false, position };
             let text = self.string()?;
-            let value = PropertyValue::Constant(Constant {
-                kind: ConstantKind::String,
-                text,
-            });
+            let value = PropertyValue::Constant(Constant { kind: ConstantKind::String, text });
             return Ok(RoleOption::Property(Property { name, value }));
         }
-        let known = ["password", "options", "superuser", "login"]
-            .iter()
-            .any(|word| self.at_word(word));
+        let known = ["password", "options", "superuser", "login"].iter().any(|word| self.at_word(word));
         if !known {
             return Err(self.unexpected());
         }
@@ -102,12 +82,7 @@ impl Parser<'_> {
         let name = self.role_name()?;
         let password = self.user_password()?;
         let superuser = self.superuser().unwrap_or(false);
-        Ok(CreateUser {
-            name,
-            if_not_exists,
-            password,
-            superuser,
-        })
+        Ok(CreateUser { name, if_not_exists, password, superuser })
     }
 
     /// ALTER USER, from after these words.
@@ -115,12 +90,7 @@ impl Parser<'_> {
         let if_exists = self.accept_if_exists()?;
         let name = self.role_name()?;
         let password = self.user_password()?;
-        Ok(AlterUser {
-            name,
-            if_exists,
-            password,
-            superuser: self.superuser(),
-        })
+        Ok(AlterUser { name, if_exists, password, superuser: self.superuser() })
     }
 
     fn superuser(&mut self) -> Option<bool> {
@@ -140,11 +110,7 @@ impl Parser<'_> {
         let hashed = self.accept_word("hashed");
         self.expect_word("password")?;
         let text = self.string()?;
-        Ok(Some(if hashed {
-            UserPassword::Hashed(text)
-        } else {
-            UserPassword::Plain(text)
-        }))
+        Ok(Some(if hashed { UserPassword::Hashed(text) } else { UserPassword::Plain(text) }))
     }
 
     /// ADD IDENTITY, from after these words.
@@ -153,19 +119,12 @@ impl Parser<'_> {
         let identity = self.role_name()?.name;
         self.expect_word("to")?;
         self.expect_word("role")?;
-        Ok(AddIdentity {
-            identity,
-            if_not_exists,
-            role: self.role_name()?,
-        })
+        Ok(AddIdentity { identity, if_not_exists, role: self.role_name()? })
     }
 
     /// DROP IDENTITY, from after these words.
     pub(super) fn drop_identity(&mut self) -> Parsed<DropIdentity> {
         let if_exists = self.accept_if_exists()?;
-        Ok(DropIdentity {
-            identity: self.role_name()?.name,
-            if_exists,
-        })
+        Ok(DropIdentity { identity: self.role_name()?.name, if_exists })
     }
 }

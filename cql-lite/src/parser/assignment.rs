@@ -37,19 +37,13 @@ impl Parser<'_> {
                 let key = self.term()?;
                 self.expect(TokenKind::RightBracket)?;
                 self.expect(TokenKind::Eq)?;
-                AssignmentOperation::SetElement {
-                    key,
-                    value: self.term()?,
-                }
+                AssignmentOperation::SetElement { key, value: self.term()? }
             }
             TokenKind::Dot => {
                 self.advance();
                 let field = self.name()?;
                 self.expect(TokenKind::Eq)?;
-                AssignmentOperation::SetField {
-                    field,
-                    value: self.term()?,
-                }
+                AssignmentOperation::SetField { field, value: self.term()? }
             }
             _ => return Err(self.unexpected()),
         };
@@ -81,11 +75,7 @@ impl Parser<'_> {
             return Err(SyntaxError::at(other.position, message));
         }
         let term = self.term()?;
-        Ok(if adds {
-            AssignmentOperation::Add(term)
-        } else {
-            AssignmentOperation::Subtract(term)
-        })
+        Ok(if adds { AssignmentOperation::Add(term) } else { AssignmentOperation::Subtract(term) })
     }
 }
 

@@ -33,10 +33,7 @@ impl Parser<'_> {
     pub(super) fn int_value(&mut self) -> Parsed<Term> {
         let position = self.position();
         if self.at_marker() {
-            return Ok(Term {
-                kind: TermKind::Marker(self.marker()?),
-                position,
-            });
+            return Ok(Term { kind: TermKind::Marker(self.marker()?), position });
         }
         let sign = if self.accept(TokenKind::Minus) { "-" } else { "" };
         if !self.at(TokenKind::Integer) {
@@ -44,32 +41,20 @@ impl Parser<'_> {
         }
         let token = self.advance();
         let text = format!("{sign}{}", self.text_of(token));
-        Ok(Term {
-            kind: TermKind::Constant(Constant {
-                kind: ConstantKind::Integer,
-                text,
-            }),
-            position,
-        })
+        Ok(Term { kind: TermKind::Constant(Constant { kind: ConstantKind::Integer, text }), position })
     }
 
     /// A constant with its sign.
     pub(super) fn constant(&mut self) -> Parsed<Constant> {
-        let constant = if self.accept(TokenKind::Minus) {
-            self.accept_negative_number()
-        } else {
-            self.accept_constant()
-        };
+        let constant =
+            if self.accept(TokenKind::Minus) { self.accept_negative_number() } else { self.accept_constant() };
         constant.ok_or_else(|| self.unexpected())
     }
 
     /// A constant without a sign, if one is next.
     pub(super) fn accept_constant(&mut self) -> Option<Constant> {
         if let Some(text) = self.accept_string() {
-            return Some(Constant {
-                kind: ConstantKind::String,
-                text,
-            });
+            return Some(Constant { kind: ConstantKind::String, text });
         }
         let token = self.token();
         let kind = match token.kind {
@@ -81,25 +66,16 @@ impl Parser<'_> {
             TokenKind::Word if self.is_boolean(token) => ConstantKind::Boolean,
             TokenKind::Word if self.at_word("nan") => {
                 self.advance();
-                return Some(Constant {
-                    kind: ConstantKind::Float,
-                    text: "NaN".into(),
-                });
+                return Some(Constant { kind: ConstantKind::Float, text: "NaN".into() });
             }
             TokenKind::Word if self.at_word("infinity") => {
                 self.advance();
-                return Some(Constant {
-                    kind: ConstantKind::Float,
-                    text: "Infinity".into(),
-                });
+                return Some(Constant { kind: ConstantKind::Float, text: "Infinity".into() });
             }
             _ => return None,
         };
         self.advance();
-        Some(Constant {
-            kind,
-            text: self.text_of(token).to_owned(),
-        })
+        Some(Constant { kind, text: self.text_of(token).to_owned() })
     }
 
     /// The number after a minus sign, if one is next.

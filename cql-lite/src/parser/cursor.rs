@@ -28,13 +28,7 @@ impl<'a> Parser<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         let mut lexer = Lexer::new(text);
         let token = lexer.next_token();
-        Self {
-            lexer,
-            token,
-            depth: 0,
-            operators: 0,
-            markers: Vec::new(),
-        }
+        Self { lexer, token, depth: 0, operators: 0, markers: Vec::new() }
     }
 
     /// The token that comes next.
@@ -85,11 +79,7 @@ impl<'a> Parser<'a> {
     }
 
     pub(super) fn expect(&mut self, kind: TokenKind) -> Parsed<Token> {
-        if self.at(kind) {
-            Ok(self.advance())
-        } else {
-            Err(self.mismatched(kind.describe()))
-        }
+        if self.at(kind) { Ok(self.advance()) } else { Err(self.mismatched(kind.describe())) }
     }
 
     pub(super) fn is_word(&self, token: Token, word: &str) -> bool {

@@ -19,20 +19,12 @@ impl Parser<'_> {
         } else if self.at(TokenKind::LeftParen) {
             let columns = self.in_parens(Self::column_name)?;
             self.expect_word("values")?;
-            InsertSource::Values {
-                columns,
-                values: self.in_parens(Self::term)?,
-            }
+            InsertSource::Values { columns, values: self.in_parens(Self::term)? }
         } else {
             return Err(self.unexpected());
         };
         let if_not_exists = self.accept_if_not_exists()?;
-        Ok(Insert {
-            table,
-            source,
-            if_not_exists,
-            using: self.optional_using()?,
-        })
+        Ok(Insert { table, source, if_not_exists, using: self.optional_using()? })
     }
 
     fn json_source(&mut self) -> Parsed<InsertSource> {
@@ -41,10 +33,7 @@ impl Parser<'_> {
             TermKind::Marker(self.marker()?)
         } else {
             let text = self.accept_string().ok_or_else(|| self.unexpected())?;
-            TermKind::Constant(Constant {
-                kind: ConstantKind::String,
-                text,
-            })
+            TermKind::Constant(Constant { kind: ConstantKind::String, text })
         };
         let default = if !self.accept_word("default") || self.accept_word("null") {
             JsonDefault::Null
@@ -53,10 +42,7 @@ impl Parser<'_> {
         } else {
             return Err(self.unexpected());
         };
-        Ok(InsertSource::Json {
-            document: Term { kind, position },
-            default,
-        })
+        Ok(InsertSource::Json { document: Term { kind, position }, default })
     }
 
     fn optional_using(&mut self) -> Parsed<Using> {
@@ -93,11 +79,7 @@ impl Parser<'_> {
     /// DELETE.
     pub(super) fn delete(&mut self) -> Parsed<Delete> {
         self.expect_word("delete")?;
-        let targets = if self.at_word("from") {
-            Vec::new()
-        } else {
-            self.comma_separated(Self::delete_target)?
-        };
+        let targets = if self.at_word("from") { Vec::new() } else { self.comma_separated(Self::delete_target)? };
         self.expect_word("from")?;
         let table = self.qualified_name()?;
         let timestamp = if self.accept_word("using") {
@@ -107,13 +89,7 @@ impl Parser<'_> {
             None
         };
         let relations = self.where_clause()?;
-        Ok(Delete {
-            targets,
-            table,
-            timestamp,
-            relations,
-            condition: self.optional_if()?,
-        })
+        Ok(Delete { targets, table, timestamp, relations, condition: self.optional_if()? })
     }
 
     fn delete_target(&mut self) -> Parsed<DeleteTarget> {
@@ -124,10 +100,7 @@ impl Parser<'_> {
             return Ok(DeleteTarget::Element { column, key });
         }
         if self.accept(TokenKind::Dot) {
-            return Ok(DeleteTarget::Field {
-                column,
-                field: self.name()?,
-            });
+            return Ok(DeleteTarget::Field { column, field: self.name()? });
         }
         Ok(DeleteTarget::Column(column))
     }
@@ -160,11 +133,7 @@ impl Parser<'_> {
             self.accept(TokenKind::Semicolon);
         }
         self.expect_word("batch")?;
-        Ok(Batch {
-            kind,
-            using,
-            statements,
-        })
+        Ok(Batch { kind, using, statements })
     }
 
     /// TRUNCATE.

@@ -73,11 +73,7 @@ impl Parser<'_> {
 
     fn describe_keyspace(&mut self, only: bool) -> Parsed<DescribeTarget> {
         let ends = matches!(self.kind(), TokenKind::Semicolon | TokenKind::Eof) || self.at_word("with");
-        let name = if ends {
-            None
-        } else {
-            Some(self.object_name("keyspace")?)
-        };
+        let name = if ends { None } else { Some(self.object_name("keyspace")?) };
         Ok(DescribeTarget::Keyspace { only, name })
     }
 }

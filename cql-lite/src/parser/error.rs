@@ -26,11 +26,7 @@ pub struct SyntaxError {
 
 impl SyntaxError {
     pub(super) fn at(position: Position, message: impl Into<String>) -> Self {
-        Self {
-            line: position.line,
-            column: position.column,
-            message: message.into(),
-        }
+        Self { line: position.line, column: position.column, message: message.into() }
     }
 
     /// `token` starts none of several things that could stand here.
@@ -54,10 +50,7 @@ impl SyntaxError {
         match token.kind {
             TokenKind::InvalidCharacter => {
                 let character = start.chars().next().unwrap_or_default();
-                Some(Self::at(
-                    token.position,
-                    format!("no viable alternative at character '{character}'"),
-                ))
+                Some(Self::at(token.position, format!("no viable alternative at character '{character}'")))
             }
             TokenKind::Unterminated => {
                 let expecting = match start.as_bytes() {
@@ -66,10 +59,7 @@ impl SyntaxError {
                     [b'$', ..] => "'$$'",
                     _ => "'*/'",
                 };
-                Some(Self::at(
-                    token.position,
-                    format!("mismatched character '<EOF>' expecting {expecting}"),
-                ))
+                Some(Self::at(token.position, format!("mismatched character '<EOF>' expecting {expecting}")))
             }
             _ => None,
         }
@@ -80,8 +70,7 @@ fn shown(text: &str, token: Token) -> &str {
     if token.kind == TokenKind::Eof {
         return "<EOF>";
     }
-    text.get(token.start..text.floor_char_boundary(token.end.min(token.start + TOKEN_BYTES)))
-        .unwrap_or_default()
+    text.get(token.start..text.floor_char_boundary(token.end.min(token.start + TOKEN_BYTES))).unwrap_or_default()
 }
 
 /// The text before the offending token, which stands in brackets; nothing at the end of the text.

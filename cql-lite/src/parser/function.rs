@@ -27,16 +27,7 @@ impl Parser<'_> {
         let language = self.name()?;
         self.expect_word("as")?;
         let body = self.string()?;
-        Ok(CreateFunction {
-            or_replace,
-            if_not_exists,
-            name,
-            arguments,
-            called_on_null_input,
-            returns,
-            language,
-            body,
-        })
+        Ok(CreateFunction { or_replace, if_not_exists, name, arguments, called_on_null_input, returns, language, body })
     }
 
     /// CREATE AGGREGATE, from after these words.
@@ -49,16 +40,8 @@ impl Parser<'_> {
         let state_function = self.simple_function_name()?;
         self.expect_word("stype")?;
         let state_type = self.type_name()?;
-        let final_function = if self.accept_word("finalfunc") {
-            Some(self.simple_function_name()?)
-        } else {
-            None
-        };
-        let initial_state = if self.accept_word("initcond") {
-            Some(self.term()?)
-        } else {
-            None
-        };
+        let final_function = if self.accept_word("finalfunc") { Some(self.simple_function_name()?) } else { None };
+        let initial_state = if self.accept_word("initcond") { Some(self.term()?) } else { None };
         Ok(CreateAggregate {
             or_replace,
             if_not_exists,
@@ -80,10 +63,6 @@ impl Parser<'_> {
         } else {
             None
         };
-        Ok(DropFunction {
-            if_exists,
-            name,
-            argument_types,
-        })
+        Ok(DropFunction { if_exists, name, argument_types })
     }
 }

@@ -48,15 +48,8 @@ pub fn parse_statement(text: &str) -> Result<ParsedStatement, SyntaxError> {
 /// Also if the text is longer.
 pub fn parse_statement_within(text: &str, max_bytes: usize) -> Result<ParsedStatement, SyntaxError> {
     if text.len() > max_bytes {
-        let message = format!(
-            "statement of {} bytes is longer than the {max_bytes} allowed",
-            text.len()
-        );
-        return Err(SyntaxError {
-            line: 1,
-            column: 0,
-            message,
-        });
+        let message = format!("statement of {} bytes is longer than the {max_bytes} allowed", text.len());
+        return Err(SyntaxError { line: 1, column: 0, message });
     }
     parse_statement(text)
 }

@@ -41,26 +41,16 @@ impl Parser<'_> {
             _ => return Err(self.unexpected()),
         };
         self.advance();
-        Ok(Identifier {
-            name,
-            quoted: token.kind == TokenKind::QuotedName,
-            position: token.position,
-        })
+        Ok(Identifier { name, quoted: token.kind == TokenKind::QuotedName, position: token.position })
     }
 
     /// A name with an optional keyspace.
     pub(super) fn qualified_name(&mut self) -> Parsed<QualifiedName> {
         let first = self.object_name("keyspace")?;
         if self.accept(TokenKind::Dot) {
-            return Ok(QualifiedName {
-                keyspace: Some(first),
-                name: self.object_name("table")?,
-            });
+            return Ok(QualifiedName { keyspace: Some(first), name: self.object_name("table")? });
         }
-        Ok(QualifiedName {
-            keyspace: None,
-            name: first,
-        })
+        Ok(QualifiedName { keyspace: None, name: first })
     }
 
     /// The name of an object, for which no bind marker can stand.
@@ -75,11 +65,7 @@ impl Parser<'_> {
     pub(super) fn role_name(&mut self) -> Parsed<Identifier> {
         let position = self.position();
         match self.accept_string() {
-            Some(name) => Ok(Identifier {
-                name,
-                quoted: true,
-                position,
-            }),
+            Some(name) => Ok(Identifier { name, quoted: true, position }),
             None => self.object_name("role"),
         }
     }
@@ -106,34 +92,23 @@ impl Parser<'_> {
     pub(super) fn function_name(&mut self) -> Parsed<QualifiedName> {
         let first = self.simple_function_name()?;
         if self.accept(TokenKind::Dot) {
-            return Ok(QualifiedName {
-                keyspace: Some(first),
-                name: self.simple_function_name()?,
-            });
+            return Ok(QualifiedName { keyspace: Some(first), name: self.simple_function_name()? });
         }
-        Ok(QualifiedName {
-            keyspace: None,
-            name: first,
-        })
+        Ok(QualifiedName { keyspace: None, name: first })
     }
 
     /// The name of a function without a keyspace.
     pub(super) fn simple_function_name(&mut self) -> Parsed<Identifier> {
         let token = self.token();
         if self.accept_word("token") {
-            return Ok(Identifier {
-                name: "token".into(),
-                quoted: false,
-                position: token.position,
-            });
+            return Ok(Identifier { name: "token".into(), quoted: false, position: token.position });
         }
         self.name()
     }
 
     /// A string's contents.
     pub(super) fn string(&mut self) -> Parsed<String> {
-        self.accept_string()
-            .ok_or_else(|| self.mismatched(TokenKind::String.describe()))
+        self.accept_string().ok_or_else(|| self.mismatched(TokenKind::String.describe()))
     }
 
     pub(super) fn accept_string(&mut self) -> Option<String> {
@@ -151,8 +126,7 @@ impl Parser<'_> {
     pub(super) fn unsigned(&mut self) -> Parsed<u32> {
         let token = self.expect(TokenKind::Integer)?;
         let text = self.text_of(token);
-        text.parse()
-            .map_err(|_| SyntaxError::at(token.position, format!("{text} is too large")))
+        text.parse().map_err(|_| SyntaxError::at(token.position, format!("{text} is too large")))
     }
 }
 

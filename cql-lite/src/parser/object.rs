@@ -21,11 +21,7 @@ impl Parser<'_> {
             }
         }
         self.expect(TokenKind::RightParen)?;
-        Ok(CreateType {
-            name,
-            if_not_exists,
-            fields,
-        })
+        Ok(CreateType { name, if_not_exists, fields })
     }
 
     /// A name and a type.
@@ -40,74 +36,37 @@ impl Parser<'_> {
         let change = if self.accept_word("add") {
             let if_not_exists = self.accept_if_not_exists()?;
             let (field, type_name) = self.field()?;
-            TypeChange::Add {
-                if_not_exists,
-                field,
-                type_name,
-            }
+            TypeChange::Add { if_not_exists, field, type_name }
         } else if self.accept_word("rename") {
             let if_exists = self.accept_if_exists()?;
-            TypeChange::Rename {
-                if_exists,
-                names: self.renames()?,
-            }
+            TypeChange::Rename { if_exists, names: self.renames()? }
         } else if self.accept_word("alter") {
             let field = self.name()?;
             self.expect_word("type")?;
-            TypeChange::AlterType {
-                field,
-                type_name: self.type_name()?,
-            }
+            TypeChange::AlterType { field, type_name: self.type_name()? }
         } else {
             return Err(self.unexpected());
         };
-        Ok(AlterType {
-            name,
-            if_exists,
-            change,
-        })
+        Ok(AlterType { name, if_exists, change })
     }
 
     /// DROP TYPE, from after these words.
     pub(super) fn drop_type(&mut self) -> Parsed<DropObject> {
         let if_exists = self.accept_if_exists()?;
-        Ok(DropObject {
-            name: self.user_type_name()?,
-            if_exists,
-        })
+        Ok(DropObject { name: self.user_type_name()?, if_exists })
     }
 
     /// CREATE INDEX, from after these words.
     pub(super) fn create_index(&mut self, custom: bool) -> Parsed<CreateIndex> {
         let if_not_exists = self.accept_if_not_exists()?;
-        let name = if self.at_word("on") {
-            None
-        } else {
-            Some(self.object_name("index")?)
-        };
+        let name = if self.at_word("on") { None } else { Some(self.object_name("index")?) };
         self.expect_word("on")?;
         let table = self.qualified_name()?;
         self.expect(TokenKind::LeftParen)?;
         let targets = self.items_until(TokenKind::RightParen, Self::index_target)?;
-        let using = if self.accept_word("using") {
-            Some(self.string()?)
-        } else {
-            None
-        };
-        let properties = if self.accept_word("with") {
-            self.properties()?
-        } else {
-            Vec::new()
-        };
-        Ok(CreateIndex {
-            name,
-            if_not_exists,
-            custom,
-            table,
-            targets,
-            using,
-            properties,
-        })
+        let using = if self.accept_word("using") { Some(self.string()?) } else { None };
+        let properties = if self.accept_word("with") { self.properties()? } else { Vec::new() };
+        Ok(CreateIndex { name, if_not_exists, custom, table, targets, using, properties })
     }
 
     fn index_target(&mut self) -> Parsed<IndexTarget> {
@@ -125,10 +84,7 @@ impl Parser<'_> {
             return Err(self.unexpected());
         };
         if kind == IndexTargetKind::Simple {
-            return Ok(IndexTarget {
-                kind,
-                column: self.column_name()?,
-            });
+            return Ok(IndexTarget { kind, column: self.column_name()? });
         }
         self.advance();
         self.advance();
@@ -167,11 +123,7 @@ impl Parser<'_> {
         let if_exists = self.accept_if_exists()?;
         let name = self.qualified_name()?;
         self.expect_word("with")?;
-        Ok(AlterView {
-            name,
-            if_exists,
-            properties: self.properties()?,
-        })
+        Ok(AlterView { name, if_exists, properties: self.properties()? })
     }
 
     /// CREATE TRIGGER, from after these words.
@@ -181,12 +133,7 @@ impl Parser<'_> {
         self.expect_word("on")?;
         let table = self.qualified_name()?;
         self.expect_word("using")?;
-        Ok(CreateTrigger {
-            name,
-            if_not_exists,
-            table,
-            class: self.string()?,
-        })
+        Ok(CreateTrigger { name, if_not_exists, table, class: self.string()? })
     }
 
     /// DROP TRIGGER, from after these words.
@@ -194,10 +141,6 @@ impl Parser<'_> {
         let if_exists = self.accept_if_exists()?;
         let name = self.name()?;
         self.expect_word("on")?;
-        Ok(DropTrigger {
-            name,
-            if_exists,
-            table: self.qualified_name()?,
-        })
+        Ok(DropTrigger { name, if_exists, table: self.qualified_name()? })
     }
 }

@@ -48,20 +48,13 @@ impl Parser<'_> {
         self.expect_word("on")?;
         let resource = self.resource()?;
         self.expect_word(word)?;
-        Ok(PermissionChange {
-            permissions,
-            resource,
-            role: self.role_name()?,
-        })
+        Ok(PermissionChange { permissions, resource, role: self.role_name()? })
     }
 
     fn role_change(&mut self, word: &str) -> Parsed<RoleChange> {
         let role = self.role_name()?;
         self.expect_word(word)?;
-        Ok(RoleChange {
-            role,
-            grantee: self.role_name()?,
-        })
+        Ok(RoleChange { role, grantee: self.role_name()? })
     }
 
     fn permissions(&mut self) -> Parsed<Permissions> {
@@ -109,10 +102,7 @@ impl Parser<'_> {
             self.advance();
             let name = self.function_name()?;
             self.expect(TokenKind::LeftParen)?;
-            return Ok(Resource::Function(
-                name,
-                self.items_until(TokenKind::RightParen, Self::type_name)?,
-            ));
+            return Ok(Resource::Function(name, self.items_until(TokenKind::RightParen, Self::type_name)?));
         }
         Ok(Resource::Table(self.qualified_name()?))
     }
@@ -156,32 +146,16 @@ impl Parser<'_> {
         }
         if self.accept_word("roles") {
             let role = self.optional_of_role()?;
-            return Ok(Statement::ListRoles(ListRoles {
-                role,
-                recursive: !self.accept_word("norecursive"),
-            }));
+            return Ok(Statement::ListRoles(ListRoles { role, recursive: !self.accept_word("norecursive") }));
         }
         let permissions = self.permissions()?;
-        let resource = if self.accept_word("on") {
-            Some(self.resource()?)
-        } else {
-            None
-        };
+        let resource = if self.accept_word("on") { Some(self.resource()?) } else { None };
         let role = self.optional_of_role()?;
         let recursive = !self.accept_word("norecursive");
-        Ok(Statement::ListPermissions(ListPermissions {
-            permissions,
-            resource,
-            role,
-            recursive,
-        }))
+        Ok(Statement::ListPermissions(ListPermissions { permissions, resource, role, recursive }))
     }
 
     fn optional_of_role(&mut self) -> Parsed<Option<Identifier>> {
-        if self.accept_word("of") {
-            Ok(Some(self.role_name()?))
-        } else {
-            Ok(None)
-        }
+        if self.accept_word("of") { Ok(Some(self.role_name()?)) } else { Ok(None) }
     }
 }

@@ -38,9 +38,7 @@ impl Parser<'_> {
                 found.compact_storage = true;
             } else if self.accept_words("clustering", "order") {
                 self.expect_word("by")?;
-                found
-                    .clustering_order
-                    .append(&mut self.in_parens(Self::clustering_order)?);
+                found.clustering_order.append(&mut self.in_parens(Self::clustering_order)?);
             } else {
                 found.properties.push(self.property()?);
             }

@@ -36,11 +36,7 @@ impl Parser<'_> {
             _ if self.at_word("token") => {
                 self.advance();
                 let columns = self.in_parens(Self::column_name)?;
-                RelationKind::Token {
-                    columns,
-                    operator: self.comparison()?,
-                    value: self.term()?,
-                }
+                RelationKind::Token { columns, operator: self.comparison()?, value: self.term()? }
             }
             _ if self.at_word("expr") && self.second_kind() == TokenKind::LeftParen => {
                 self.advance();
@@ -63,68 +59,38 @@ impl Parser<'_> {
         if self.accept(TokenKind::LeftBracket) {
             let key = self.term()?;
             self.expect(TokenKind::RightBracket)?;
-            return Ok(RelationKind::Element {
-                column,
-                key,
-                operator: self.comparison()?,
-                value: self.term()?,
-            });
+            return Ok(RelationKind::Element { column, key, operator: self.comparison()?, value: self.term()? });
         }
         if self.accept_word("in") {
-            return Ok(RelationKind::In {
-                column,
-                values: self.in_values(Self::term)?,
-            });
+            return Ok(RelationKind::In { column, values: self.in_values(Self::term)? });
         }
         if self.accept_word("is") {
             self.expect_word("not")?;
             self.expect_word("null")?;
             return Ok(RelationKind::IsNotNull { column });
         }
-        let operator = if self.accept_word("like") {
-            Operator::Like
-        } else {
-            self.comparison_or_contains()?
-        };
-        Ok(RelationKind::Column {
-            column,
-            operator,
-            value: self.term()?,
-        })
+        let operator = if self.accept_word("like") { Operator::Like } else { self.comparison_or_contains()? };
+        Ok(RelationKind::Column { column, operator, value: self.term()? })
     }
 
     fn tuple_relation(&mut self) -> Parsed<RelationKind> {
         let columns = self.in_parens(Self::column_name)?;
         if self.accept_word("in") {
-            return Ok(RelationKind::TupleIn {
-                columns,
-                values: self.in_values(Self::tuple_or_marker)?,
-            });
+            return Ok(RelationKind::TupleIn { columns, values: self.in_values(Self::tuple_or_marker)? });
         }
-        Ok(RelationKind::Tuple {
-            columns,
-            operator: self.comparison()?,
-            value: self.tuple_or_marker()?,
-        })
+        Ok(RelationKind::Tuple { columns, operator: self.comparison()?, value: self.tuple_or_marker()? })
     }
 
     fn tuple_or_marker(&mut self) -> Parsed<Term> {
         let position = self.position();
-        let kind = if self.at_marker() {
-            TermKind::Marker(self.marker()?)
-        } else {
-            TermKind::Tuple(self.tuple()?)
-        };
+        let kind = if self.at_marker() { TermKind::Marker(self.marker()?) } else { TermKind::Tuple(self.tuple()?) };
         Ok(Term { kind, position })
     }
 
     fn in_values(&mut self, value: impl FnMut(&mut Self) -> Parsed<Term>) -> Parsed<InValues> {
         let position = self.position();
         if self.at_marker() {
-            return Ok(InValues::Marker {
-                marker: self.marker()?,
-                position,
-            });
+            return Ok(InValues::Marker { marker: self.marker()?, position });
         }
         if !self.accept(TokenKind::LeftParen) {
             return Err(self.unexpected());
@@ -162,10 +128,7 @@ impl Parser<'_> {
             return Ok(None);
         }
         if self.at_word("exists")
-            && matches!(
-                self.second_kind(),
-                TokenKind::Semicolon | TokenKind::Eof | TokenKind::Word
-            )
+            && matches!(self.second_kind(), TokenKind::Semicolon | TokenKind::Eof | TokenKind::Word)
         {
             let [next] = self.ahead();
             let is_column = ["in", "contains"].iter().any(|word| self.is_word(next, word));
@@ -195,11 +158,8 @@ impl Parser<'_> {
         let test = if self.accept_word("in") {
             ConditionTest::In(self.in_values(Self::term)?)
         } else {
-            let operator = if part == ConditionPart::Whole {
-                self.comparison_or_contains()?
-            } else {
-                self.comparison()?
-            };
+            let operator =
+                if part == ConditionPart::Whole { self.comparison_or_contains()? } else { self.comparison()? };
             ConditionTest::Compare(operator, self.term()?)
         };
         Ok(Condition { column, part, test })

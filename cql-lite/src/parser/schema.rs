@@ -14,11 +14,7 @@ impl Parser<'_> {
         let if_not_exists = self.accept_if_not_exists()?;
         let name = self.object_name("keyspace")?;
         self.expect_word("with")?;
-        Ok(CreateKeyspace {
-            name,
-            if_not_exists,
-            properties: self.properties()?,
-        })
+        Ok(CreateKeyspace { name, if_not_exists, properties: self.properties()? })
     }
 
     /// ALTER KEYSPACE, from after these words.
@@ -26,29 +22,19 @@ impl Parser<'_> {
         let if_exists = self.accept_if_exists()?;
         let name = self.object_name("keyspace")?;
         self.expect_word("with")?;
-        Ok(AlterKeyspace {
-            name,
-            if_exists,
-            properties: self.properties()?,
-        })
+        Ok(AlterKeyspace { name, if_exists, properties: self.properties()? })
     }
 
     /// DROP KEYSPACE, from after these words.
     pub(super) fn drop_keyspace(&mut self) -> Parsed<DropKeyspace> {
         let if_exists = self.accept_if_exists()?;
-        Ok(DropKeyspace {
-            name: self.object_name("keyspace")?,
-            if_exists,
-        })
+        Ok(DropKeyspace { name: self.object_name("keyspace")?, if_exists })
     }
 
     /// DROP of a table, index or view, from after these words.
     pub(super) fn drop_object(&mut self) -> Parsed<DropObject> {
         let if_exists = self.accept_if_exists()?;
-        Ok(DropObject {
-            name: self.qualified_name()?,
-            if_exists,
-        })
+        Ok(DropObject { name: self.qualified_name()?, if_exists })
     }
 
     /// CREATE TABLE, from after these words.
@@ -87,11 +73,7 @@ impl Parser<'_> {
         if self.accept_word("primary") {
             self.expect_word("key")?;
             let partition_key = vec![column.name.clone()];
-            keys.push(PrimaryKey {
-                partition_key,
-                clustering: Vec::new(),
-                position,
-            });
+            keys.push(PrimaryKey { partition_key, clustering: Vec::new(), position });
         }
         columns.push(column);
         Ok(())
@@ -102,21 +84,14 @@ impl Parser<'_> {
         let position = self.expect_word("primary")?.position;
         self.expect_word("key")?;
         self.expect(TokenKind::LeftParen)?;
-        let partition_key = if self.at(TokenKind::LeftParen) {
-            self.in_parens(Self::name)?
-        } else {
-            vec![self.name()?]
-        };
+        let partition_key =
+            if self.at(TokenKind::LeftParen) { self.in_parens(Self::name)? } else { vec![self.name()?] };
         let mut clustering = Vec::new();
         while self.accept(TokenKind::Comma) {
             clustering.push(self.name()?);
         }
         self.expect(TokenKind::RightParen)?;
-        Ok(PrimaryKey {
-            partition_key,
-            clustering,
-            position,
-        })
+        Ok(PrimaryKey { partition_key, clustering, position })
     }
 
     fn column_definition(&mut self) -> Parsed<ColumnDefinition> {
@@ -149,18 +124,12 @@ impl Parser<'_> {
         let name = self.qualified_name()?;
         let change = if self.accept_word("add") {
             let if_not_exists = self.accept_if_not_exists()?;
-            TableChange::Add {
-                if_not_exists,
-                columns: self.one_or_more(Self::column_definition)?,
-            }
+            TableChange::Add { if_not_exists, columns: self.one_or_more(Self::column_definition)? }
         } else if self.accept_word("alter") {
             self.alter_column()?
         } else if self.accept_word("rename") {
             let if_exists = self.accept_if_exists()?;
-            TableChange::Rename {
-                if_exists,
-                names: self.renames()?,
-            }
+            TableChange::Rename { if_exists, names: self.renames()? }
         } else if self.accept_word("with") {
             TableChange::Properties(self.properties()?)
         } else if self.accept_word("drop") {
@@ -168,49 +137,29 @@ impl Parser<'_> {
         } else {
             return Err(self.unexpected());
         };
-        Ok(AlterTable {
-            name,
-            if_exists,
-            change,
-        })
+        Ok(AlterTable { name, if_exists, change })
     }
 
     /// Items with commas between, in parentheses or not.
     fn one_or_more<T>(&mut self, item: impl FnMut(&mut Self) -> Parsed<T>) -> Parsed<Vec<T>> {
-        if self.at(TokenKind::LeftParen) {
-            self.in_parens(item)
-        } else {
-            self.comma_separated(item)
-        }
+        if self.at(TokenKind::LeftParen) { self.in_parens(item) } else { self.comma_separated(item) }
     }
 
     fn alter_column(&mut self) -> Parsed<TableChange> {
         let if_exists = self.accept_if_exists()?;
         let column = self.column_name()?;
         if self.accept_word("type") {
-            return Ok(TableChange::AlterType {
-                if_exists,
-                column,
-                type_name: self.type_name()?,
-            });
+            return Ok(TableChange::AlterType { if_exists, column, type_name: self.type_name()? });
         }
         if self.accept_word("drop") {
             self.expect_word("masked")?;
-            return Ok(TableChange::AlterMask {
-                if_exists,
-                column,
-                mask: None,
-            });
+            return Ok(TableChange::AlterMask { if_exists, column, mask: None });
         }
         let mask = self.optional_mask()?;
         if mask.is_none() {
             return Err(self.unexpected());
         }
-        Ok(TableChange::AlterMask {
-            if_exists,
-            column,
-            mask,
-        })
+        Ok(TableChange::AlterMask { if_exists, column, mask })
     }
 
     fn drop_columns(&mut self) -> Parsed<TableChange> {
@@ -225,21 +174,11 @@ impl Parser<'_> {
             let sign = if self.accept(TokenKind::Minus) { "-" } else { "" };
             let token = self.expect(TokenKind::Integer)?;
             let text = format!("{sign}{}", self.text_of(token));
-            Some(Term {
-                kind: TermKind::Constant(Constant {
-                    kind: ConstantKind::Integer,
-                    text,
-                }),
-                position,
-            })
+            Some(Term { kind: TermKind::Constant(Constant { kind: ConstantKind::Integer, text }), position })
         } else {
             None
         };
-        Ok(TableChange::Drop {
-            if_exists,
-            columns,
-            timestamp,
-        })
+        Ok(TableChange::Drop { if_exists, columns, timestamp })
     }
 
     /// `a TO b AND c TO d`

@@ -62,14 +62,7 @@ struct Current {
 impl Current {
     fn new(token: Token, text: &str) -> Self {
         let begins = is_word(token, text, "begin");
-        Self {
-            start: token.start,
-            end: token.end,
-            tokens: 1,
-            begins,
-            in_batch: false,
-            applies: false,
-        }
+        Self { start: token.start, end: token.end, tokens: 1, begins, in_batch: false, applies: false }
     }
 
     fn push(&mut self, token: Token, text: &str) {
@@ -86,10 +79,7 @@ impl Current {
     }
 
     fn text_in<'a>(&self, script: &'a str) -> ScriptStatement<'a> {
-        ScriptStatement {
-            text: script.get(self.start..self.end).unwrap_or_default(),
-            offset: self.start,
-        }
+        ScriptStatement { text: script.get(self.start..self.end).unwrap_or_default(), offset: self.start }
     }
 }
 

@@ -19,11 +19,7 @@ impl Parser<'_> {
             selection,
             table: self.qualified_name()?,
             relations: self.optional_where()?,
-            group_by: if self.accept_words("group", "by") {
-                self.comma_separated(Self::selector)?
-            } else {
-                Vec::new()
-            },
+            group_by: if self.accept_words("group", "by") { self.comma_separated(Self::selector)? } else { Vec::new() },
             order_by: if self.accept_word("order") {
                 self.expect_word("by")?;
                 self.comma_separated(Self::ordering)?
@@ -37,11 +33,7 @@ impl Parser<'_> {
             } else {
                 None
             },
-            limit: if self.accept_word("limit") {
-                Some(self.int_value()?)
-            } else {
-                None
-            },
+            limit: if self.accept_word("limit") { Some(self.int_value()?) } else { None },
             allow_filtering: if self.accept_word("allow") {
                 self.expect_word("filtering")?;
                 true
@@ -85,22 +77,14 @@ impl Parser<'_> {
         }
         Ok(Selection::Selectors(self.comma_separated(|parser| {
             let selector = parser.selector()?;
-            let alias = if parser.accept_word("as") {
-                Some(parser.name()?)
-            } else {
-                None
-            };
+            let alias = if parser.accept_word("as") { Some(parser.name()?) } else { None };
             Ok(AliasedSelector { selector, alias })
         })?))
     }
 
     /// A WHERE clause, if there is one.
     pub(super) fn optional_where(&mut self) -> Parsed<Vec<Relation>> {
-        if self.at_word("where") {
-            self.where_clause()
-        } else {
-            Ok(Vec::new())
-        }
+        if self.at_word("where") { self.where_clause() } else { Ok(Vec::new()) }
     }
 
     fn ordering(&mut self) -> Parsed<Ordering> {

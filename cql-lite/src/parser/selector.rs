@@ -48,10 +48,7 @@ impl Parser<'_> {
             return Ok(constant_selector(constant, position));
         }
         let selector = self.nested(Self::signed_selector)?;
-        Ok(Selector {
-            kind: SelectorKind::Negate(Box::new(selector)),
-            position,
-        })
+        Ok(Selector { kind: SelectorKind::Negate(Box::new(selector)), position })
     }
 
     /// Fields, elements and slices after a selector.
@@ -59,10 +56,7 @@ impl Parser<'_> {
         loop {
             let position = base.position;
             let kind = if self.accept(TokenKind::Dot) {
-                SelectorKind::Field {
-                    base: Box::new(base),
-                    field: self.name()?,
-                }
+                SelectorKind::Field { base: Box::new(base), field: self.name()? }
             } else if self.accept(TokenKind::LeftBracket) {
                 let kind = self.element_or_slice(base)?;
                 self.expect(TokenKind::RightBracket)?;
@@ -78,26 +72,14 @@ impl Parser<'_> {
     fn element_or_slice(&mut self, base: Selector) -> Parsed<SelectorKind> {
         let base = Box::new(base);
         if self.accept(TokenKind::Range) {
-            return Ok(SelectorKind::Slice {
-                base,
-                from: None,
-                to: Some(Box::new(self.term()?)),
-            });
+            return Ok(SelectorKind::Slice { base, from: None, to: Some(Box::new(self.term()?)) });
         }
         let first = Box::new(self.term()?);
         if !self.accept(TokenKind::Range) {
             return Ok(SelectorKind::Element { base, key: first });
         }
-        let to = if self.at(TokenKind::RightBracket) {
-            None
-        } else {
-            Some(Box::new(self.term()?))
-        };
-        Ok(SelectorKind::Slice {
-            base,
-            from: Some(first),
-            to,
-        })
+        let to = if self.at(TokenKind::RightBracket) { None } else { Some(Box::new(self.term()?)) };
+        Ok(SelectorKind::Slice { base, from: Some(first), to })
     }
 
     fn simple_selector(&mut self) -> Parsed<Selector> {
@@ -106,20 +88,16 @@ impl Parser<'_> {
             return Ok(constant_selector(constant, position));
         }
         let kind = match self.kind() {
-            TokenKind::QuestionMark | TokenKind::Colon => SelectorKind::Term(Term {
-                kind: TermKind::Marker(self.marker()?),
-                position,
-            }),
+            TokenKind::QuestionMark | TokenKind::Colon => {
+                SelectorKind::Term(Term { kind: TermKind::Marker(self.marker()?), position })
+            }
             TokenKind::LeftBracket => {
                 self.advance();
                 SelectorKind::List(self.items_until(TokenKind::RightBracket, Self::selector)?)
             }
             TokenKind::LeftBrace => self.selector_braces()?,
             TokenKind::LeftParen => self.selector_parentheses()?,
-            _ if self.accept_word("null") => SelectorKind::Term(Term {
-                kind: TermKind::Null,
-                position,
-            }),
+            _ if self.accept_word("null") => SelectorKind::Term(Term { kind: TermKind::Null, position }),
             _ if self.second_kind() == TokenKind::LeftParen => self.special_function()?,
             _ if self.at_function() => self.selector_function()?,
             _ => SelectorKind::Column(self.name()?),
@@ -153,10 +131,7 @@ impl Parser<'_> {
             self.advance();
             self.advance();
             let position = self.position();
-            let column = Selector {
-                kind: SelectorKind::Column(self.name()?),
-                position,
-            };
+            let column = Selector { kind: SelectorKind::Column(self.name()?), position };
             let selector = self.selector_modifiers(column)?;
             self.expect(TokenKind::RightParen)?;
             return Ok(of_cell(Box::new(selector)));
@@ -169,11 +144,7 @@ impl Parser<'_> {
             self.expect(TokenKind::RightParen)?;
             return Ok(SelectorKind::Cast { selector, type_name });
         }
-        if self.at_function() {
-            self.selector_function()
-        } else {
-            Err(self.unexpected())
-        }
+        if self.at_function() { self.selector_function() } else { Err(self.unexpected()) }
     }
 
     fn selector_function(&mut self) -> Parsed<SelectorKind> {
@@ -229,24 +200,11 @@ impl Parser<'_> {
 }
 
 fn constant_selector(constant: Constant, position: Position) -> Selector {
-    let term = Term {
-        kind: TermKind::Constant(constant),
-        position,
-    };
-    Selector {
-        kind: SelectorKind::Term(term),
-        position,
-    }
+    let term = Term { kind: TermKind::Constant(constant), position };
+    Selector { kind: SelectorKind::Term(term), position }
 }
 
 fn arithmetic(operator: ArithmeticOperator, left: Selector, right: Selector) -> Selector {
     let position = left.position;
-    Selector {
-        kind: SelectorKind::Arithmetic {
-            operator,
-            left: Box::new(left),
-            right: Box::new(right),
-        },
-        position,
-    }
+    Selector { kind: SelectorKind::Arithmetic { operator, left: Box::new(left), right: Box::new(right) }, position }
 }

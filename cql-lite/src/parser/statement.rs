@@ -11,10 +11,7 @@ impl Parser<'_> {
         let statement = self.statement()?;
         while self.accept(TokenKind::Semicolon) {}
         self.expect(TokenKind::Eof)?;
-        Ok(ParsedStatement {
-            statement,
-            markers: self.markers,
-        })
+        Ok(ParsedStatement { statement, markers: self.markers })
     }
 
     fn statement(&mut self) -> Parsed<Statement> {

@@ -55,25 +55,16 @@ impl Parser<'_> {
             return self.simple_term();
         }
         if let Some(constant) = self.accept_negative_number() {
-            return Ok(Term {
-                kind: TermKind::Constant(constant),
-                position,
-            });
+            return Ok(Term { kind: TermKind::Constant(constant), position });
         }
         let term = self.nested(Self::signed_term)?;
-        Ok(Term {
-            kind: TermKind::Negate(Box::new(term)),
-            position,
-        })
+        Ok(Term { kind: TermKind::Negate(Box::new(term)), position })
     }
 
     fn simple_term(&mut self) -> Parsed<Term> {
         let position = self.position();
         if let Some(constant) = self.accept_constant() {
-            return Ok(Term {
-                kind: TermKind::Constant(constant),
-                position,
-            });
+            return Ok(Term { kind: TermKind::Constant(constant), position });
         }
         let kind = match self.kind() {
             TokenKind::QuestionMark | TokenKind::Colon => TermKind::Marker(self.marker()?),
@@ -114,15 +105,9 @@ impl Parser<'_> {
             let type_name = self.type_name()?;
             self.expect(TokenKind::RightParen)?;
             let term = Box::new(self.nested(Self::simple_term)?);
-            return Ok(Term {
-                kind: TermKind::TypeHint { type_name, term },
-                position,
-            });
+            return Ok(Term { kind: TermKind::TypeHint { type_name, term }, position });
         }
-        Ok(Term {
-            kind: TermKind::Tuple(self.tuple()?),
-            position,
-        })
+        Ok(Term { kind: TermKind::Tuple(self.tuple()?), position })
     }
 
     /// The elements of a tuple.
@@ -225,12 +210,5 @@ pub(super) fn multiplying_operator(kind: TokenKind) -> Option<ArithmeticOperator
 
 fn arithmetic(operator: ArithmeticOperator, left: Term, right: Term) -> Term {
     let position = left.position;
-    Term {
-        kind: TermKind::Arithmetic {
-            operator,
-            left: Box::new(left),
-            right: Box::new(right),
-        },
-        position,
-    }
+    Term { kind: TermKind::Arithmetic { operator, left: Box::new(left), right: Box::new(right) }, position }
 }

@@ -43,10 +43,7 @@ impl Parser<'_> {
     fn type_name_inner(&mut self) -> Parsed<TypeName> {
         let position = self.position();
         if let Some(class) = self.accept_string() {
-            return Ok(TypeName {
-                kind: TypeNameKind::Custom(class),
-                position,
-            });
+            return Ok(TypeName { kind: TypeNameKind::Custom(class), position });
         }
         let kind = if self.second_kind() == TokenKind::Lt {
             self.parameterized_type()?
@@ -94,16 +91,10 @@ impl Parser<'_> {
     fn type_reference(&mut self) -> Parsed<QualifiedName> {
         let first = self.name()?;
         if self.accept(TokenKind::Dot) {
-            return Ok(QualifiedName {
-                keyspace: Some(first),
-                name: self.user_type_part()?,
-            });
+            return Ok(QualifiedName { keyspace: Some(first), name: self.user_type_part()? });
         }
         refuse_reserved(&first)?;
-        Ok(QualifiedName {
-            keyspace: None,
-            name: first,
-        })
+        Ok(QualifiedName { keyspace: None, name: first })
     }
 
     /// The name of a user-defined type in a statement about it.
@@ -111,15 +102,9 @@ impl Parser<'_> {
         if self.second_kind() == TokenKind::Dot {
             let keyspace = Some(self.object_name("keyspace")?);
             self.advance();
-            return Ok(QualifiedName {
-                keyspace,
-                name: self.user_type_part()?,
-            });
+            return Ok(QualifiedName { keyspace, name: self.user_type_part()? });
         }
-        Ok(QualifiedName {
-            keyspace: None,
-            name: self.user_type_part()?,
-        })
+        Ok(QualifiedName { keyspace: None, name: self.user_type_part()? })
     }
 
     fn user_type_part(&mut self) -> Parsed<Identifier> {
@@ -133,27 +118,18 @@ impl Parser<'_> {
 
     fn is_native_type(&self, token: Token) -> bool {
         token.kind == TokenKind::Word
-            && NATIVE_TYPES
-                .binary_search(&self.text_of(token).to_ascii_lowercase().as_str())
-                .is_ok()
+            && NATIVE_TYPES.binary_search(&self.text_of(token).to_ascii_lowercase().as_str()).is_ok()
     }
 
     /// A native type, as CAST wants it.
     pub(super) fn native_type(&mut self) -> Parsed<TypeName> {
-        if self.is_native_type(self.token()) {
-            self.type_name()
-        } else {
-            Err(self.unexpected())
-        }
+        if self.is_native_type(self.token()) { self.type_name() } else { Err(self.unexpected()) }
     }
 }
 
 fn refuse_reserved(name: &Identifier) -> Parsed<()> {
     if !name.quoted && RESERVED_TYPES.contains(&name.as_str()) {
-        return Err(SyntaxError::at(
-            name.position,
-            format!("Invalid (reserved) user type name {name}"),
-        ));
+        return Err(SyntaxError::at(name.position, format!("Invalid (reserved) user type name {name}")));
     }
     Ok(())
 }

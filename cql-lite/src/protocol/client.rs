@@ -58,11 +58,7 @@ pub fn encode_request(
                 }
             }
         }
-        Request::Execute {
-            id,
-            result_metadata_id,
-            parameters,
-        } => {
+        Request::Execute { id, result_metadata_id, parameters } => {
             put_short_bytes(out, id);
             if version >= 5 {
                 put_short_bytes(out, result_metadata_id);
@@ -78,11 +74,7 @@ pub fn encode_request(
 
 fn put_flags(out: &mut BytesMut, version: u8, flags: u32) {
     // Versions before 5 have one byte; the flags beyond it are never set for them.
-    if version >= 5 {
-        out.put_u32(flags)
-    } else {
-        out.put_u8(flags as u8)
-    }
+    if version >= 5 { out.put_u32(flags) } else { out.put_u8(flags as u8) }
 }
 
 fn put_value(out: &mut BytesMut, value: BoundValue<'_>) {
@@ -252,16 +244,10 @@ pub struct PreparedStatement {
 /// Bytes that are no response.
 pub fn decode_response(header: &Header, body: &Bytes) -> Result<ResponseFrame, DecodeError> {
     if header.flags & FLAG_COMPRESSION != 0 {
-        return Err(DecodeError::invalid(
-            "compressed frame, but no compression was agreed on",
-        ));
+        return Err(DecodeError::invalid("compressed frame, but no compression was agreed on"));
     }
     let mut reader = Reader::new(body);
-    let tracing_id = if header.flags & FLAG_TRACING != 0 {
-        Some(reader.uuid()?)
-    } else {
-        None
-    };
+    let tracing_id = if header.flags & FLAG_TRACING != 0 { Some(reader.uuid()?) } else { None };
     let mut warnings = Vec::new();
     if header.flags & FLAG_WARNING != 0 {
         warnings = reader.string_list()?.into_iter().map(str::to_owned).collect();
@@ -280,11 +266,7 @@ pub fn decode_response(header: &Header, body: &Bytes) -> Result<ResponseFrame, D
         Opcode::Result => read_result(&mut reader, header.version, body)?,
         other => return Err(DecodeError::invalid(format!("{other:?} is not a response"))),
     };
-    Ok(ResponseFrame {
-        tracing_id,
-        warnings,
-        response,
-    })
+    Ok(ResponseFrame { tracing_id, warnings, response })
 }
 
 fn read_supported(reader: &mut Reader<'_>) -> Result<Vec<(String, Vec<String>)>, DecodeError> {
@@ -313,13 +295,9 @@ fn read_rows(reader: &mut Reader<'_>, body: &Bytes) -> Result<Rows, DecodeError>
     let count = reader.count()?;
     let columns = metadata.column_count;
     // Every cell takes at least its length, so the bytes that are left bound what is worth allocating.
-    let cells = count
-        .checked_mul(columns)
-        .filter(|cells| *cells <= reader.rest().len() / 4);
+    let cells = count.checked_mul(columns).filter(|cells| *cells <= reader.rest().len() / 4);
     if cells.is_none() || (columns == 0 && count > 0) {
-        return Err(DecodeError::invalid(format!(
-            "{count} rows of {columns} columns are more than the frame holds"
-        )));
+        return Err(DecodeError::invalid(format!("{count} rows of {columns} columns are more than the frame holds")));
     }
     let mut rows = Vec::with_capacity(count);
     for _ in 0..count {
@@ -334,11 +312,7 @@ fn read_rows(reader: &mut Reader<'_>, body: &Bytes) -> Result<Rows, DecodeError>
 
 fn read_prepared(reader: &mut Reader<'_>, version: u8) -> Result<PreparedStatement, DecodeError> {
     let id = Bytes::copy_from_slice(reader.short_bytes()?);
-    let result_metadata_id = if version >= 5 {
-        Bytes::copy_from_slice(reader.short_bytes()?)
-    } else {
-        Bytes::new()
-    };
+    let result_metadata_id = if version >= 5 { Bytes::copy_from_slice(reader.short_bytes()?) } else { Bytes::new() };
     let flags = reader.int()? as u32;
     let count = reader.count()?;
     let key_count = reader.count()?;
@@ -348,11 +322,5 @@ fn read_prepared(reader: &mut Reader<'_>, version: u8) -> Result<PreparedStateme
     }
     let variables = read_columns(reader, flags, count)?;
     let result = read_result_metadata(reader)?;
-    Ok(PreparedStatement {
-        id,
-        result_metadata_id,
-        variables,
-        partition_key_indices,
-        result,
-    })
+    Ok(PreparedStatement { id, result_metadata_id, variables, partition_key_indices, result })
 }

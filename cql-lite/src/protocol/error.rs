@@ -41,10 +41,7 @@ const WRITE_TYPES: [(WriteType, &str); 8] = [
 impl WriteType {
     /// The protocol's name.
     pub fn name(self) -> &'static str {
-        WRITE_TYPES
-            .iter()
-            .find(|(ty, _)| *ty == self)
-            .map_or("SIMPLE", |(_, name)| name)
+        WRITE_TYPES.iter().find(|(ty, _)| *ty == self).map_or("SIMPLE", |(_, name)| name)
     }
 
     /// The write type of that name.
@@ -224,36 +221,19 @@ impl CqlError {
     /// [`CqlError::Unavailable`], worded as Cassandra does.
     pub fn unavailable(consistency: ConsistencyLevel, required: u32, alive: u32) -> Self {
         let message = format!("Cannot achieve consistency level {consistency}");
-        CqlError::Unavailable {
-            message,
-            consistency,
-            required,
-            alive,
-        }
+        CqlError::Unavailable { message, consistency, required, alive }
     }
 
     /// [`CqlError::WriteTimeout`], worded as Cassandra does.
     pub fn write_timeout(consistency: ConsistencyLevel, received: u32, block_for: u32, write_type: WriteType) -> Self {
         let message = timed_out(received);
-        CqlError::WriteTimeout {
-            message,
-            consistency,
-            received,
-            block_for,
-            write_type,
-        }
+        CqlError::WriteTimeout { message, consistency, received, block_for, write_type }
     }
 
     /// [`CqlError::ReadTimeout`], worded as Cassandra does.
     pub fn read_timeout(consistency: ConsistencyLevel, received: u32, block_for: u32, data_present: bool) -> Self {
         let message = timed_out(received);
-        CqlError::ReadTimeout {
-            message,
-            consistency,
-            received,
-            block_for,
-            data_present,
-        }
+        CqlError::ReadTimeout { message, consistency, received, block_for, data_present }
     }
 
     /// [`CqlError::ReadFailure`], worded as Cassandra does.
@@ -265,14 +245,7 @@ impl CqlError {
         data_present: bool,
     ) -> Self {
         let message = failed(received, num_failures);
-        CqlError::ReadFailure {
-            message,
-            consistency,
-            received,
-            block_for,
-            num_failures,
-            data_present,
-        }
+        CqlError::ReadFailure { message, consistency, received, block_for, num_failures, data_present }
     }
 
     /// [`CqlError::WriteFailure`], worded as Cassandra does.
@@ -284,34 +257,19 @@ impl CqlError {
         write_type: WriteType,
     ) -> Self {
         let message = failed(received, num_failures);
-        CqlError::WriteFailure {
-            message,
-            consistency,
-            received,
-            block_for,
-            num_failures,
-            write_type,
-        }
+        CqlError::WriteFailure { message, consistency, received, block_for, num_failures, write_type }
     }
 
     /// [`CqlError::AlreadyExists`] of a keyspace.
     pub fn keyspace_exists(keyspace: &str) -> Self {
         let message = format!("Cannot add existing keyspace \"{keyspace}\"");
-        CqlError::AlreadyExists {
-            message,
-            keyspace: keyspace.to_owned(),
-            table: String::new(),
-        }
+        CqlError::AlreadyExists { message, keyspace: keyspace.to_owned(), table: String::new() }
     }
 
     /// [`CqlError::AlreadyExists`] of a table.
     pub fn table_exists(keyspace: &str, table: &str) -> Self {
         let message = format!("Cannot add already existing table \"{table}\" to keyspace \"{keyspace}\"");
-        CqlError::AlreadyExists {
-            message,
-            keyspace: keyspace.to_owned(),
-            table: table.to_owned(),
-        }
+        CqlError::AlreadyExists { message, keyspace: keyspace.to_owned(), table: table.to_owned() }
     }
 
     /// [`CqlError::Unprepared`], worded as Cassandra does.

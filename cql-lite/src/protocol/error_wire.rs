@@ -11,64 +11,28 @@ pub(crate) fn put_error(out: &mut BytesMut, version: u8, error: &CqlError) {
     out.put_i32(error.code());
     put_string(out, &error.to_string());
     match error {
-        CqlError::Unavailable {
-            consistency,
-            required,
-            alive,
-            ..
-        } => {
+        CqlError::Unavailable { consistency, required, alive, .. } => {
             put_answers(out, *consistency, *required, *alive);
         }
-        CqlError::WriteTimeout {
-            consistency,
-            received,
-            block_for,
-            write_type,
-            ..
-        } => {
+        CqlError::WriteTimeout { consistency, received, block_for, write_type, .. } => {
             put_answers(out, *consistency, *received, *block_for);
             put_string(out, write_type.name());
         }
-        CqlError::ReadTimeout {
-            consistency,
-            received,
-            block_for,
-            data_present,
-            ..
-        } => {
+        CqlError::ReadTimeout { consistency, received, block_for, data_present, .. } => {
             put_answers(out, *consistency, *received, *block_for);
             out.put_u8(u8::from(*data_present));
         }
-        CqlError::ReadFailure {
-            consistency,
-            received,
-            block_for,
-            num_failures,
-            data_present,
-            ..
-        } => {
+        CqlError::ReadFailure { consistency, received, block_for, num_failures, data_present, .. } => {
             put_answers(out, *consistency, *received, *block_for);
             put_failures(out, version, *num_failures);
             out.put_u8(u8::from(*data_present));
         }
-        CqlError::WriteFailure {
-            consistency,
-            received,
-            block_for,
-            num_failures,
-            write_type,
-            ..
-        } => {
+        CqlError::WriteFailure { consistency, received, block_for, num_failures, write_type, .. } => {
             put_answers(out, *consistency, *received, *block_for);
             put_failures(out, version, *num_failures);
             put_string(out, write_type.name());
         }
-        CqlError::FunctionFailure {
-            keyspace,
-            function,
-            argument_types,
-            ..
-        } => {
+        CqlError::FunctionFailure { keyspace, function, argument_types, .. } => {
             put_string(out, keyspace);
             put_string(out, function);
             put_string_list(out, argument_types);
@@ -95,11 +59,7 @@ fn put_number(out: &mut BytesMut, number: u32) {
 
 /// v4 has the number of failures; v5 a map of who failed why, which is empty since that is not known here.
 fn put_failures(out: &mut BytesMut, version: u8, failures: u32) {
-    if version >= 5 {
-        out.put_i32(0)
-    } else {
-        put_number(out, failures)
-    }
+    if version >= 5 { out.put_i32(0) } else { put_number(out, failures) }
 }
 
 /// Reads what [`put_error`] wrote. Codes of other servers that are unknown here become
@@ -164,10 +124,7 @@ pub(crate) fn read_error(reader: &mut Reader<'_>, version: u8) -> Result<CqlErro
             keyspace: reader.string()?.to_owned(),
             table: reader.string()?.to_owned(),
         },
-        0x2500 => CqlError::Unprepared {
-            message,
-            id: Bytes::copy_from_slice(reader.short_bytes()?),
-        },
+        0x2500 => CqlError::Unprepared { message, id: Bytes::copy_from_slice(reader.short_bytes()?) },
         _ => CqlError::Server(message),
     })
 }

@@ -121,10 +121,7 @@ impl Event {
                     "DOWN" => false,
                     other => return Err(unknown("status change", other)),
                 };
-                Ok(Event::Status {
-                    up,
-                    node: reader.inet()?,
-                })
+                Ok(Event::Status { up, node: reader.inet()? })
             }
             SCHEMA => Ok(Event::Schema(SchemaChange::read(reader)?)),
             other => Err(unknown("event", other)),

@@ -199,14 +199,12 @@ pub fn decode_header(
     if !SUPPORTED_VERSIONS.contains(&version) {
         return match *buffer {
             // The streams of versions 1 and 2 are one byte.
-            [_, _, stream, ..] if version < 3 => Err(FrameError::UnsupportedVersion {
-                version,
-                stream: i16::from(stream as i8),
-            }),
-            [_, _, high, low, ..] => Err(FrameError::UnsupportedVersion {
-                version,
-                stream: i16::from_be_bytes([high, low]),
-            }),
+            [_, _, stream, ..] if version < 3 => {
+                Err(FrameError::UnsupportedVersion { version, stream: i16::from(stream as i8) })
+            }
+            [_, _, high, low, ..] => {
+                Err(FrameError::UnsupportedVersion { version, stream: i16::from_be_bytes([high, low]) })
+            }
             _ => Ok(None),
         };
     }
@@ -216,34 +214,17 @@ pub fn decode_header(
     let stream = i16::from_be_bytes([*high, *low]);
     let is_response = first & 0x80 != 0;
     let Some(known) = Opcode::from_code(*opcode) else {
-        return Err(FrameError::UnknownOpcode {
-            stream,
-            opcode: *opcode,
-        });
+        return Err(FrameError::UnknownOpcode { stream, opcode: *opcode });
     };
     if is_response != (direction == Direction::Response) || known.is_request() == is_response {
-        return Err(FrameError::WrongDirection {
-            stream,
-            opcode: *opcode,
-        });
+        return Err(FrameError::WrongDirection { stream, opcode: *opcode });
     }
     let length = i32::from_be_bytes(*length);
-    match usize::try_from(length)
-        .ok()
-        .filter(|length| *length <= body_limit_bytes)
-    {
-        Some(body_length_bytes) => Ok(Some(Header {
-            version,
-            flags: *flags,
-            stream,
-            opcode: known,
-            body_length_bytes,
-        })),
-        None => Err(FrameError::BodyTooLong {
-            stream,
-            length,
-            limit: body_limit_bytes,
-        }),
+    match usize::try_from(length).ok().filter(|length| *length <= body_limit_bytes) {
+        Some(body_length_bytes) => {
+            Ok(Some(Header { version, flags: *flags, stream, opcode: known, body_length_bytes }))
+        }
+        None => Err(FrameError::BodyTooLong { stream, length, limit: body_limit_bytes }),
     }
 }
 
@@ -268,10 +249,7 @@ impl OpenFrame {
     /// Fills in the length. A body that 31 bits cannot measure is taken back and `Err` returned.
     pub(crate) fn finish(self, out: &mut BytesMut) -> Result<(), BodyOverflow> {
         let length = out.len().saturating_sub(self.start + HEADER_BYTES);
-        match (
-            i32::try_from(length),
-            out.get_mut(self.start + 5..self.start + HEADER_BYTES),
-        ) {
+        match (i32::try_from(length), out.get_mut(self.start + 5..self.start + HEADER_BYTES)) {
             (Ok(length), Some(slot)) => {
                 slot.copy_from_slice(&length.to_be_bytes());
                 Ok(())

@@ -26,11 +26,7 @@ pub struct ColumnSpec {
 /// `GLOBAL_TABLE_SPEC` where all columns are of one table, else no flag.
 pub(crate) fn table_flag(columns: &[ColumnSpec]) -> u32 {
     match columns.split_first() {
-        Some((first, rest))
-            if rest
-                .iter()
-                .all(|c| c.keyspace == first.keyspace && c.table == first.table) =>
-        {
+        Some((first, rest)) if rest.iter().all(|c| c.keyspace == first.keyspace && c.table == first.table) => {
             GLOBAL_TABLE_SPEC
         }
         _ => 0,
@@ -56,11 +52,7 @@ pub(crate) fn put_columns(out: &mut BytesMut, version: u8, columns: &[ColumnSpec
 
 /// Reads what [`put_columns`] wrote.
 pub(crate) fn read_columns(reader: &mut Reader<'_>, flags: u32, count: usize) -> Result<Vec<ColumnSpec>, DecodeError> {
-    let global = if flags & GLOBAL_TABLE_SPEC != 0 {
-        Some((reader.string()?, reader.string()?))
-    } else {
-        None
-    };
+    let global = if flags & GLOBAL_TABLE_SPEC != 0 { Some((reader.string()?, reader.string()?)) } else { None };
     // A column takes at least the length of its name and the id of its type.
     let mut columns = Vec::with_capacity(reader.bounded(count, 4));
     for _ in 0..count {
@@ -80,11 +72,7 @@ pub(crate) fn read_columns(reader: &mut Reader<'_>, flags: u32, count: usize) ->
 
 /// Writes the metadata of a PREPARED answer's result: none of it where the statement has no rows.
 pub(crate) fn put_result_metadata(out: &mut BytesMut, version: u8, columns: &[ColumnSpec]) {
-    let flags = if columns.is_empty() {
-        NO_METADATA
-    } else {
-        table_flag(columns)
-    };
+    let flags = if columns.is_empty() { NO_METADATA } else { table_flag(columns) };
     out.put_u32(flags);
     out.put_u32(columns.len() as u32);
     put_columns(out, version, columns);
@@ -107,10 +95,7 @@ pub struct ResultMetadata {
 pub(crate) fn read_result_metadata(reader: &mut Reader<'_>) -> Result<ResultMetadata, DecodeError> {
     let flags = reader.int()? as u32;
     let column_count = reader.count()?;
-    let mut metadata = ResultMetadata {
-        column_count,
-        ..ResultMetadata::default()
-    };
+    let mut metadata = ResultMetadata { column_count, ..ResultMetadata::default() };
     if flags & HAS_MORE_PAGES != 0 {
         metadata.paging_state = reader.bytes()?.map(Bytes::copy_from_slice);
     }

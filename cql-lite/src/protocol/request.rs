@@ -181,19 +181,14 @@ pub struct RequestFrame<'a> {
 /// [`CqlError::Protocol`]; the connection can go on, since the frame's end is known.
 pub fn decode_request<'a>(header: &Header, body: &'a [u8]) -> Result<RequestFrame<'a>, CqlError> {
     if header.flags & FLAG_COMPRESSION != 0 {
-        return Err(CqlError::Protocol(
-            "Compressed frame, but no compression was agreed on".to_owned(),
-        ));
+        return Err(CqlError::Protocol("Compressed frame, but no compression was agreed on".to_owned()));
     }
     let mut reader = Reader::new(body);
     if header.flags & FLAG_CUSTOM_PAYLOAD != 0 {
         reader.skip_bytes_map()?;
     }
     let request = decode_body(header, &mut reader)?;
-    Ok(RequestFrame {
-        tracing: header.flags & FLAG_TRACING != 0,
-        request,
-    })
+    Ok(RequestFrame { tracing: header.flags & FLAG_TRACING != 0, request })
 }
 
 fn decode_body<'a>(header: &Header, reader: &mut Reader<'a>) -> Result<Request<'a>, DecodeError> {
@@ -203,10 +198,7 @@ fn decode_body<'a>(header: &Header, reader: &mut Reader<'a>) -> Result<Request<'
         Opcode::Options => Request::Options,
         Opcode::Query => {
             let query = reader.long_string()?;
-            Request::Query {
-                query,
-                parameters: decode_parameters(version, reader)?,
-            }
+            Request::Query { query, parameters: decode_parameters(version, reader)? }
         }
         Opcode::Prepare => {
             let query = reader.long_string()?;
@@ -217,11 +209,7 @@ fn decode_body<'a>(header: &Header, reader: &mut Reader<'a>) -> Result<Request<'
         Opcode::Execute => {
             let id = reader.short_bytes()?;
             let result_metadata_id = if version >= 5 { reader.short_bytes()? } else { &[] };
-            Request::Execute {
-                id,
-                result_metadata_id,
-                parameters: decode_parameters(version, reader)?,
-            }
+            Request::Execute { id, result_metadata_id, parameters: decode_parameters(version, reader)? }
         }
         Opcode::Batch => Request::Batch(decode_batch(version, reader)?),
         Opcode::Register => Request::Register(reader.string_list()?),
@@ -231,11 +219,7 @@ fn decode_body<'a>(header: &Header, reader: &mut Reader<'a>) -> Result<Request<'
 }
 
 fn decode_flags(version: u8, reader: &mut Reader<'_>) -> Result<u32, DecodeError> {
-    if version >= 5 {
-        Ok(reader.int()? as u32)
-    } else {
-        Ok(u32::from(reader.byte()?))
-    }
+    if version >= 5 { Ok(reader.int()? as u32) } else { Ok(u32::from(reader.byte()?)) }
 }
 
 fn decode_value<'a>(reader: &mut Reader<'a>) -> Result<BoundValue<'a>, DecodeError> {
@@ -291,32 +275,11 @@ struct Tail<'a> {
 
 fn decode_tail<'a>(version: u8, flags: u32, reader: &mut Reader<'a>) -> Result<Tail<'a>, DecodeError> {
     let has = |flag| flags & flag != 0;
-    let serial_consistency = if has(SERIAL_CONSISTENCY) {
-        Some(decode_serial(reader)?)
-    } else {
-        None
-    };
-    let timestamp_us = if has(TIMESTAMP) {
-        Some(decode_timestamp(reader)?)
-    } else {
-        None
-    };
-    let keyspace = if version >= 5 && has(KEYSPACE) {
-        Some(reader.string()?)
-    } else {
-        None
-    };
-    let now_s = if version >= 5 && has(NOW_IN_SECONDS) {
-        Some(reader.int()?)
-    } else {
-        None
-    };
-    Ok(Tail {
-        serial_consistency,
-        timestamp_us,
-        keyspace,
-        now_s,
-    })
+    let serial_consistency = if has(SERIAL_CONSISTENCY) { Some(decode_serial(reader)?) } else { None };
+    let timestamp_us = if has(TIMESTAMP) { Some(decode_timestamp(reader)?) } else { None };
+    let keyspace = if version >= 5 && has(KEYSPACE) { Some(reader.string()?) } else { None };
+    let now_s = if version >= 5 && has(NOW_IN_SECONDS) { Some(reader.int()?) } else { None };
+    Ok(Tail { serial_consistency, timestamp_us, keyspace, now_s })
 }
 
 fn decode_serial(reader: &mut Reader<'_>) -> Result<ConsistencyLevel, DecodeError> {
@@ -324,18 +287,14 @@ fn decode_serial(reader: &mut Reader<'_>) -> Result<ConsistencyLevel, DecodeErro
     if matches!(level, ConsistencyLevel::Serial | ConsistencyLevel::LocalSerial) {
         return Ok(level);
     }
-    Err(DecodeError::invalid(
-        "Invalid consistency level for conditional update. Must be one of SERIAL or LOCAL_SERIAL",
-    ))
+    Err(DecodeError::invalid("Invalid consistency level for conditional update. Must be one of SERIAL or LOCAL_SERIAL"))
 }
 
 fn decode_timestamp(reader: &mut Reader<'_>) -> Result<i64, DecodeError> {
     match reader.long()? {
-        i64::MIN => Err(DecodeError::invalid(format!(
-            "Out of bound timestamp, must be in [{}, {}]",
-            i64::MIN + 1,
-            i64::MAX
-        ))),
+        i64::MIN => {
+            Err(DecodeError::invalid(format!("Out of bound timestamp, must be in [{}, {}]", i64::MIN + 1, i64::MAX)))
+        }
         timestamp => Ok(timestamp),
     }
 }

@@ -35,12 +35,7 @@ pub struct ResponseHead<'a> {
 impl ResponseHead<'_> {
     /// A response without trace and warnings.
     pub fn new(version: u8, stream: i16) -> Self {
-        Self {
-            version,
-            stream,
-            tracing_id: None,
-            warnings: &[],
-        }
+        Self { version, stream, tracing_id: None, warnings: &[] }
     }
 
     pub(crate) fn begin(&self, out: &mut BytesMut, opcode: Opcode) -> OpenFrame {
@@ -59,11 +54,7 @@ impl ResponseHead<'_> {
     /// Ends a frame; one that is too long becomes an error.
     pub(crate) fn finish(&self, out: &mut BytesMut, frame: OpenFrame) {
         if let Err(overflow) = frame.finish(out) {
-            write_error(
-                out,
-                &ResponseHead::new(self.version, self.stream),
-                &CqlError::Server(overflow.to_string()),
-            );
+            write_error(out, &ResponseHead::new(self.version, self.stream), &CqlError::Server(overflow.to_string()));
         }
     }
 
@@ -120,11 +111,7 @@ pub fn write_error(out: &mut BytesMut, head: &ResponseHead<'_>, error: &CqlError
 /// The answer to a header that was refused: on its stream, in the highest version that is served. The
 /// connection is closed afterwards.
 pub fn write_frame_error(out: &mut BytesMut, error: &FrameError) {
-    write_error(
-        out,
-        &ResponseHead::new(HIGHEST_VERSION, error.stream()),
-        &error.to_cql_error(),
-    );
+    write_error(out, &ResponseHead::new(HIGHEST_VERSION, error.stream()), &error.to_cql_error());
 }
 
 /// RESULT Void.

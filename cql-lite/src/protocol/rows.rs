@@ -23,12 +23,7 @@ pub struct RowsMetadata<'a> {
 impl<'a> RowsMetadata<'a> {
     /// Metadata with the columns and no further page.
     pub fn new(columns: &'a [ColumnSpec]) -> Self {
-        Self {
-            columns,
-            skip_metadata: false,
-            paging_state: None,
-            new_metadata_id: None,
-        }
+        Self { columns, skip_metadata: false, paging_state: None, new_metadata_id: None }
     }
 }
 
@@ -49,21 +44,9 @@ impl<'b, 'h> RowsWriter<'b, 'h> {
     pub fn begin(out: &'b mut BytesMut, head: &ResponseHead<'h>, metadata: &RowsMetadata<'_>) -> Self {
         let frame = head.begin(out, Opcode::Result);
         out.put_u32(RESULT_ROWS);
-        let more = if metadata.paging_state.is_some() {
-            HAS_MORE_PAGES
-        } else {
-            0
-        };
-        let changed = if metadata.new_metadata_id.is_some() {
-            METADATA_CHANGED
-        } else {
-            0
-        };
-        let table = if metadata.skip_metadata {
-            NO_METADATA
-        } else {
-            table_flag(metadata.columns)
-        };
+        let more = if metadata.paging_state.is_some() { HAS_MORE_PAGES } else { 0 };
+        let changed = if metadata.new_metadata_id.is_some() { METADATA_CHANGED } else { 0 };
+        let table = if metadata.skip_metadata { NO_METADATA } else { table_flag(metadata.columns) };
         out.put_u32(more | changed | table);
         out.put_u32(metadata.columns.len() as u32);
         if metadata.paging_state.is_some() {
@@ -77,14 +60,7 @@ impl<'b, 'h> RowsWriter<'b, 'h> {
         }
         let count_at = out.len();
         out.put_u32(0);
-        Self {
-            out,
-            head: *head,
-            frame,
-            count_at,
-            columns: metadata.columns.len(),
-            cells: 0,
-        }
+        Self { out, head: *head, frame, count_at, columns: metadata.columns.len(), cells: 0 }
     }
 
     /// Appends the next cell of the current row, or the first of the next.
@@ -108,10 +84,7 @@ impl<'b, 'h> RowsWriter<'b, 'h> {
 
     /// Fills in the number of rows and the frame's length.
     pub fn finish(self) {
-        debug_assert!(
-            self.columns == 0 || self.cells.is_multiple_of(self.columns),
-            "the last row is complete"
-        );
+        debug_assert!(self.columns == 0 || self.cells.is_multiple_of(self.columns), "the last row is complete");
         let rows = self.cells.checked_div(self.columns).unwrap_or(0) as u32;
         if let Some(slot) = self.out.get_mut(self.count_at..self.count_at + 4) {
             slot.copy_from_slice(&rows.to_be_bytes());

@@ -58,10 +58,7 @@ impl<'a> Reader<'a> {
     /// The next `length` bytes.
     pub fn take(&mut self, length: usize) -> Result<&'a [u8]> {
         let Some((taken, rest)) = self.rest.split_at_checked(length) else {
-            return Err(DecodeError::Truncated {
-                needed: length,
-                left: self.rest.len(),
-            });
+            return Err(DecodeError::Truncated { needed: length, left: self.rest.len() });
         };
         self.rest = rest;
         Ok(taken)
@@ -69,10 +66,7 @@ impl<'a> Reader<'a> {
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
         let Some((taken, rest)) = self.rest.split_first_chunk::<N>() else {
-            return Err(DecodeError::Truncated {
-                needed: N,
-                left: self.rest.len(),
-            });
+            return Err(DecodeError::Truncated { needed: N, left: self.rest.len() });
         };
         self.rest = rest;
         Ok(*taken)
@@ -173,9 +167,7 @@ impl<'a> Reader<'a> {
         match self.byte()? {
             4 => Ok(IpAddr::from(self.array::<4>()?)),
             16 => Ok(IpAddr::from(self.array::<16>()?)),
-            length => Err(DecodeError::invalid(format!(
-                "Invalid length {length} of an inet address"
-            ))),
+            length => Err(DecodeError::invalid(format!("Invalid length {length} of an inet address"))),
         }
     }
 

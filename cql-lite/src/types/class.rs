@@ -42,10 +42,7 @@ fn write_class(ty: &CqlType, out: &mut String) {
         CqlType::Map(k, v) => ("MapType", vec![k.as_ref(), v.as_ref()]),
         CqlType::Frozen(inner) => ("FrozenType", vec![inner.as_ref()]),
         CqlType::Tuple(elements) => ("TupleType", elements.iter().collect()),
-        scalar => (
-            native::entry(scalar).map_or("BytesType", |native| native.class),
-            Vec::new(),
-        ),
+        scalar => (native::entry(scalar).map_or("BytesType", |native| native.class), Vec::new()),
     };
     out.push_str(PACKAGE);
     out.push_str(name);

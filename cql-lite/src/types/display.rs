@@ -30,12 +30,6 @@ impl fmt::Display for CqlType {
 /// Writes a name, quoted where CQL would otherwise fold its case or not read it.
 pub(crate) fn write_identifier(f: &mut impl fmt::Write, name: &str) -> fmt::Result {
     let plain = name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
-    if plain {
-        f.write_str(name)
-    } else {
-        write!(f, "\"{}\"", name.replace('"', "\"\""))
-    }
+        && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_');
+    if plain { f.write_str(name) } else { write!(f, "\"{}\"", name.replace('"', "\"\"")) }
 }

@@ -105,10 +105,7 @@ impl CqlType {
 
     /// True where a column of this type is many cells: a collection or user-defined type that is not frozen.
     pub fn is_multi_cell(&self) -> bool {
-        matches!(
-            self,
-            CqlType::List(_) | CqlType::Set(_) | CqlType::Map(..) | CqlType::Udt { .. }
-        )
+        matches!(self, CqlType::List(_) | CqlType::Set(_) | CqlType::Map(..) | CqlType::Udt { .. })
     }
 
     /// True for the built-in scalar types.

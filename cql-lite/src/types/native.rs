@@ -11,12 +11,7 @@ pub(super) struct Native {
 }
 
 const fn native(ty: CqlType, name: &'static str, option_id: u16, class: &'static str) -> Native {
-    Native {
-        ty,
-        name,
-        option_id,
-        class,
-    }
+    Native { ty, name, option_id, class }
 }
 
 /// Ids as in section 4.2.5.2 of the native protocol's specification.
@@ -56,8 +51,5 @@ pub(super) fn by_name(name: &str) -> Option<CqlType> {
     if name.eq_ignore_ascii_case("varchar") {
         return Some(CqlType::Text);
     }
-    NATIVES
-        .iter()
-        .find(|native| native.name.eq_ignore_ascii_case(name))
-        .map(|native| native.ty.clone())
+    NATIVES.iter().find(|native| native.name.eq_ignore_ascii_case(name)).map(|native| native.ty.clone())
 }

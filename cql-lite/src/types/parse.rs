@@ -29,11 +29,7 @@ impl CqlType {
         let mut parser = Parser { text, rest: text };
         let ty = parser.parse_type(0)?;
         parser.skip_space();
-        if parser.rest.is_empty() {
-            Ok(ty)
-        } else {
-            Err(parser.error("text after the type"))
-        }
+        if parser.rest.is_empty() { Ok(ty) } else { Err(parser.error("text after the type")) }
     }
 }
 
@@ -44,10 +40,7 @@ struct Parser<'a> {
 
 impl<'a> Parser<'a> {
     fn error(&self, reason: &'static str) -> TypeParseError {
-        TypeParseError::Syntax {
-            text: self.text.to_owned(),
-            reason,
-        }
+        TypeParseError::Syntax { text: self.text.to_owned(), reason }
     }
 
     fn skip_space(&mut self) {
@@ -55,11 +48,7 @@ impl<'a> Parser<'a> {
     }
 
     fn expect(&mut self, wanted: char, reason: &'static str) -> Result<(), TypeParseError> {
-        if self.accept(wanted) {
-            Ok(())
-        } else {
-            Err(self.error(reason))
-        }
+        if self.accept(wanted) { Ok(()) } else { Err(self.error(reason)) }
     }
 
     fn accept(&mut self, wanted: char) -> bool {
@@ -75,10 +64,8 @@ impl<'a> Parser<'a> {
 
     fn word(&mut self) -> &'a str {
         self.skip_space();
-        let end = self
-            .rest
-            .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.'))
-            .unwrap_or(self.rest.len());
+        let end =
+            self.rest.find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.')).unwrap_or(self.rest.len());
         let (word, rest) = self.rest.split_at(end);
         self.rest = rest;
         word
@@ -89,10 +76,7 @@ impl<'a> Parser<'a> {
             return Err(self.error("nested too deeply"));
         }
         if self.accept('\'') {
-            let (class, rest) = self
-                .rest
-                .split_once('\'')
-                .ok_or_else(|| self.error("unterminated quote"))?;
+            let (class, rest) = self.rest.split_once('\'').ok_or_else(|| self.error("unterminated quote"))?;
             self.rest = rest;
             return Ok(super::class::parse(class).unwrap_or_else(|| CqlType::Custom(class.to_owned())));
         }
@@ -120,10 +104,7 @@ impl<'a> Parser<'a> {
             "vector" => {
                 self.expect(',', "a vector has a type and a dimension")?;
                 let dimension = self.word().parse().ok().filter(|d| *d > 0);
-                CqlType::Vector(
-                    Box::new(first),
-                    dimension.ok_or_else(|| self.error("invalid dimension"))?,
-                )
+                CqlType::Vector(Box::new(first), dimension.ok_or_else(|| self.error("invalid dimension"))?)
             }
             _ => {
                 let mut elements = vec![first];

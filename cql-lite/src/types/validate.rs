@@ -14,11 +14,7 @@ impl CqlType {
         use CqlType as T;
         let length = wire.len();
         let check = |ok: bool, wanted: &str| {
-            if ok {
-                Ok(())
-            } else {
-                Err(ValueError::Invalid(format!("Expected {wanted} ({length})")))
-            }
+            if ok { Ok(()) } else { Err(ValueError::Invalid(format!("Expected {wanted} ({length})"))) }
         };
         match self.unfrozen() {
             T::Blob | T::Varint | T::Custom(_) => Ok(()),
@@ -53,9 +49,7 @@ impl CqlType {
             }
             T::Inet => match length {
                 0 | 4 | 16 => Ok(()),
-                _ => Err(ValueError::Invalid(format!(
-                    "Expected 4 or 16 byte inetaddress; got {length}"
-                ))),
+                _ => Err(ValueError::Invalid(format!("Expected 4 or 16 byte inetaddress; got {length}"))),
             },
             T::Duration => Duration::decode(wire).map(|_| ()),
             composite => validate_composite(composite, wire),
@@ -96,10 +90,7 @@ fn validate_composite(ty: &CqlType, wire: &[u8]) -> Result<(), ValueError> {
 
 fn validate_time(wire: &[u8]) -> Result<(), ValueError> {
     let Ok(bytes) = <[u8; 8]>::try_from(wire) else {
-        return Err(ValueError::Invalid(format!(
-            "Expected 8 byte long for time ({})",
-            wire.len()
-        )));
+        return Err(ValueError::Invalid(format!("Expected 8 byte long for time ({})", wire.len())));
     };
     let nanos = i64::from_be_bytes(bytes);
     if (0..crate::calendar::NANOS_PER_DAY).contains(&nanos) {

@@ -23,14 +23,10 @@ impl Decimal {
     /// Fewer than four bytes.
     pub fn decode(wire: &[u8]) -> Result<Self, ValueError> {
         match wire.split_first_chunk::<4>() {
-            Some((scale, unscaled)) => Ok(Self {
-                unscaled: BigInt::from_signed_bytes_be(unscaled),
-                scale: i32::from_be_bytes(*scale),
-            }),
-            None => Err(ValueError::Invalid(format!(
-                "Expected 0 or at least 4 bytes ({})",
-                wire.len()
-            ))),
+            Some((scale, unscaled)) => {
+                Ok(Self { unscaled: BigInt::from_signed_bytes_be(unscaled), scale: i32::from_be_bytes(*scale) })
+            }
+            None => Err(ValueError::Invalid(format!("Expected 0 or at least 4 bytes ({})", wire.len()))),
         }
     }
 
@@ -43,10 +39,7 @@ impl Decimal {
 
 impl From<i64> for Decimal {
     fn from(value: i64) -> Self {
-        Self {
-            unscaled: value.into(),
-            scale: 0,
-        }
+        Self { unscaled: value.into(), scale: 0 }
     }
 }
 
@@ -98,10 +91,7 @@ fn parse(text: &str) -> Option<Decimal> {
     }
     let unscaled = BigInt::parse_bytes(format!("{whole}{fraction}").as_bytes(), 10)?;
     let scale = i64::try_from(fraction.len()).ok()? - i64::from(exponent);
-    Some(Decimal {
-        unscaled,
-        scale: i32::try_from(scale).ok()?,
-    })
+    Some(Decimal { unscaled, scale: i32::try_from(scale).ok()? })
 }
 
 #[cfg(test)]
@@ -133,19 +123,7 @@ mod tests {
             value.encode(&mut wire);
             assert_eq!(Decimal::decode(&wire).unwrap(), value);
         }
-        for text in [
-            "",
-            ".",
-            "-",
-            "1e",
-            "1e99999999999",
-            "abc",
-            "1.-2",
-            "--1",
-            "+-1",
-            "1_000",
-            "0x1",
-        ] {
+        for text in ["", ".", "-", "1e", "1e99999999999", "abc", "1.-2", "--1", "+-1", "1_000", "0x1"] {
             assert!(text.parse::<Decimal>().is_err(), "{text}");
         }
     }

@@ -28,10 +28,8 @@ impl Value {
             }
             CqlType::Udt { fields: types, .. } => {
                 let fields = tuple_fields(wire, types.len())?;
-                let values = types
-                    .iter()
-                    .zip(fields)
-                    .map(|((name, ty), field)| Ok((name.clone(), Value::decode(ty, field)?)));
+                let values =
+                    types.iter().zip(fields).map(|((name, ty), field)| Ok((name.clone(), Value::decode(ty, field)?)));
                 Ok(Value::Udt(values.collect::<Result<_, ValueError>>()?))
             }
             CqlType::Vector(element, dimension) => {

@@ -23,10 +23,7 @@ impl Duration {
     /// Bytes that are too few or too many, parts out of range or of mixed signs.
     pub fn decode(wire: &[u8]) -> Result<Self, ValueError> {
         if wire.len() < 3 {
-            return Err(ValueError::Invalid(format!(
-                "Expected at least 3 bytes for a duration ({})",
-                wire.len()
-            )));
+            return Err(ValueError::Invalid(format!("Expected at least 3 bytes for a duration ({})", wire.len())));
         }
         let malformed = || ValueError::Invalid("Invalid bytes for a duration".to_owned());
         let (months, rest) = vint::read_signed(wire).ok_or_else(malformed)?;
@@ -37,16 +34,10 @@ impl Duration {
         }
         let part = |value: i64, name: &str| {
             i32::try_from(value).map_err(|_| {
-                ValueError::Invalid(format!(
-                    "The duration {name} must be a 32 bits integer but was: {value}"
-                ))
+                ValueError::Invalid(format!("The duration {name} must be a 32 bits integer but was: {value}"))
             })
         };
-        let duration = Self {
-            months: part(months, "months")?,
-            days: part(days, "days")?,
-            nanos,
-        };
+        let duration = Self { months: part(months, "months")?, days: part(days, "days")?, nanos };
         if duration.has_mixed_signs() {
             return Err(ValueError::Invalid(format!(
                 "The duration months, days and nanoseconds must be all of the same sign ({months}, {days}, {nanos})"
@@ -89,11 +80,7 @@ impl fmt::Display for Duration {
         }
         let months = u64::from(self.months.unsigned_abs());
         let mut nanos = self.nanos.unsigned_abs();
-        let mut parts = vec![
-            (months / 12, "y"),
-            (months % 12, "mo"),
-            (u64::from(self.days.unsigned_abs()), "d"),
-        ];
+        let mut parts = vec![(months / 12, "y"), (months % 12, "mo"), (u64::from(self.days.unsigned_abs()), "d")];
         for (unit, size) in [
             ("h", 3_600_000_000_000),
             ("m", 60_000_000_000),

@@ -30,8 +30,7 @@ impl Value {
     }
 
     fn encode_element(&self, ty: &CqlType) -> Result<Bytes, ValueError> {
-        self.encode(ty)?
-            .ok_or_else(|| ValueError::Invalid("null is not supported inside collections".to_owned()))
+        self.encode(ty)?.ok_or_else(|| ValueError::Invalid("null is not supported inside collections".to_owned()))
     }
 
     fn encode_present(&self, ty: &CqlType) -> Result<Bytes, ValueError> {
@@ -42,9 +41,7 @@ impl Value {
                 collection::encode_set(element, encode_all(items, element)?)
             }
             (Value::Map(entries), T::Map(key, value)) => {
-                let entries = entries
-                    .iter()
-                    .map(|(k, v)| Ok((k.encode_element(key)?, v.encode_element(value)?)));
+                let entries = entries.iter().map(|(k, v)| Ok((k.encode_element(key)?, v.encode_element(value)?)));
                 collection::encode_map(key, entries.collect::<Result<_, ValueError>>()?)
             }
             (Value::Tuple(items), T::Tuple(types)) if items.len() == types.len() => {
@@ -53,9 +50,7 @@ impl Value {
             }
             (Value::Udt(values), T::Udt { fields, .. }) => {
                 if let Some((unknown, _)) = values.iter().find(|(n, _)| !fields.iter().any(|(name, _)| name == n)) {
-                    return Err(ValueError::Invalid(format!(
-                        "Unknown field '{unknown}' in value of type {ty}"
-                    )));
+                    return Err(ValueError::Invalid(format!("Unknown field '{unknown}' in value of type {ty}")));
                 }
                 let fields = fields.iter().map(|(name, ty)| {
                     let value = values.iter().find(|(n, _)| n == name);

@@ -82,19 +82,11 @@ fn write(value: &Value, style: Style, out: &mut String) -> fmt::Result {
 }
 
 fn nested(style: Style) -> Style {
-    if style == Style::Literal {
-        Style::Literal
-    } else {
-        Style::Nested
-    }
+    if style == Style::Literal { Style::Literal } else { Style::Nested }
 }
 
 fn quoted(text: &str, style: Style, out: &mut String) -> fmt::Result {
-    if style == Style::Cell {
-        out.write_str(text)
-    } else {
-        write!(out, "'{text}'")
-    }
+    if style == Style::Cell { out.write_str(text) } else { write!(out, "'{text}'") }
 }
 
 fn write_text(text: &str, style: Style, out: &mut String) -> fmt::Result {
@@ -154,19 +146,11 @@ fn write_float(value: f64, shortest: &str, precision: i32, literal: bool, out: &
         return out.write_str(shortest);
     }
     // cqlsh counts the digits before the point on top of the precision where no exponent is shown.
-    let exponent = if value.abs() > f64::EPSILON {
-        value.abs().log10() as i32
-    } else {
-        i32::MIN
-    };
+    let exponent = if value.abs() > f64::EPSILON { value.abs().log10() as i32 } else { i32::MIN };
     let plain = (-4..precision).contains(&exponent);
     let digits = if plain { precision + exponent + 1 } else { precision };
     // Beyond the digits that the type holds cqlsh shows noise (123456.789000000004): not here.
-    let exact = if precision == FLOAT_PRECISION {
-        f32::DIGITS
-    } else {
-        f64::DIGITS
-    };
+    let exact = if precision == FLOAT_PRECISION { f32::DIGITS } else { f64::DIGITS };
     if plain && digits > exact as i32 {
         return out.write_str(shortest.strip_suffix(".0").unwrap_or(shortest));
     }
@@ -177,11 +161,7 @@ fn write_float(value: f64, shortest: &str, precision: i32, literal: bool, out: &
 fn general(value: f64, precision: i32) -> String {
     let precision = precision.max(1) as usize;
     if value == 0.0 {
-        return if value.is_sign_negative() {
-            "-0".to_owned()
-        } else {
-            "0".to_owned()
-        };
+        return if value.is_sign_negative() { "-0".to_owned() } else { "0".to_owned() };
     }
     let scientific = format!("{value:.*e}", precision - 1);
     let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));

@@ -62,10 +62,7 @@ impl Stub {
             listeners.push(TcpListener::bind("127.0.0.1:0").await.unwrap());
         }
         let shared = Arc::new(Shared {
-            addresses: listeners
-                .iter()
-                .map(|listener| listener.local_addr().unwrap())
-                .collect(),
+            addresses: listeners.iter().map(|listener| listener.local_addr().unwrap()).collect(),
             tokens: tokens.to_vec(),
             script: Arc::new(script),
             asked: Mutex::default(),
@@ -88,21 +85,12 @@ impl Stub {
 
     /// What a node was asked, in the order of arrival.
     pub fn asked(&self, index: usize) -> Vec<String> {
-        self.shared
-            .asked
-            .lock()
-            .unwrap()
-            .get(&index)
-            .cloned()
-            .unwrap_or_default()
+        self.shared.asked.lock().unwrap().get(&index).cloned().unwrap_or_default()
     }
 
     /// How often a request that begins like this was asked, anywhere.
     pub fn count(&self, start: &str) -> usize {
-        (0..self.shared.tokens.len())
-            .flat_map(|index| self.asked(index))
-            .filter(|text| text.starts_with(start))
-            .count()
+        (0..self.shared.tokens.len()).flat_map(|index| self.asked(index)).filter(|text| text.starts_with(start)).count()
     }
 }
 
@@ -186,10 +174,7 @@ fn write_rows(
     rows: &[Vec<Value>],
     state: Option<&[u8]>,
 ) {
-    let metadata = RowsMetadata {
-        paging_state: state,
-        ..RowsMetadata::new(columns)
-    };
+    let metadata = RowsMetadata { paging_state: state, ..RowsMetadata::new(columns) };
     let mut writer = RowsWriter::begin(out, head, &metadata);
     for row in rows {
         for (value, column) in row.iter().zip(columns) {
@@ -201,12 +186,7 @@ fn write_rows(
 
 /// A column of table `ks.t`.
 pub fn column(name: &str, cql_type: CqlType) -> Column {
-    Column {
-        keyspace: "ks".to_owned(),
-        table: "t".to_owned(),
-        name: name.to_owned(),
-        cql_type,
-    }
+    Column { keyspace: "ks".to_owned(), table: "t".to_owned(), name: name.to_owned(), cql_type }
 }
 
 fn system_table(query: &str, index: usize, shared: &Shared) -> (Vec<Column>, Vec<Vec<Value>>) {
@@ -231,31 +211,16 @@ fn system_table(query: &str, index: usize, shared: &Shared) -> (Vec<Column>, Vec
         column("native_port", CqlType::Int),
     ];
     if query.starts_with("SELECT schema_version") {
-        return (
-            vec![column("schema_version", CqlType::Uuid)],
-            vec![vec![Value::Uuid(Uuid::nil())]],
-        );
+        return (vec![column("schema_version", CqlType::Uuid)], vec![vec![Value::Uuid(Uuid::nil())]]);
     }
     if query.contains("system.local") {
         return (node_columns, vec![node(index)]);
     }
     if query.contains("system.peers") {
-        return (
-            node_columns,
-            (0..shared.tokens.len())
-                .filter(|peer| *peer != index)
-                .map(node)
-                .collect(),
-        );
+        return (node_columns, (0..shared.tokens.len()).filter(|peer| *peer != index).map(node).collect());
     }
     let replication = CqlType::Map(Box::new(CqlType::Text), Box::new(CqlType::Text));
-    let columns = vec![
-        column("keyspace_name", CqlType::Text),
-        column("replication", replication),
-    ];
-    let strategy = vec![
-        ("class".into(), "SimpleStrategy".into()),
-        ("replication_factor".into(), "1".into()),
-    ];
+    let columns = vec![column("keyspace_name", CqlType::Text), column("replication", replication)];
+    let strategy = vec![("class".into(), "SimpleStrategy".into()), ("replication_factor".into(), "1".into())];
     (columns, vec![vec!["ks".into(), Value::Map(strategy)]])
 }

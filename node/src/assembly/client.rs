@@ -99,10 +99,7 @@ impl RowsMetadata {
         match self {
             RowsMetadata::Select(plan) => plan.columns().to_vec(),
             RowsMetadata::Text(names) => {
-                let column = |name: &&str| ResultColumn {
-                    name: (*name).to_owned(),
-                    cql_type: CqlType::Text,
-                };
+                let column = |name: &&str| ResultColumn { name: (*name).to_owned(), cql_type: CqlType::Text };
                 names.iter().map(column).collect()
             }
         }

@@ -34,17 +34,10 @@ impl Node {
         let new_uuid = random_uuid(self.outside.random(), self.outside.random());
         let effect = Arc::new(Mutex::new(SchemaEffect::Nothing));
         let slot = effect.clone();
-        let datacenters: BTreeMap<String, usize> = view
-            .topology()
-            .datacenters()
-            .iter()
-            .map(|d| (d.name.clone(), d.members.len()))
-            .collect();
+        let datacenters: BTreeMap<String, usize> =
+            view.topology().datacenters().iter().map(|d| (d.name.clone(), d.members.len())).collect();
         let request = ChangeRequest::schema(move |metadata: &Metadata| {
-            let context = ChangeContext {
-                new_uuid,
-                datacenters: &datacenters,
-            };
+            let context = ChangeContext { new_uuid, datacenters: &datacenters };
             let outcome = change::apply(&metadata.schema, keyspace.as_deref(), &statement, &context)?;
             let changed = outcome.effect != SchemaEffect::Nothing;
             *slot.lock() = outcome.effect;

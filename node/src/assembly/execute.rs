@@ -26,9 +26,7 @@ impl Node {
     /// A client asks. The answer goes to `ticket`, now or later, exactly once.
     pub fn on_client_request(&self, ticket: ClientTicket, session: &Session, request: ClientRequest) {
         let Some(view) = self.view() else {
-            return ticket.fail(CqlError::IsBootstrapping(
-                "This node is still joining the cluster".into(),
-            ));
+            return ticket.fail(CqlError::IsBootstrapping("This node is still joining the cluster".into()));
         };
         if let Err(error) = self.dispatch(&view, &ticket, session, request) {
             ticket.fail(error);
@@ -56,12 +54,9 @@ impl Node {
                 let prepared = self.prepared(view, &id)?;
                 self.run(view, ticket, session, &prepared, parameters)
             }
-            ClientRequest::Batch {
-                kind,
-                statements,
-                consistency,
-                timestamp_us,
-            } => self.run_batch(view, ticket, session, kind, statements, consistency, timestamp_us),
+            ClientRequest::Batch { kind, statements, consistency, timestamp_us } => {
+                self.run_batch(view, ticket, session, kind, statements, consistency, timestamp_us)
+            }
         }
     }
 
@@ -73,12 +68,7 @@ impl Node {
     ) -> Result<(super::client::StatementId, Arc<Prepared>), CqlError> {
         let prepared = Arc::new(prepare(view, keyspace.as_deref(), text)?);
         let id = statement_id(keyspace.as_deref(), text);
-        let entry = Entry {
-            keyspace,
-            text: Arc::from(text),
-            prepared: prepared.clone(),
-            epoch: view.metadata.epoch,
-        };
+        let entry = Entry { keyspace, text: Arc::from(text), prepared: prepared.clone(), epoch: view.metadata.epoch };
         self.prepared.put(id, entry);
         Ok((id, prepared))
     }
@@ -165,10 +155,7 @@ impl Node {
             skip_metadata: false,
         };
         let context = self.bind_context(&parameters);
-        let parts = parts
-            .iter()
-            .map(|(prepared, values)| (&**prepared, values.clone()))
-            .collect();
+        let parts = parts.iter().map(|(prepared, values)| (&**prepared, values.clone())).collect();
         let write = plan::bind_batch(kind, parts, &context)?;
         self.run_write(view, ticket.clone(), write, level);
         Ok(())
@@ -209,26 +196,10 @@ fn prepare(view: &View, keyspace: Option<&str>, text: &str) -> Result<Prepared, 
 }
 
 fn describe(view: &View, keyspace: Option<&str>, wanted: &Describe) -> Result<ClientResponse, CqlError> {
-    let cluster = ClusterDescription {
-        cluster_name: &view.metadata.cluster_name,
-        partitioner: PARTITIONER,
-        snitch: SNITCH,
-    };
+    let cluster =
+        ClusterDescription { cluster_name: &view.metadata.cluster_name, partitioner: PARTITIONER, snitch: SNITCH };
     let described = describe::describe(view.schema(), keyspace, wanted, &cluster)?;
-    let cells = described
-        .rows
-        .into_iter()
-        .flatten()
-        .map(|text| Some(Bytes::from(text)))
-        .collect();
-    let page = Page {
-        width: described.columns.len(),
-        cells,
-        paging_state: None,
-    };
-    Ok(ClientResponse::Rows {
-        metadata: RowsMetadata::Text(described.columns),
-        page,
-        skip_metadata: false,
-    })
+    let cells = described.rows.into_iter().flatten().map(|text| Some(Bytes::from(text))).collect();
+    let page = Page { width: described.columns.len(), cells, paging_state: None };
+    Ok(ClientResponse::Rows { metadata: RowsMetadata::Text(described.columns), page, skip_metadata: false })
 }

@@ -130,9 +130,7 @@ impl Node {
             store,
             cluster: Mutex::new(cluster),
             view: RwLock::new(None),
-            shards: (0..shard_count.max(1))
-                .map(|i| Mutex::new(Shard::new(i, first_sequence)))
-                .collect(),
+            shards: (0..shard_count.max(1)).map(|i| Mutex::new(Shard::new(i, first_sequence))).collect(),
             next_shard: AtomicU64::new(0),
             changes: Mutex::new(HashMap::new()),
             next_change: AtomicU64::new(1),
@@ -168,10 +166,7 @@ impl Node {
     /// Why it is not a member yet.
     pub fn waiting_reason(&self) -> String {
         let cluster = self.cluster.lock();
-        cluster
-            .waiting_reason()
-            .unwrap_or("no member has answered yet")
-            .to_string()
+        cluster.waiting_reason().unwrap_or("no member has answered yet").to_string()
     }
 
     /// Operations under way.
@@ -185,19 +180,14 @@ impl Node {
     }
 
     fn now(&self) -> Instant {
-        Instant {
-            us: self.outside.monotonic_us(),
-        }
+        Instant { us: self.outside.monotonic_us() }
     }
 
     /// The server's timestamp for a write: its clock, but never the same twice.
     fn timestamp_us(&self) -> i64 {
         let wall_us = self.outside.wall_us();
         let next = |last: i64| Some(wall_us.max(last + 1));
-        match self
-            .last_timestamp_us
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, next)
-        {
+        match self.last_timestamp_us.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next) {
             Ok(last) | Err(last) => wall_us.max(last + 1),
         }
     }
@@ -222,8 +212,7 @@ impl Node {
             ClusterAction::Persist(metadata) => {
                 if let Err(reason) = self.outside.persist(&metadata) {
                     self.is_halted.store(true, Ordering::Relaxed);
-                    self.outside
-                        .on_fatal(format!("cluster metadata cannot be stored: {reason}"));
+                    self.outside.on_fatal(format!("cluster metadata cannot be stored: {reason}"));
                 }
             }
             ClusterAction::ViewChanged => self.rebuild_view(cluster),
@@ -245,9 +234,7 @@ impl Node {
                 events.into_iter().for_each(|event| self.outside.publish(event));
             }
             Ok(None) => {}
-            Err(error) => self
-                .outside
-                .on_fatal(format!("cluster metadata is not consistent: {error}")),
+            Err(error) => self.outside.on_fatal(format!("cluster metadata is not consistent: {error}")),
         }
     }
 
@@ -276,12 +263,7 @@ impl Node {
     /// A message from another node.
     pub fn on_peer_message(&self, from: HostId, message: PeerMessage) {
         match message {
-            PeerMessage::Request {
-                coordinator,
-                reply_to,
-                epoch,
-                request,
-            } => {
+            PeerMessage::Request { coordinator, reply_to, epoch, request } => {
                 self.on_request(from, coordinator, reply_to, epoch, request);
             }
             PeerMessage::Answer { reply_to, answer } => {
@@ -334,43 +316,26 @@ impl Node {
                 local.push(order);
                 continue;
             }
-            let reply_to = ReplyTo {
-                operation,
-                leg: order.leg,
-            };
+            let reply_to = ReplyTo { operation, leg: order.leg };
             let request = match order.work {
-                Work::Mutate {
-                    encoded, forward_to, ..
-                } => ReplicaRequest::Mutate {
-                    mutation: Payload(encoded),
-                    forward_to,
-                },
+                Work::Mutate { encoded, forward_to, .. } => {
+                    ReplicaRequest::Mutate { mutation: Payload(encoded), forward_to }
+                }
                 Work::Read { command, digest_only } => {
                     let command = Payload(command.encode());
                     ReplicaRequest::Read { command, digest_only }
                 }
             };
-            let message = PeerMessage::Request {
-                coordinator: self.local,
-                reply_to,
-                epoch,
-                request,
-            };
+            let message = PeerMessage::Request { coordinator: self.local, reply_to, epoch, request };
             self.outside.send(Destination::Host(order.to), message);
         }
         // After the sends: the others work while this node does its own part.
         for order in local {
-            let reply_to = ReplyTo {
-                operation,
-                leg: order.leg,
-            };
+            let reply_to = ReplyTo { operation, leg: order.leg };
             match order.work {
                 Work::Mutate { mutation, encoded, .. } => {
                     let decoded = mutation.map_or_else(|| Mutation::decode(&encoded), Ok);
-                    let ticket = CommitTicket {
-                        coordinator: self.local,
-                        reply_to,
-                    };
+                    let ticket = CommitTicket { coordinator: self.local, reply_to };
                     let decoded = decoded.map_err(|_| ReplicaFailure::Malformed);
                     if let Err(failure) = decoded.and_then(|mutation| self.commit(mutation, ticket)) {
                         self.deliver(reply_to, self.local, Answer::Failed(failure), ended);

@@ -32,21 +32,14 @@ impl View {
                     }
                 }
                 Some(before) if previous.is_alive(before) != alive => {
-                    events.push(if alive {
-                        ClientEvent::Up(address, port)
-                    } else {
-                        ClientEvent::Down(address, port)
-                    });
+                    events.push(if alive { ClientEvent::Up(address, port) } else { ClientEvent::Down(address, port) });
                 }
                 Some(_) => {}
             }
         }
         for member in previous.topology().members() {
             if self.topology().index_of(member.host_id).is_none() {
-                events.push(ClientEvent::RemovedNode(
-                    member.rpc_address,
-                    member.native_transport_port,
-                ));
+                events.push(ClientEvent::RemovedNode(member.rpc_address, member.native_transport_port));
             }
         }
         events
@@ -58,11 +51,7 @@ type Keyspaces = BTreeMap<String, Arc<Keyspace>>;
 fn schema_changes(before: &Keyspaces, after: &Keyspaces, tell: &mut dyn FnMut(SchemaChange)) {
     let change = |change_type, keyspace: &str, table: Option<&str>| SchemaChange {
         change_type,
-        target: if table.is_some() {
-            ChangeTarget::Table
-        } else {
-            ChangeTarget::Keyspace
-        },
+        target: if table.is_some() { ChangeTarget::Table } else { ChangeTarget::Keyspace },
         keyspace: keyspace.to_owned(),
         name: table.map(str::to_owned),
     };
@@ -92,11 +81,7 @@ fn schema_changes(before: &Keyspaces, after: &Keyspaces, tell: &mut dyn FnMut(Sc
     }
     for (name, keyspace) in before {
         let kept = after.get(name);
-        for table in keyspace
-            .tables
-            .keys()
-            .filter(|table| kept.is_none_or(|k| !k.tables.contains_key(*table)))
-        {
+        for table in keyspace.tables.keys().filter(|table| kept.is_none_or(|k| !k.tables.contains_key(*table))) {
             tell(change(ChangeType::Dropped, name, Some(table)));
         }
         if kept.is_none() {

@@ -42,10 +42,7 @@ pub(super) struct PreparedStatements {
 
 impl PreparedStatements {
     pub(super) fn new(max: usize) -> Self {
-        PreparedStatements {
-            entries: RwLock::default(),
-            max: max.max(1),
-        }
+        PreparedStatements { entries: RwLock::default(), max: max.max(1) }
     }
 
     pub(super) fn get(&self, id: &[u8]) -> Option<Entry> {
@@ -62,13 +59,7 @@ impl PreparedStatements {
     pub(super) fn put(&self, id: StatementId, entry: Entry) {
         let mut entries = self.entries.write();
         entries.text_bytes += entry.text.len();
-        match entries.by_id.insert(
-            id,
-            Kept {
-                entry,
-                is_used: AtomicBool::new(true),
-            },
-        ) {
+        match entries.by_id.insert(id, Kept { entry, is_used: AtomicBool::new(true) }) {
             Some(former) => entries.text_bytes -= former.entry.text.len(),
             None => entries.in_order.push_back(id),
         }
@@ -111,12 +102,7 @@ mod tests {
         let schema = crate::system::with_system(&crate::schema::Schema::default());
         let parsed = starling_cql_lite::parser::parse_statement("USE system").expect("valid");
         let prepared = Arc::new(crate::plan::prepare(&schema, None, parsed).expect("plans"));
-        Entry {
-            keyspace: None,
-            text: Arc::from(text),
-            prepared,
-            epoch: 1,
-        }
+        Entry { keyspace: None, text: Arc::from(text), prepared, epoch: 1 }
     }
 
     #[test]
@@ -129,10 +115,7 @@ mod tests {
             let id = statement_id(None, &text);
             kept.put(id, entry(&text));
             assert!(kept.get(&hot).is_some(), "gone after {number}");
-            assert!(
-                number < 20 || kept.entries.read().by_id.contains_key(&id),
-                "the newest is kept"
-            );
+            assert!(number < 20 || kept.entries.read().by_id.contains_key(&id), "the newest is kept");
             assert!(kept.entries.read().in_order.len() <= 10);
         }
         assert_eq!(kept.entries.read().by_id.len(), 10);

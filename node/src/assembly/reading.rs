@@ -98,11 +98,7 @@ impl Node {
                 Ok(requirement) => self.planted(requirement, view),
                 Err(error) => return ticket.fail(CqlError::Invalid(error.to_string())),
             };
-        let timeout_ms = if operation.is_scan() {
-            self.config.range_timeout_ms
-        } else {
-            self.config.read_timeout_ms
-        };
+        let timeout_ms = if operation.is_scan() { self.config.range_timeout_ms } else { self.config.read_timeout_ms };
         let run = ReadRun {
             ticket,
             view: view.clone(),
@@ -147,10 +143,7 @@ impl Node {
         };
         // Liveness as of now: the read may have waited for others of its commands.
         let current = self.view();
-        let liveness = current
-            .as_ref()
-            .filter(|c| c.metadata.epoch == view.metadata.epoch)
-            .unwrap_or(&view);
+        let liveness = current.as_ref().filter(|c| c.metadata.epoch == view.metadata.epoch).unwrap_or(&view);
         let spread = self.outside.random();
         let now = self.now();
         let shard = self.pick_shard();
@@ -174,18 +167,17 @@ impl Node {
                 Ok(plan) => {
                     let requirement = run.requirement.clone();
                     let deadline_ms = run.deadline_ms;
-                    let (latencies, speculation) = (&shard.latencies, &shard.speculation);
+                    let patience_ms = plan.patience_ms(&shard.latencies, &shard.speculation);
                     let read = ReadCoordination::start(
                         Arc::new(command),
                         plan,
                         requirement,
                         now,
                         deadline_ms,
-                        latencies,
-                        speculation,
+                        patience_ms,
                         &mut orders,
                     );
-                    Ok(shard.insert(Operation::Read(read, run)))
+                    Ok(shard.insert(Operation::Read(Box::new(read), run)))
                 }
             }
         };
@@ -200,12 +192,8 @@ impl Node {
 
     fn answer_read(&self, run: ReadRun, outcome: Result<(), CqlError>) {
         self.count(&self.figures.reads, outcome.as_ref().err());
-        self.figures
-            .speculative_reads
-            .fetch_add(u64::from(run.speculated), Ordering::Relaxed);
-        self.figures
-            .read_repairs
-            .fetch_add(u64::from(run.mismatched), Ordering::Relaxed);
+        self.figures.speculative_reads.fetch_add(u64::from(run.speculated), Ordering::Relaxed);
+        self.figures.read_repairs.fetch_add(u64::from(run.mismatched), Ordering::Relaxed);
         let response = outcome.and_then(|()| rows(run.progress, run.skip_metadata));
         run.ticket.respond(response.unwrap_or_else(ClientResponse::Error));
     }
@@ -213,11 +201,7 @@ impl Node {
 
 fn rows(progress: ReadProgress, skip_metadata: bool) -> Result<ClientResponse, CqlError> {
     let metadata = RowsMetadata::Select(progress.operation().metadata());
-    Ok(ClientResponse::Rows {
-        metadata,
-        page: progress.finish()?,
-        skip_metadata,
-    })
+    Ok(ClientResponse::Rows { metadata, page: progress.finish()?, skip_metadata })
 }
 
 /// A system table: made up from the view, then read like any other.

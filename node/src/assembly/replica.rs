@@ -42,16 +42,8 @@ impl Node {
     /// Passes a write on to the other replicas of this datacentre; they answer the coordinator.
     fn forward(&self, coordinator: HostId, reply_to: ReplyTo, epoch: u64, mutation: &Payload, forward_to: Vec<HostId>) {
         for host in forward_to {
-            let request = ReplicaRequest::Mutate {
-                mutation: mutation.clone(),
-                forward_to: Vec::new(),
-            };
-            let message = PeerMessage::Request {
-                coordinator,
-                reply_to,
-                epoch,
-                request,
-            };
+            let request = ReplicaRequest::Mutate { mutation: mutation.clone(), forward_to: Vec::new() };
+            let message = PeerMessage::Request { coordinator, reply_to, epoch, request };
             self.outside.send(Destination::Host(host), message);
         }
     }
@@ -66,10 +58,7 @@ impl Node {
     pub(super) fn commit(&self, mutation: Mutation, ticket: CommitTicket) -> Result<(), ReplicaFailure> {
         if self.plant == Some(FailurePlant::AcknowledgeBeforeApplying) {
             self.on_committed(ticket, Ok(()));
-            let nowhere = CommitTicket {
-                coordinator: HostId(uuid::Uuid::nil()),
-                ..ticket
-            };
+            let nowhere = CommitTicket { coordinator: HostId(uuid::Uuid::nil()), ..ticket };
             return self.outside.commit(mutation, nowhere);
         }
         self.outside.commit(mutation, ticket)
@@ -87,8 +76,7 @@ impl Node {
     }
 
     fn answer(&self, to: HostId, reply_to: ReplyTo, answer: ReplicaAnswer) {
-        self.outside
-            .send(Destination::Host(to), PeerMessage::Answer { reply_to, answer });
+        self.outside.send(Destination::Host(to), PeerMessage::Answer { reply_to, answer });
     }
 
     fn read_encoded(&self, command: Payload, digest_only: bool) -> Result<ReplicaAnswer, ReplicaFailure> {

@@ -19,7 +19,7 @@ pub enum Operation {
     /// A write and whom to tell.
     Write(WriteCoordination, WriteRun),
     /// One command of a read, and the read that it is part of.
-    Read(ReadCoordination, Box<ReadRun>),
+    Read(Box<ReadCoordination>, Box<ReadRun>),
 }
 
 /// An operation that has ended.
@@ -104,13 +104,7 @@ impl Shard {
         let id = OperationId::new(self.index, self.next_sequence);
         self.next_sequence += 1;
         let deadline_ms = operation.next_deadline_ms();
-        self.operations.insert(
-            id.0,
-            Slot {
-                operation,
-                look_at_ms: u64::MAX,
-            },
-        );
+        self.operations.insert(id.0, Slot { operation, look_at_ms: u64::MAX });
         self.set_timer(id.0, 0);
         (id, deadline_ms)
     }
@@ -153,11 +147,7 @@ impl Shard {
             }
         };
         // Only a failure can want a look sooner: to ask that replica again.
-        let wake_ms = if failed && ended.is_none() {
-            self.set_timer(id, 0)
-        } else {
-            None
-        };
+        let wake_ms = if failed && ended.is_none() { self.set_timer(id, 0) } else { None };
         Answered { ended, wake_ms }
     }
 

@@ -40,24 +40,10 @@ impl Layout {
         let topology = Topology::new(metadata.epoch, metadata.members.clone())?;
         let schema = Arc::new(with_system(&metadata.schema));
         let placement = |strategy: &ReplicationStrategy| Placement::new(&topology, strategy);
-        let placements = schema
-            .keyspaces
-            .values()
-            .map(|k| (k.name.clone(), placement(&k.replication)))
-            .collect();
-        let tables = schema
-            .keyspaces
-            .values()
-            .flat_map(|k| k.tables.values())
-            .map(|t| (t.table.id, t.clone()))
-            .collect();
-        Ok(Layout {
-            schema_version: metadata.schema.version(),
-            topology,
-            schema,
-            placements,
-            tables,
-        })
+        let placements = schema.keyspaces.values().map(|k| (k.name.clone(), placement(&k.replication))).collect();
+        let tables =
+            schema.keyspaces.values().flat_map(|k| k.tables.values()).map(|t| (t.table.id, t.clone())).collect();
+        Ok(Layout { schema_version: metadata.schema.version(), topology, schema, placements, tables })
     }
 }
 
@@ -79,14 +65,7 @@ impl View {
         };
         let local_datacenter = member.datacenter.clone();
         let alive = topology.members().iter().map(|m| cluster.is_alive(m.host_id)).collect();
-        Ok(Some(View {
-            local,
-            local_index,
-            local_datacenter,
-            metadata,
-            layout,
-            alive,
-        }))
+        Ok(Some(View { local, local_index, local_datacenter, metadata, layout, alive }))
     }
 
     /// Members and tokens.
@@ -116,12 +95,7 @@ impl View {
 
     /// The tables that users made.
     pub fn user_tables(&self) -> impl Iterator<Item = &Arc<Table>> {
-        self.metadata
-            .schema
-            .keyspaces
-            .values()
-            .filter(|k| !k.is_virtual)
-            .flat_map(|k| k.tables.values())
+        self.metadata.schema.keyspaces.values().filter(|k| !k.is_virtual).flat_map(|k| k.tables.values())
     }
 
     /// Whether the member at `index` is seen alive.

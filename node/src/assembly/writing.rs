@@ -18,11 +18,8 @@ pub struct WriteRun {
 
 impl Node {
     pub(super) fn run_write(&self, view: &View, ticket: ClientTicket, write: WriteOperation, level: ConsistencyLevel) {
-        let legs: Result<Vec<WriteLeg>, CqlError> = write
-            .mutations
-            .into_iter()
-            .map(|mutation| self.write_leg(view, mutation, level))
-            .collect();
+        let legs: Result<Vec<WriteLeg>, CqlError> =
+            write.mutations.into_iter().map(|mutation| self.write_leg(view, mutation, level)).collect();
         let kind = write.kind;
         let legs = match legs {
             Ok(legs) if legs.is_empty() => return ticket.respond(ClientResponse::Void),
@@ -59,12 +56,7 @@ impl Node {
         let token = mutation.partition.token;
         let replicas = replicas_of(view.topology(), placement, token, &|i| view.is_alive(i));
         let requirement = self.planted(requirement, view);
-        Ok(WriteLeg {
-            mutation: Some(mutation),
-            encoded,
-            replicas,
-            requirement,
-        })
+        Ok(WriteLeg { mutation: Some(mutation), encoded, replicas, requirement })
     }
 
     /// The requirement, or with the planted bug one answer less.

@@ -1,4 +1,4 @@
-//! Opening for clients: not before every live member knows this node.
+//! Opening for clients: not before every live member knows this node, and this node sees them alive.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -47,17 +47,12 @@ impl Cluster {
             .members
             .iter()
             .map(|m| m.host_id)
-            .filter(|h| *h != own && !self.announcing.known_by.contains(h))
+            .filter(|h| *h != own && !(self.announcing.known_by.contains(h) && self.gossiper.is_alive(*h)))
             .collect();
         // A silent member holds the opening up only for a while; one that answers but does not know this node
         // yet holds it up until it does.
         let patience_ms = self.config.announce_patience_ms;
-        let answers = |h: &HostId| {
-            self.announcing
-                .heard_ms
-                .get(h)
-                .is_some_and(|at| now_ms < at + patience_ms)
-        };
+        let answers = |h: &HostId| self.announcing.heard_ms.get(h).is_some_and(|at| now_ms < at + patience_ms);
         let waits = missing.iter().any(|h| patient || answers(h));
         if !waits {
             self.announcing.ready = true;
@@ -75,13 +70,7 @@ impl Cluster {
         let known = self.metadata.as_ref().is_some_and(|m| m.member(from).is_some())
             && self.gossiper.is_alive(from)
             && own_epoch >= epoch;
-        self.send(
-            from,
-            ClusterMessage::AnnounceAnswer {
-                known,
-                epoch: own_epoch,
-            },
-        );
+        self.send(from, ClusterMessage::AnnounceAnswer { known, epoch: own_epoch });
         self.fetch_if_newer(now_ms, from, epoch);
     }
 

@@ -47,19 +47,14 @@ impl ChangeRequest {
                 return Ok(None);
             }
             let tokens = allocate_tokens(&m.members, &member.datacenter, &member.rack, num_tokens);
-            Ok(Some(m.with_member(Member {
-                tokens,
-                ..member.clone()
-            })))
+            Ok(Some(m.with_member(Member { tokens, ..member.clone() })))
         }))
     }
 
     /// Puts the addresses of `from` into its record; place and tokens stay, for data lies by them.
     pub(super) fn set_addresses(from: Member) -> Self {
         ChangeRequest(Box::new(move |m| {
-            let recorded = m
-                .member(from.host_id)
-                .filter(|recorded| !same_addresses(recorded, &from));
+            let recorded = m.member(from.host_id).filter(|recorded| !same_addresses(recorded, &from));
             Ok(recorded.map(|recorded| {
                 m.with_member(Member {
                     datacenter: recorded.datacenter.clone(),
@@ -121,20 +116,11 @@ struct Waiting {
 
 enum Stage {
     /// Wait for grants; then commit this.
-    Proposed {
-        number: u64,
-        next: Metadata,
-        missing: BTreeSet<HostId>,
-        until_ms: u64,
-    },
+    Proposed { number: u64, next: Metadata, missing: BTreeSet<HostId>, until_ms: u64 },
     /// Withdrawn after a conflict: try again at this time.
     BackingOff { until_ms: u64 },
     /// Committed; wait for adoption.
-    Published {
-        epoch: u64,
-        missing: BTreeSet<HostId>,
-        until_ms: u64,
-    },
+    Published { epoch: u64, missing: BTreeSet<HostId>, until_ms: u64 },
 }
 
 /// The changes of this node: at most one open, the others wait in line.
@@ -147,11 +133,7 @@ pub(super) struct Changes {
 impl Changes {
     pub(super) fn new(generation: u64) -> Self {
         // Numbers of an earlier life must not be taken for those of this one.
-        Changes {
-            waiting: VecDeque::new(),
-            open: None,
-            next_number: generation << 24,
-        }
+        Changes { waiting: VecDeque::new(), open: None, next_number: generation << 24 }
     }
 
     pub(super) fn is_busy(&self) -> bool {
@@ -175,12 +157,7 @@ impl Cluster {
             return;
         }
         let deadline_ms = now_ms + self.config.change_timeout_ms;
-        self.changes.waiting.push_back(Waiting {
-            requester,
-            change,
-            deadline_ms,
-            silent: Vec::new(),
-        });
+        self.changes.waiting.push_back(Waiting { requester, change, deadline_ms, silent: Vec::new() });
         self.start_next(now_ms);
     }
 
@@ -206,47 +183,21 @@ impl Cluster {
             return self.report(waiting.requester, Err(error));
         }
         let own = self.host_id();
-        let missing: BTreeSet<HostId> = metadata
-            .members
-            .iter()
-            .map(|m| m.host_id)
-            .filter(|h| *h != own)
-            .collect();
+        let missing: BTreeSet<HostId> = metadata.members.iter().map(|m| m.host_id).filter(|h| *h != own).collect();
         let number = self.changes.next_number;
         self.changes.next_number += 1;
         for host in missing.iter().copied() {
-            self.send(
-                host,
-                ClusterMessage::Propose {
-                    proposal: number,
-                    base_epoch: metadata.epoch,
-                },
-            );
+            self.send(host, ClusterMessage::Propose { proposal: number, base_epoch: metadata.epoch });
         }
         let until_ms = now_ms + self.config.proposal_timeout_ms;
-        self.changes.open = Some((
-            waiting,
-            Stage::Proposed {
-                number,
-                next,
-                missing,
-                until_ms,
-            },
-        ));
+        self.changes.open = Some((waiting, Stage::Proposed { number, next, missing, until_ms }));
         self.commit_if_granted(now_ms);
     }
 
     pub(super) fn answer_proposal(&mut self, from: HostId, proposal: u64, base_epoch: u64) {
         let Some(metadata) = self.metadata.clone() else { return };
         let granted = metadata.member(from).is_some() && metadata.epoch == base_epoch && !self.changes.is_proposing();
-        self.send(
-            from,
-            ClusterMessage::ProposeAnswer {
-                proposal,
-                granted,
-                epoch: metadata.epoch,
-            },
-        );
+        self.send(from, ClusterMessage::ProposeAnswer { proposal, granted, epoch: metadata.epoch });
     }
 
     pub(super) fn on_proposal_answer(
@@ -287,14 +238,7 @@ impl Cluster {
                     self.send(host, ClusterMessage::Publish(Box::new((*next).clone())));
                 }
                 let until_ms = now_ms + self.config.publish_timeout_ms;
-                self.changes.open = Some((
-                    waiting,
-                    Stage::Published {
-                        epoch,
-                        missing,
-                        until_ms,
-                    },
-                ));
+                self.changes.open = Some((waiting, Stage::Published { epoch, missing, until_ms }));
                 if let Requester::Applicant(_) = self.changes.open.as_ref().map_or(Requester::Nobody, |o| o.0.requester)
                 {
                     self.finish(now_ms);
@@ -307,12 +251,7 @@ impl Cluster {
     }
 
     pub(super) fn on_publish_answer(&mut self, now_ms: u64, from: HostId, epoch: u64) {
-        if let Some((
-            _,
-            Stage::Published {
-                epoch: wanted, missing, ..
-            },
-        )) = &mut self.changes.open
+        if let Some((_, Stage::Published { epoch: wanted, missing, .. })) = &mut self.changes.open
             && epoch >= *wanted
         {
             missing.remove(&from);
@@ -326,11 +265,8 @@ impl Cluster {
             return;
         };
         let wanted = *epoch;
-        let adopted: Vec<HostId> = missing
-            .iter()
-            .copied()
-            .filter(|host| self.gossiped_epoch(*host) >= Some(wanted))
-            .collect();
+        let adopted: Vec<HostId> =
+            missing.iter().copied().filter(|host| self.gossiped_epoch(*host) >= Some(wanted)).collect();
         if let Some((_, Stage::Published { missing, .. })) = &mut self.changes.open {
             missing.retain(|host| !adopted.contains(host));
         }
@@ -397,11 +333,7 @@ impl Cluster {
     fn given_up(&self, waiting: &Waiting) -> ChangeError {
         match &self.metadata {
             Some(metadata) if !waiting.silent.is_empty() => {
-                let away: Vec<&Member> = waiting
-                    .silent
-                    .iter()
-                    .filter_map(|host| metadata.member(*host))
-                    .collect();
+                let away: Vec<&Member> = waiting.silent.iter().filter_map(|host| metadata.member(*host)).collect();
                 members_away(metadata, &away)
             }
             _ => ChangeError::Conflict,
@@ -422,9 +354,5 @@ impl Cluster {
 fn members_away(metadata: &Metadata, away: &[&Member]) -> ChangeError {
     let required = metadata.members.len();
     let names: Vec<String> = away.iter().map(|m| m.listen_address.to_string()).collect();
-    ChangeError::MembersAway {
-        required,
-        alive: required - away.len(),
-        away: names.join(", "),
-    }
+    ChangeError::MembersAway { required, alive: required - away.len(), away: names.join(", ") }
 }

@@ -21,12 +21,7 @@ pub(super) struct Joining {
 
 impl Joining {
     pub(super) fn new(now_ms: u64) -> Self {
-        Joining {
-            started_ms: now_ms,
-            next_attempt_ms: now_ms,
-            reason: None,
-            cluster_found: false,
-        }
+        Joining { started_ms: now_ms, next_attempt_ms: now_ms, reason: None, cluster_found: false }
     }
 }
 
@@ -45,11 +40,7 @@ impl Cluster {
         let own = self.internode_address();
         let others: Vec<SocketAddr> = self.identity.seeds.iter().copied().filter(|s| *s != own).collect();
         let is_first_seed = self.identity.seeds.first().is_none_or(|s| *s == own);
-        let patience_ms = if others.is_empty() {
-            0
-        } else {
-            self.config.found_after_ms
-        };
+        let patience_ms = if others.is_empty() { 0 } else { self.config.found_after_ms };
         let found_nobody = !self.joining.cluster_found && now_ms >= self.joining.started_ms + patience_ms;
         if is_first_seed && found_nobody {
             self.found(now_ms);
@@ -57,8 +48,7 @@ impl Cluster {
             self.joining.next_attempt_ms = now_ms + self.config.join_retry_ms;
             for seed in others {
                 let message = PeerMessage::Cluster(self.join_request());
-                self.actions
-                    .push_back(ClusterAction::Send(Destination::Address(seed), message));
+                self.actions.push_back(ClusterAction::Send(Destination::Address(seed), message));
             }
         }
     }
@@ -75,11 +65,8 @@ impl Cluster {
         let mut member = self.identity.member.clone();
         let count = usize::from(self.identity.num_tokens);
         member.tokens = allocate_tokens(&[], &member.datacenter, &member.rack, count);
-        let metadata = Metadata::found(
-            self.identity.cluster_id_if_founding,
-            self.identity.cluster_name.clone(),
-            member,
-        );
+        let metadata =
+            Metadata::found(self.identity.cluster_id_if_founding, self.identity.cluster_name.clone(), member);
         self.adopt(now_ms, Arc::new(metadata));
     }
 
@@ -185,11 +172,7 @@ impl Cluster {
         if metadata.member(from).is_some() {
             return Verdict::Answer(JoinAnswer::Welcome(Box::new((**metadata).clone())));
         }
-        if let Some(holder) = metadata
-            .members
-            .iter()
-            .find(|m| m.listen_address == applicant.listen_address)
-        {
+        if let Some(holder) = metadata.members.iter().find(|m| m.listen_address == applicant.listen_address) {
             return refused(format!(
                 "{} belongs to member {} of this cluster: a node with an empty disk cannot take its place; \
                  bring its data directory back, or use another address",
@@ -204,10 +187,7 @@ impl Cluster {
             );
         }
         if let Some(away) = metadata.members.iter().find(|m| !self.is_alive(m.host_id)) {
-            return later(format!(
-                "member {} ({}) is down or not known yet",
-                away.host_id, away.listen_address
-            ));
+            return later(format!("member {} ({}) is down or not known yet", away.host_id, away.listen_address));
         }
         if self.changes.is_busy() {
             return later("another change of membership or schema is under way".into());

@@ -24,13 +24,7 @@ pub struct Metadata {
 impl Metadata {
     /// The first snapshot of a new cluster.
     pub fn found(cluster_id: Uuid, cluster_name: String, founder: Member) -> Self {
-        Metadata {
-            cluster_id,
-            cluster_name,
-            epoch: 1,
-            members: vec![founder],
-            schema: Schema::default(),
-        }
+        Metadata { cluster_id, cluster_name, epoch: 1, members: vec![founder], schema: Schema::default() }
     }
 
     /// The member with this identity.
@@ -50,18 +44,11 @@ impl Metadata {
 
     /// The next snapshot, with another schema.
     pub fn with_schema(&self, schema: Schema) -> Self {
-        Metadata {
-            epoch: self.epoch + 1,
-            schema,
-            ..self.clone()
-        }
+        Metadata { epoch: self.epoch + 1, schema, ..self.clone() }
     }
 
     /// Whether users have made tables: then the cluster may hold data that a joiner would need.
     pub fn has_user_tables(&self) -> bool {
-        self.schema
-            .keyspaces
-            .values()
-            .any(|k| !k.is_virtual && !k.tables.is_empty())
+        self.schema.keyspaces.values().any(|k| !k.is_virtual && !k.tables.is_empty())
     }
 }

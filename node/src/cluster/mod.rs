@@ -113,12 +113,7 @@ pub struct Cluster {
 impl Cluster {
     /// A node that starts, with the metadata from its disk if it has any.
     pub fn new(config: ClusterConfig, identity: Identity, stored: Option<Metadata>, now_ms: u64) -> Self {
-        let gossiper = Gossiper::new(
-            config.gossip.clone(),
-            identity.member.host_id,
-            identity.generation,
-            now_ms,
-        );
+        let gossiper = Gossiper::new(config.gossip.clone(), identity.member.host_id, identity.generation, now_ms);
         let mut cluster = Cluster {
             joining: join::Joining::new(now_ms),
             announcing: announce::Announcing::new(now_ms),
@@ -183,11 +178,7 @@ impl Cluster {
 
     /// Until it is known to all, a node gossips faster, so that a start does not wait for slow rounds.
     fn gossip_interval_ms(&self) -> u64 {
-        if self.is_ready() {
-            self.config.gossip_interval_ms
-        } else {
-            self.config.gossip_interval_ms / 5
-        }
+        if self.is_ready() { self.config.gossip_interval_ms } else { self.config.gossip_interval_ms / 5 }
     }
 
     /// A message from `from` (as its link proved) arrived.
@@ -207,20 +198,12 @@ impl Cluster {
 
     fn receive_cluster(&mut self, now_ms: u64, from: HostId, message: ClusterMessage, random: Random<'_>) {
         match message {
-            ClusterMessage::Join {
-                cluster_name,
-                applicant,
-                num_tokens,
-            } => {
+            ClusterMessage::Join { cluster_name, applicant, num_tokens } => {
                 self.answer_join(now_ms, from, &cluster_name, applicant, num_tokens);
             }
             ClusterMessage::JoinAnswer(answer) => self.on_join_answer(now_ms, from, answer),
             ClusterMessage::Propose { proposal, base_epoch } => self.answer_proposal(from, proposal, base_epoch),
-            ClusterMessage::ProposeAnswer {
-                proposal,
-                granted,
-                epoch,
-            } => {
+            ClusterMessage::ProposeAnswer { proposal, granted, epoch } => {
                 self.on_proposal_answer(now_ms, from, proposal, granted, epoch, random);
             }
             ClusterMessage::Publish(metadata) => self.on_publish(now_ms, from, *metadata),
@@ -242,9 +225,7 @@ impl Cluster {
     fn install(&mut self, now_ms: u64, metadata: Arc<Metadata>) {
         let members: Vec<HostId> = metadata.members.iter().map(|m| m.host_id).collect();
         self.gossiper.set_members(now_ms, &members);
-        let published = self
-            .gossiper
-            .set_local(StateKey::METADATA_EPOCH, metadata.epoch.to_be_bytes().to_vec());
+        let published = self.gossiper.set_local(StateKey::METADATA_EPOCH, metadata.epoch.to_be_bytes().to_vec());
         debug_assert!(published.is_ok(), "eight bytes fit any gossip setting");
         self.metadata = Some(metadata);
         self.actions.push_back(ClusterAction::ViewChanged);
@@ -322,15 +303,11 @@ impl Cluster {
         };
         for (to, message) in messages {
             let message = PeerMessage::Gossip { cluster_id, message };
-            self.actions
-                .push_back(ClusterAction::Send(Destination::Host(to), message));
+            self.actions.push_back(ClusterAction::Send(Destination::Host(to), message));
         }
     }
 
     fn send(&mut self, to: HostId, message: ClusterMessage) {
-        self.actions.push_back(ClusterAction::Send(
-            Destination::Host(to),
-            PeerMessage::Cluster(message),
-        ));
+        self.actions.push_back(ClusterAction::Send(Destination::Host(to), PeerMessage::Cluster(message)));
     }
 }

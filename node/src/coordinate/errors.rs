@@ -17,12 +17,7 @@ pub(super) fn nobody_alive(requirement: &Requirement) -> CqlError {
 }
 
 pub(super) fn write_timeout(tally: &Tally, write_type: WriteType) -> CqlError {
-    CqlError::write_timeout(
-        tally.requirement().level(),
-        tally.received(),
-        tally.required(),
-        write_type,
-    )
+    CqlError::write_timeout(tally.requirement().level(), tally.received(), tally.required(), write_type)
 }
 
 pub(super) fn write_failure(tally: &Tally, write_type: WriteType) -> CqlError {
@@ -31,21 +26,10 @@ pub(super) fn write_failure(tally: &Tally, write_type: WriteType) -> CqlError {
 }
 
 pub(super) fn read_timeout(tally: &Tally, data_present: bool) -> CqlError {
-    CqlError::read_timeout(
-        tally.requirement().level(),
-        tally.received(),
-        tally.required(),
-        data_present,
-    )
+    CqlError::read_timeout(tally.requirement().level(), tally.received(), tally.required(), data_present)
 }
 
 pub(super) fn read_failure(tally: &Tally, data_present: bool) -> CqlError {
     let level = tally.requirement().level();
-    CqlError::read_failure(
-        level,
-        tally.received(),
-        tally.required(),
-        tally.failures(),
-        data_present,
-    )
+    CqlError::read_failure(level, tally.received(), tally.required(), tally.failures(), data_present)
 }

@@ -19,11 +19,7 @@ pub struct SpeculationConfig {
 
 impl Default for SpeculationConfig {
     fn default() -> Self {
-        SpeculationConfig {
-            delay_ms_min: 5,
-            delay_ms_max: 200,
-            delay_ms_initial: 30,
-        }
+        SpeculationConfig { delay_ms_min: 5, delay_ms_max: 200, delay_ms_initial: 30 }
     }
 }
 
@@ -44,13 +40,7 @@ impl Latencies {
     pub fn record(&mut self, host: HostId, elapsed_us: u64) {
         match self.estimates.get_mut(&host) {
             None => {
-                self.estimates.insert(
-                    host,
-                    Estimate {
-                        mean_us: elapsed_us,
-                        deviation_us: elapsed_us / 2,
-                    },
-                );
+                self.estimates.insert(host, Estimate { mean_us: elapsed_us, deviation_us: elapsed_us / 2 });
             }
             Some(e) => {
                 e.deviation_us = (3 * e.deviation_us + e.mean_us.abs_diff(elapsed_us)) / 4;
@@ -61,18 +51,13 @@ impl Latencies {
 
     /// Rank for nearness: smaller is nearer; coarse, so that noise does not herd all reads to one replica.
     pub fn rank(&self, host: HostId) -> u64 {
-        self.estimates.get(&host).map_or(0, |e| {
-            u64::from((e.mean_us / 2_000).checked_ilog2().map_or(0, |l| l + 1))
-        })
+        self.estimates.get(&host).map_or(0, |e| u64::from((e.mean_us / 2_000).checked_ilog2().map_or(0, |l| l + 1)))
     }
 
     /// How long to wait for `host` before another replica is asked too.
     pub fn speculation_delay_ms(&self, config: &SpeculationConfig, host: HostId) -> u64 {
         self.estimates.get(&host).map_or(config.delay_ms_initial, |e| {
-            let wait_us = e
-                .mean_us
-                .saturating_mul(2)
-                .saturating_add(e.deviation_us.saturating_mul(4));
+            let wait_us = e.mean_us.saturating_mul(2).saturating_add(e.deviation_us.saturating_mul(4));
             wait_us.div_ceil(1_000).clamp(config.delay_ms_min, config.delay_ms_max)
         })
     }

@@ -21,6 +21,7 @@ pub use write::{WriteCoordination, WriteLeg};
 
 /// Work for a replica, which may be this node.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "lives from one function to the next; a box would be an allocation")]
 pub enum Work {
     /// Apply a mutation.
     Mutate {

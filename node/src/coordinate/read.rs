@@ -10,7 +10,7 @@ use starling_ring::{HostId, Requirement, Tally};
 use starling_storage::canonical::digest;
 use starling_storage::model::{Mutation, Partition, ReadCommand, ReadResult, ReadTarget};
 
-use super::latency::{Latencies, SpeculationConfig};
+use super::latency::Latencies;
 use super::replicas::{ReadPlan, Replica};
 use super::{Answer, BEHIND_RETRY_MS, Order, Outcome, Work, errors};
 use crate::message::ReplicaFailure;
@@ -91,23 +91,17 @@ impl Instant {
 }
 
 impl ReadCoordination {
-    /// Says whom to ask at first.
+    /// Says whom to ask at first. A contact that is silent for `patience_ms` makes a spare be asked.
     pub fn start(
         command: Arc<ReadCommand>,
         plan: ReadPlan,
         requirement: Requirement,
         now: Instant,
         deadline_ms: u64,
-        latencies: &Latencies,
-        speculation: &SpeculationConfig,
+        patience_ms: u64,
         orders: &mut Vec<Order>,
     ) -> Self {
         let single = matches!(command.target, ReadTarget::Partition { .. });
-        let delays = plan
-            .contacts
-            .iter()
-            .map(|r| latencies.speculation_delay_ms(speculation, r.host));
-        let patience_ms = delays.max().unwrap_or(speculation.delay_ms_max);
         let mut read = ReadCoordination {
             tally: Tally::new(requirement.clone()),
             requirement,
@@ -131,28 +125,13 @@ impl ReadCoordination {
     fn ask(&mut self, now: Instant, replica: Replica, digest_only: bool, orders: &mut Vec<Order>) {
         self.tally.contacted(replica.datacenter);
         let standing = Standing::Asked { since_us: now.us };
-        self.contacts.push(Contact {
-            replica,
-            standing,
-            digest_only,
-        });
+        self.contacts.push(Contact { replica, standing, digest_only });
         orders.push(self.order(replica.host, digest_only));
     }
 
     fn order(&self, to: HostId, digest_only: bool) -> Order {
-        let leg = if matches!(self.stage, Stage::First) {
-            LEG_FIRST
-        } else {
-            LEG_DATA
-        };
-        Order {
-            to,
-            leg,
-            work: Work::Read {
-                command: self.command.clone(),
-                digest_only,
-            },
-        }
+        let leg = if matches!(self.stage, Stage::First) { LEG_FIRST } else { LEG_DATA };
+        Order { to, leg, work: Work::Read { command: self.command.clone(), digest_only } }
     }
 
     /// A replica answered. `Some`: the read has ended.
@@ -192,9 +171,7 @@ impl ReadCoordination {
         contact.standing = match answer {
             Answer::Data(result) if !contact.digest_only => Standing::Replied(Reply::Data(result)),
             Answer::Digest(digest) if contact.digest_only => Standing::Replied(Reply::Digest(digest)),
-            Answer::Failed(ReplicaFailure::Behind) => Standing::Behind {
-                again_ms: now.ms() + BEHIND_RETRY_MS,
-            },
+            Answer::Failed(ReplicaFailure::Behind) => Standing::Behind { again_ms: now.ms() + BEHIND_RETRY_MS },
             _ => Standing::Failed,
         };
         match contact.standing {
@@ -230,12 +207,7 @@ impl ReadCoordination {
             return;
         }
         let is_open = |c: &&Contact| matches!(c.standing, Standing::Asked { .. } | Standing::Behind { .. });
-        let slow: Vec<u16> = self
-            .contacts
-            .iter()
-            .filter(is_open)
-            .map(|c| c.replica.datacenter)
-            .collect();
+        let slow: Vec<u16> = self.contacts.iter().filter(is_open).map(|c| c.replica.datacenter).collect();
         if self.turn_to_spare(now, |spare| slow.contains(&spare), orders) {
             self.speculated += 1;
         }
@@ -243,10 +215,7 @@ impl ReadCoordination {
     }
 
     fn advance(&mut self, now: Instant, orders: &mut Vec<Order>) -> Option<Outcome<ReadResult>> {
-        let has_data = self
-            .contacts
-            .iter()
-            .any(|c| matches!(c.standing, Standing::Replied(Reply::Data(_))));
+        let has_data = self.contacts.iter().any(|c| matches!(c.standing, Standing::Replied(Reply::Data(_))));
         if !self.tally.is_met() || !has_data {
             let hopeless = !self.tally.can_still_be_met() || !self.may_get_data();
             return hopeless.then(|| Err(errors::read_failure(&self.tally, has_data)));
@@ -255,11 +224,7 @@ impl ReadCoordination {
             if let Some(result) = self.agreed() {
                 return Some(Ok(result));
             }
-            if self
-                .contacts
-                .iter()
-                .any(|c| matches!(c.standing, Standing::Replied(Reply::Digest(_))))
-            {
+            if self.contacts.iter().any(|c| matches!(c.standing, Standing::Replied(Reply::Digest(_)))) {
                 self.ask_all_for_data(now, orders);
                 return None;
             }
@@ -283,12 +248,7 @@ impl ReadCoordination {
             _ => None,
         });
         let (place, first) = data.next()?;
-        let others = self
-            .contacts
-            .iter()
-            .filter(|c| matches!(c.standing, Standing::Replied(_)))
-            .count()
-            - 1;
+        let others = self.contacts.iter().filter(|c| matches!(c.standing, Standing::Replied(_))).count() - 1;
         if others > 0 {
             let own = digest(first);
             let same = |c: &Contact| match &c.standing {
@@ -358,20 +318,12 @@ impl ReadCoordination {
                 repairs.push(Some(lagging.len()));
                 orders.push(repair_order(&self.command, host, leg, partition));
             }
-            lagging.push(Lagging {
-                host,
-                datacenter,
-                left: Some(partitions.len()),
-            });
+            lagging.push(Lagging { host, datacenter, left: Some(partitions.len()) });
         }
         if self.tally.is_met() && repairs.is_empty() {
             return Some(Ok(reconciled.result));
         }
-        self.stage = Stage::Repair {
-            merged: reconciled.result,
-            lagging,
-            repairs,
-        };
+        self.stage = Stage::Repair { merged: reconciled.result, lagging, repairs };
         self.finish_if_repaired()
     }
 
@@ -413,21 +365,14 @@ impl ReadCoordination {
             Standing::Behind { again_ms } => Some(again_ms),
             _ => None,
         });
-        behind
-            .chain(self.speculate_ms)
-            .chain([self.deadline_ms])
-            .min()
-            .unwrap_or(self.deadline_ms)
+        behind.chain(self.speculate_ms).chain([self.deadline_ms]).min().unwrap_or(self.deadline_ms)
     }
 
     /// Time has passed. `Some`: the read has ended without an answer.
     pub fn on_time(&mut self, now: Instant, orders: &mut Vec<Order>) -> Option<Outcome<ReadResult>> {
         if now.ms() >= self.deadline_ms {
             let has_data = matches!(self.stage, Stage::Repair { .. })
-                || self
-                    .contacts
-                    .iter()
-                    .any(|c| matches!(c.standing, Standing::Replied(Reply::Data(_))));
+                || self.contacts.iter().any(|c| matches!(c.standing, Standing::Replied(Reply::Data(_))));
             return Some(Err(errors::read_timeout(&self.tally, has_data)));
         }
         if self.speculate_ms.is_some_and(|at| now.ms() >= at) {
@@ -440,29 +385,13 @@ impl ReadCoordination {
                 again.push((contact.replica.host, contact.digest_only));
             }
         }
-        orders.extend(
-            again
-                .into_iter()
-                .map(|(host, digest_only)| self.order(host, digest_only)),
-        );
+        orders.extend(again.into_iter().map(|(host, digest_only)| self.order(host, digest_only)));
         None
     }
 }
 
 fn repair_order(command: &ReadCommand, to: HostId, leg: u32, partition: &Partition) -> Order {
-    let mutation = Mutation {
-        table: command.table,
-        issue_stamp: 0,
-        partition: partition.clone(),
-    };
+    let mutation = Mutation { table: command.table, issue_stamp: 0, partition: partition.clone() };
     let encoded = mutation.encode();
-    Order {
-        to,
-        leg,
-        work: Work::Mutate {
-            mutation: Some(mutation),
-            encoded,
-            forward_to: Vec::new(),
-        },
-    }
+    Order { to, leg, work: Work::Mutate { mutation: Some(mutation), encoded, forward_to: Vec::new() } }
 }

@@ -4,7 +4,7 @@ use starling_ring::placement::Placement;
 use starling_ring::proximity::read_candidates;
 use starling_ring::{HostId, Requirement, Token, Topology, Unavailable};
 
-use super::latency::Latencies;
+use super::latency::{Latencies, SpeculationConfig};
 
 /// One replica.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,19 +31,11 @@ pub fn replicas_of(
     token: Token,
     is_alive: &dyn Fn(u16) -> bool,
 ) -> Vec<Replica> {
-    placement
-        .replicas(token)
-        .iter()
-        .filter_map(|&index| replica(topology, index, is_alive(index)))
-        .collect()
+    placement.replicas(token).iter().filter_map(|&index| replica(topology, index, is_alive(index))).collect()
 }
 
 fn replica(topology: &Topology, index: u16, alive: bool) -> Option<Replica> {
-    Some(Replica {
-        host: topology.member(index)?.host_id,
-        datacenter: topology.datacenter_of(index)?,
-        alive,
-    })
+    Some(Replica { host: topology.member(index)?.host_id, datacenter: topology.datacenter_of(index)?, alive })
 }
 
 /// Live replicas for a read: those to ask first, and the spares.
@@ -52,6 +44,14 @@ pub struct ReadPlan {
     pub contacts: Vec<Replica>,
     /// To turn to, in order.
     pub spares: Vec<Replica>,
+}
+
+impl ReadPlan {
+    /// How long the slowest of the contacts is waited for before a spare is asked.
+    pub fn patience_ms(&self, latencies: &Latencies, speculation: &SpeculationConfig) -> u64 {
+        let delays = self.contacts.iter().map(|r| latencies.speculation_delay_ms(speculation, r.host));
+        delays.max().unwrap_or(speculation.delay_ms_max)
+    }
 }
 
 /// Chooses whom a read asks: near ones first, much slower ones last.
@@ -68,11 +68,7 @@ pub fn plan_read(
     let mut candidates = read_candidates(topology, replicas, coordinator, requirement, spread, &mut alive)?;
     let rank = |index: u16| {
         let host = topology.member(index).map(|m| m.host_id);
-        if index == coordinator {
-            0
-        } else {
-            host.map_or(0, |h| latencies.rank(h))
-        }
+        if index == coordinator { 0 } else { host.map_or(0, |h| latencies.rank(h)) }
     };
     let best = candidates.ordered.iter().map(|&i| rank(i)).min().unwrap_or(0);
     // EACH_QUORUM needs its contacts per datacentre, so only spares may change places there.
@@ -85,8 +81,5 @@ pub fn plan_read(
         tail.sort_by_key(|&index| rank(index) >= best + SLOW_RANKS);
     }
     let resolve = |indices: &[u16]| indices.iter().filter_map(|&i| replica(topology, i, true)).collect();
-    Ok(ReadPlan {
-        contacts: resolve(candidates.contacts()),
-        spares: resolve(candidates.spares()),
-    })
+    Ok(ReadPlan { contacts: resolve(candidates.contacts()), spares: resolve(candidates.spares()) })
 }

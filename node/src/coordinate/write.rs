@@ -80,15 +80,8 @@ impl WriteCoordination {
             })
             .collect();
         let unmet = legs.len();
-        let mut write = WriteCoordination {
-            legs,
-            unmet,
-            again_ms: NEVER_MS,
-            kind,
-            deadline_ms,
-            local,
-            local_datacenter,
-        };
+        let mut write =
+            WriteCoordination { legs, unmet, again_ms: NEVER_MS, kind, deadline_ms, local, local_datacenter };
         for index in 0..write.legs.len() {
             write.send(index, orders);
         }
@@ -191,14 +184,6 @@ impl WriteCoordination {
 }
 
 fn order(encoded: &Bytes, mutation: Option<Mutation>, index: usize, to: HostId, forward_to: Vec<HostId>) -> Order {
-    let work = Work::Mutate {
-        mutation,
-        encoded: encoded.clone(),
-        forward_to,
-    };
-    Order {
-        to,
-        leg: index as u32,
-        work,
-    }
+    let work = Work::Mutate { mutation, encoded: encoded.clone(), forward_to };
+    Order { to, leg: index as u32, work }
 }

@@ -82,13 +82,7 @@ impl Accumulator {
             CqlType::Decimal => Sum::Decimal(BigDecimal::from(0)),
             _ => Sum::Integer(0),
         };
-        Accumulator {
-            kind,
-            cql_type: cql_type.clone(),
-            count: 0,
-            best: None,
-            sum,
-        }
+        Accumulator { kind, cql_type: cql_type.clone(), count: 0, best: None, sum }
     }
 
     /// Takes the value of one row; null is passed over.
@@ -129,11 +123,7 @@ impl Accumulator {
             AggregateKind::Count => Ok(Some(Bytes::copy_from_slice(&self.count.to_be_bytes()))),
             AggregateKind::Min | AggregateKind::Max => Ok(self.best.map(|(_, value)| value)),
             AggregateKind::Sum | AggregateKind::Avg => {
-                let divisor = if self.kind == AggregateKind::Avg {
-                    self.count.max(1)
-                } else {
-                    1
-                };
+                let divisor = if self.kind == AggregateKind::Avg { self.count.max(1) } else { 1 };
                 let number = match self.sum {
                     Sum::Integer(sum) => Number::Big(BigInt::from(sum / i128::from(divisor))),
                     Sum::Big(sum) => Number::Big(sum / divisor),

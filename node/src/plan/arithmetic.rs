@@ -26,11 +26,7 @@ pub(crate) fn result_type(left: &CqlType, right: &CqlType) -> Option<CqlType> {
         CqlType::Varint
     } else if floating {
         let wide = |cql_type| integer_bytes(cql_type) == Some(8);
-        if either(&CqlType::Double) || wide(left) || wide(right) {
-            CqlType::Double
-        } else {
-            CqlType::Float
-        }
+        if either(&CqlType::Double) || wide(left) || wide(right) { CqlType::Double } else { CqlType::Float }
     } else if integer_bytes(left) >= integer_bytes(right) {
         left.clone()
     } else {
@@ -47,9 +43,7 @@ pub(crate) fn check(
 ) -> Result<(), CqlError> {
     let sign = operator.as_str();
     match result_type(left, right) {
-        None => Err(invalid(format!(
-            "the operation '{left} {sign} {right}' is not supported"
-        ))),
+        None => Err(invalid(format!("the operation '{left} {sign} {right}' is not supported"))),
         Some(found) if found == *result => Ok(()),
         Some(found) => Err(invalid(format!(
             "Type error: cannot assign result of '{left} {sign} {right}' (type {found}) to type {result}"
@@ -83,10 +77,7 @@ pub(crate) fn evaluate(
     };
     let failed = || {
         let sign = operator.as_str();
-        invalid(format!(
-            "The operation '{} {sign} {}' failed: / by zero",
-            left.1, right.1
-        ))
+        invalid(format!("The operation '{} {sign} {}' failed: / by zero", left.1, right.1))
     };
     computed.ok_or_else(failed)?.encode(result)
 }

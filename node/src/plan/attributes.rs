@@ -53,9 +53,7 @@ impl Attributes {
             TermValue::Null => Err(invalid("Invalid null value of timestamp")),
             TermValue::Value(bytes) => {
                 let bytes = <[u8; 8]>::try_from(&bytes[..]);
-                let value = bytes
-                    .map(i64::from_be_bytes)
-                    .map_err(|_| invalid("Invalid timestamp value"))?;
+                let value = bytes.map(i64::from_be_bytes).map_err(|_| invalid("Invalid timestamp value"))?;
                 if value == i64::MIN {
                     return Err(invalid(format!(
                         "Out of bound timestamp, must be in [{}, {}]",
@@ -98,10 +96,7 @@ impl Attributes {
                  date overflow policy."
             ))
         };
-        let expires_at_s = now_s
-            .checked_add(ttl_s)
-            .filter(|&at| at <= EXPIRES_AT_MAX_S)
-            .ok_or_else(too_late)?;
+        let expires_at_s = now_s.checked_add(ttl_s).filter(|&at| at <= EXPIRES_AT_MAX_S).ok_or_else(too_late)?;
         let ttl_s = u32::try_from(ttl_s).map_err(|_| too_late())?;
         Ok(Some(Expiry { ttl_s, expires_at_s }))
     }
@@ -112,9 +107,7 @@ fn check_ttl(ttl_s: i32) -> Result<i32, CqlError> {
         return Err(invalid(format!("A TTL must be greater or equal to 0, but was {ttl_s}")));
     }
     if ttl_s > TTL_MAX_S {
-        return Err(invalid(format!(
-            "ttl is too large. requested ({ttl_s}) maximum ({TTL_MAX_S})"
-        )));
+        return Err(invalid(format!("ttl is too large. requested ({ttl_s}) maximum ({TTL_MAX_S})")));
     }
     Ok(ttl_s)
 }

@@ -45,9 +45,7 @@ pub(crate) fn prepare(
         BatchStatementKind::Delete(delete) => delete.timestamp.is_some(),
     };
     if batch.using.timestamp.is_some() && batch.statements.iter().any(|statement| own_timestamp(&statement.kind)) {
-        return Err(invalid(
-            "Timestamp must be set either on BATCH or individual statements",
-        ));
+        return Err(invalid("Timestamp must be set either on BATCH or individual statements"));
     }
     let mut modifications = Vec::with_capacity(batch.statements.len());
     for statement in &batch.statements {
@@ -66,20 +64,12 @@ pub(crate) fn prepare(
     let attributes = match (modifications.first(), &batch.using.timestamp) {
         (Some(first), Some(_)) => {
             let info = Arc::clone(&first.info);
-            Attributes::prepare(
-                &mut Terms { info: &info, variables },
-                batch.using.timestamp.as_ref(),
-                None,
-            )?
+            Attributes::prepare(&mut Terms { info: &info, variables }, batch.using.timestamp.as_ref(), None)?
         }
         // Nothing to stamp; a marker would have no table to be described with.
         _ => Attributes::default(),
     };
-    Ok(BatchPlan {
-        kind: batch.kind,
-        attributes,
-        modifications,
-    })
+    Ok(BatchPlan { kind: batch.kind, attributes, modifications })
 }
 
 /// Refuses the kinds of batches that need what is not there.
@@ -94,10 +84,7 @@ impl BatchPlan {
     /// The batch's mutations.
     pub fn bind(&self, environment: &Environment<'_>, times: WriteTimes) -> Result<WriteOperation, CqlError> {
         let default_timestamp_us = self.attributes.timestamp_us(environment, times.default_timestamp_us)?;
-        let times = WriteTimes {
-            default_timestamp_us,
-            ..times
-        };
+        let times = WriteTimes { default_timestamp_us, ..times };
         let mut merged = Merged::default();
         for modification in &self.modifications {
             for mutation in write::mutations(modification, environment, times)? {
@@ -124,10 +111,7 @@ impl Merged {
             Some(known) => merge_partition(&mut known.mutation.partition, mutation.partition),
             None => {
                 self.places.insert(place, self.mutations.len());
-                self.mutations.push(TableMutation {
-                    table: Arc::clone(table),
-                    mutation,
-                });
+                self.mutations.push(TableMutation { table: Arc::clone(table), mutation });
             }
         }
     }
@@ -139,14 +123,7 @@ impl Merged {
                 "Logged batches over more than one partition are not supported yet; use BEGIN UNLOGGED BATCH",
             ));
         }
-        let kind = if self.mutations.len() > 1 {
-            WriteType::UnloggedBatch
-        } else {
-            WriteType::Simple
-        };
-        Ok(WriteOperation {
-            mutations: self.mutations,
-            kind,
-        })
+        let kind = if self.mutations.len() > 1 { WriteType::UnloggedBatch } else { WriteType::Simple };
+        Ok(WriteOperation { mutations: self.mutations, kind })
     }
 }

@@ -48,9 +48,9 @@ impl Math {
             (Math::Abs, Number::Big(value)) => Some(Number::Big(value.magnitude().clone().into())),
             (Math::Abs, Number::Decimal(value)) => Some(Number::Decimal(value.abs())),
             (Math::Round, Number::Integer(_) | Number::Big(_)) => Some(number.clone()),
-            (Math::Round, Number::Decimal(value)) => Some(Number::Decimal(
-                value.with_scale_round(0, bigdecimal::RoundingMode::HalfUp),
-            )),
+            (Math::Round, Number::Decimal(value)) => {
+                Some(Number::Decimal(value.with_scale_round(0, bigdecimal::RoundingMode::HalfUp)))
+            }
             _ => None,
         };
         let float = number.float();

@@ -28,9 +28,7 @@ pub(crate) fn clustering_slices(
     let depth: usize = restrictions.prefix.iter().map(|(width, _)| width).sum();
     let Some(Demand::Range { lower, upper }) = &restrictions.range else {
         let complete = depth == layout.len();
-        return Ok(Some(
-            prefixes.iter().map(|prefix| slices::point(prefix, complete)).collect(),
-        ));
+        return Ok(Some(prefixes.iter().map(|prefix| slices::point(prefix, complete)).collect()));
     };
     let lower = end_components(info, layout, depth, lower.as_ref(), environment)?;
     let upper = end_components(info, layout, depth, upper.as_ref(), environment)?;
@@ -71,11 +69,7 @@ pub(crate) fn clustering_prefixes(
         check_product(prefixes.len(), options.len(), "clustering keys")?;
         prefixes = prefixes
             .iter()
-            .flat_map(|prefix| {
-                options
-                    .iter()
-                    .map(|option| [prefix.as_slice(), option.as_slice()].concat())
-            })
+            .flat_map(|prefix| options.iter().map(|option| [prefix.as_slice(), option.as_slice()].concat()))
             .collect();
         depth += width;
     }
@@ -107,10 +101,7 @@ fn end_components(
         .enumerate()
         .map(|(offset, value)| {
             let position = depth + offset;
-            Ok(Component {
-                composed: layout.component(position, value)?,
-                reversed: layout.is_reversed(position),
-            })
+            Ok(Component { composed: layout.component(position, value)?, reversed: layout.is_reversed(position) })
         })
         .collect();
     Ok(Some((components?, end.inclusive)))

@@ -21,10 +21,7 @@ type Key = Vec<Vec<u8>>;
 #[derive(Clone, Debug)]
 enum Test {
     AnyOf(Vec<Key>),
-    Range {
-        lower: Option<(Key, bool)>,
-        upper: Option<(Key, bool)>,
-    },
+    Range { lower: Option<(Key, bool)>, upper: Option<(Key, bool)> },
 }
 
 impl Filter {
@@ -44,34 +41,19 @@ impl Filter {
         };
         let end = |end: &Option<End>| -> Result<Option<(Key, bool)>, CqlError> {
             let Some(end) = end else { return Ok(None) };
-            Ok(Some((
-                key(&operand(info, columns, &end.operand, environment)?)?,
-                end.inclusive,
-            )))
+            Ok(Some((key(&operand(info, columns, &end.operand, environment)?)?, end.inclusive)))
         };
         let test = match &restriction.demand {
             Demand::Choice(choice) => {
                 let options = alternatives(info, columns, choice, environment)?;
                 Test::AnyOf(options.iter().map(|values| key(values)).collect::<Result<_, _>>()?)
             }
-            Demand::Range { lower, upper } => Test::Range {
-                lower: end(lower)?,
-                upper: end(upper)?,
-            },
+            Demand::Range { lower, upper } => Test::Range { lower: end(lower)?, upper: end(upper)? },
         };
-        if let Some(&column) = columns
-            .iter()
-            .find(|&&column| info.column(column).cql_type.is_multi_cell())
-        {
-            return Err(invalid(format!(
-                "Collection column '{}' cannot be restricted",
-                info.column(column).name
-            )));
+        if let Some(&column) = columns.iter().find(|&&column| info.column(column).cql_type.is_multi_cell()) {
+            return Err(invalid(format!("Collection column '{}' cannot be restricted", info.column(column).name)));
         }
-        Ok(Filter {
-            columns: columns.clone(),
-            test,
-        })
+        Ok(Filter { columns: columns.clone(), test })
     }
 
     /// Whether a row passes; `value` gives a column's wire bytes in it. Null passes nothing.

@@ -61,12 +61,7 @@ pub(crate) fn resolve(
         return Err(invalid(format!("Unknown function '{name}'")));
     }
     let plain = written.to_ascii_lowercase();
-    let function = |kind, arguments: Vec<CqlType>, returns| Function {
-        name: plain.clone(),
-        arguments,
-        returns,
-        kind,
-    };
+    let function = |kind, arguments: Vec<CqlType>, returns| Function { name: plain.clone(), arguments, returns, kind };
     let found = match plain.as_str() {
         "now" | "currenttimeuuid" | "current_timeuuid" => function(Kind::TimeUuid, vec![], CqlType::TimeUuid),
         "uuid" => function(Kind::Uuid, vec![], CqlType::Uuid),
@@ -83,11 +78,7 @@ pub(crate) fn resolve(
         "mintimeuuid" | "min_timeuuid" => function(Kind::MinTimeUuid, vec![CqlType::Timestamp], CqlType::TimeUuid),
         "maxtimeuuid" | "max_timeuuid" => function(Kind::MaxTimeUuid, vec![CqlType::Timestamp], CqlType::TimeUuid),
         "token" => {
-            let key = info
-                .partition_key
-                .iter()
-                .map(|&index| info.column(index).cql_type.clone())
-                .collect();
+            let key = info.partition_key.iter().map(|&index| info.column(index).cql_type.clone()).collect();
             function(Kind::Token, key, CqlType::BigInt)
         }
         other => match blob_conversion(other) {
@@ -112,12 +103,7 @@ pub(crate) fn cast_function(from: &CqlType, to: &CqlType) -> Result<Function, Cq
     if !cast::exists(from, to) {
         return Err(invalid(format!("{from} cannot be cast to {to}")));
     }
-    Ok(Function {
-        name: "cast".into(),
-        arguments: vec![from.clone()],
-        returns: to.clone(),
-        kind: Kind::Cast,
-    })
+    Ok(Function { name: "cast".into(), arguments: vec![from.clone()], returns: to.clone(), kind: Kind::Cast })
 }
 
 fn moment(types: &[Option<CqlType>]) -> CqlType {
@@ -131,10 +117,7 @@ fn moment(types: &[Option<CqlType>]) -> CqlType {
 fn blob_conversion(name: &str) -> Option<(bool, CqlType)> {
     let native = |text: &str| {
         let known = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_lowercase());
-        known
-            .then(|| CqlType::parse(text).ok())
-            .flatten()
-            .filter(|found| *found != CqlType::Blob)
+        known.then(|| CqlType::parse(text).ok()).flatten().filter(|found| *found != CqlType::Blob)
     };
     let to_blob = name.strip_suffix("_as_blob").or_else(|| name.strip_suffix("asblob"));
     let from_blob = name.strip_prefix("blob_as_").or_else(|| name.strip_prefix("blobas"));
@@ -162,9 +145,7 @@ fn check_arguments(function: &Function, types: &[Option<CqlType>]) -> Result<(),
 impl Function {
     /// Whether an argument of a known type may stand at a position.
     pub fn accepts(&self, position: usize, cql_type: &CqlType) -> bool {
-        self.arguments
-            .get(position)
-            .is_some_and(|wanted| assignable(cql_type, wanted))
+        self.arguments.get(position).is_some_and(|wanted| assignable(cql_type, wanted))
     }
 
     /// The result for wire arguments; null in, null out.
@@ -236,10 +217,7 @@ fn date(ms: i64) -> Result<Bytes, CqlError> {
 /// Milliseconds since 1970 of a timeuuid, date or timestamp.
 pub(crate) fn ms_of(cql_type: &CqlType, wire: &[u8]) -> Result<i64, CqlError> {
     let ms = match cql_type {
-        CqlType::Date => wire
-            .try_into()
-            .ok()
-            .map(|bytes| timeuuid::ms_of_date(u32::from_be_bytes(bytes))),
+        CqlType::Date => wire.try_into().ok().map(|bytes| timeuuid::ms_of_date(u32::from_be_bytes(bytes))),
         CqlType::Timestamp => wire.try_into().ok().map(i64::from_be_bytes),
         _ => timeuuid::ms(wire),
     };

@@ -24,10 +24,7 @@ pub(crate) fn partition_key(components: &[&[u8]]) -> Result<Bytes, CqlError> {
         check_length(only.len())?;
         return Ok(Bytes::copy_from_slice(only));
     }
-    let length = components
-        .iter()
-        .map(|component| component.len() + COMPOSITE_OVERHEAD_BYTES)
-        .sum();
+    let length = components.iter().map(|component| component.len() + COMPOSITE_OVERHEAD_BYTES).sum();
     check_length(length)?;
     let mut out = Vec::with_capacity(length);
     for component in components {
@@ -41,9 +38,7 @@ pub(crate) fn partition_key(components: &[&[u8]]) -> Result<Bytes, CqlError> {
 
 fn check_length(length: usize) -> Result<(), CqlError> {
     if length > KEY_BYTES_MAX {
-        return Err(invalid(format!(
-            "Key length of {length} is longer than maximum of {KEY_BYTES_MAX}"
-        )));
+        return Err(invalid(format!("Key length of {length} is longer than maximum of {KEY_BYTES_MAX}")));
     }
     Ok(())
 }
@@ -86,10 +81,7 @@ impl ClusteringLayout {
             .collect();
         let specs = columns
             .iter()
-            .map(|(cql_type, reversed)| ComponentSpec {
-                fixed_length: cql_type.fixed_length(),
-                reversed: *reversed,
-            })
+            .map(|(cql_type, reversed)| ComponentSpec { fixed_length: cql_type.fixed_length(), reversed: *reversed })
             .collect();
         ClusteringLayout { columns, specs }
     }
@@ -121,11 +113,7 @@ impl ClusteringLayout {
             ordered::encode(cql_type, wire, &mut bytes).map_err(|error| invalid(error.to_string()))?;
         }
         let fixed_length = cql_type.fixed_length();
-        Ok(key::compose(&[KeyComponent {
-            bytes: &bytes,
-            fixed_length,
-            reversed: *reversed,
-        }]))
+        Ok(key::compose(&[KeyComponent { bytes: &bytes, fixed_length, reversed: *reversed }]))
     }
 
     /// The wire values of a composed clustering key.
@@ -139,9 +127,7 @@ impl ClusteringLayout {
                 if component.is_empty() {
                     return Ok(Bytes::new());
                 }
-                ordered::decode(cql_type, component)
-                    .map(Bytes::from)
-                    .map_err(|error| damaged(&error))
+                ordered::decode(cql_type, component).map(Bytes::from).map_err(|error| damaged(&error))
             })
             .collect()
     }

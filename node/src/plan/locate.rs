@@ -81,11 +81,7 @@ pub(crate) fn alternatives(
             let mut all = Vec::new();
             while let Some(element) = elements.next_element().map_err(|error| damaged(&error))? {
                 let element = list.slice_ref(element);
-                all.push(if columns.len() == 1 {
-                    vec![element]
-                } else {
-                    tuple(info, columns, &element)?
-                });
+                all.push(if columns.len() == 1 { vec![element] } else { tuple(info, columns, &element)? });
             }
             Ok(all)
         }
@@ -106,10 +102,7 @@ pub(crate) fn partition_keys(
     for (choice, &column) in choices.iter().zip(&info.partition_key) {
         let cql_type = &info.column(column).cql_type;
         let mut values: Vec<(Vec<u8>, Bytes)> = Vec::new();
-        for value in alternatives(info, &[column], choice, environment)?
-            .into_iter()
-            .flatten()
-        {
+        for value in alternatives(info, &[column], choice, environment)?.into_iter().flatten() {
             values.push((order_bytes(cql_type, &value)?, value));
         }
         values.sort_unstable();
@@ -118,9 +111,7 @@ pub(crate) fn partition_keys(
         products = products
             .iter()
             .flat_map(|product| {
-                values
-                    .iter()
-                    .map(|(_, value)| [product.as_slice(), std::slice::from_ref(value)].concat())
+                values.iter().map(|(_, value)| [product.as_slice(), std::slice::from_ref(value)].concat())
             })
             .collect();
     }
@@ -153,9 +144,7 @@ fn single_key(
 pub(crate) fn check_product(left: usize, right: usize, what: &str) -> Result<(), CqlError> {
     let product = left.saturating_mul(right);
     if product > PRODUCT_MAX {
-        return Err(invalid(format!(
-            "The IN restrictions name {product} {what}, more than {PRODUCT_MAX}"
-        )));
+        return Err(invalid(format!("The IN restrictions name {product} {what}, more than {PRODUCT_MAX}")));
     }
     Ok(())
 }
@@ -196,14 +185,8 @@ pub(crate) fn token_range(
         Demand::Range { lower, upper } => {
             let start = match lower {
                 None => i64::MIN,
-                Some(End {
-                    operand,
-                    inclusive: true,
-                }) => value(operand)?.saturating_sub(1),
-                Some(End {
-                    operand,
-                    inclusive: false,
-                }) => value(operand)?,
+                Some(End { operand, inclusive: true }) => value(operand)?.saturating_sub(1),
+                Some(End { operand, inclusive: false }) => value(operand)?,
             };
             let end = match upper {
                 None => i64::MAX,
@@ -216,8 +199,5 @@ pub(crate) fn token_range(
             (start, end)
         }
     };
-    Ok((start < end).then_some(ReadTarget::TokenRange {
-        start: Token(start),
-        end: Token(end),
-    }))
+    Ok((start < end).then_some(ReadTarget::TokenRange { start: Token(start), end: Token(end) }))
 }

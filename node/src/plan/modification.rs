@@ -76,23 +76,13 @@ pub(crate) fn insert(
         match info.column(index).kind {
             ColumnKind::PartitionKey(_) | ColumnKind::Clustering { .. } => {
                 let demand = Demand::Choice(Choice::One(Operand::Terms(vec![term])));
-                relations.columns.push(Restriction {
-                    columns: vec![index],
-                    demand,
-                });
+                relations.columns.push(Restriction { columns: vec![index], demand });
             }
             ColumnKind::Static | ColumnKind::Regular => assignments.push((index, term)),
         }
     }
     let attributes = Attributes::prepare(&mut terms, insert.using.timestamp.as_ref(), insert.using.ttl.as_ref())?;
-    build(
-        info,
-        Action::Insert,
-        Purpose::Update,
-        relations,
-        assignments,
-        attributes,
-    )
+    build(info, Action::Insert, Purpose::Update, relations, assignments, attributes)
 }
 
 /// Prepares an UPDATE.
@@ -170,9 +160,7 @@ pub(crate) fn delete(
         };
         let index = info.find(name)?;
         if is_key(info, index) {
-            return Err(invalid(format!(
-                "Invalid identifier {name} for deletion (should not be a PRIMARY KEY part)"
-            )));
+            return Err(invalid(format!("Invalid identifier {name} for deletion (should not be a PRIMARY KEY part)")));
         }
         if !assignments.iter().any(|(other, _)| *other == index) {
             assignments.push((index, Term::Null));
@@ -196,19 +184,14 @@ fn build(
     attributes: Attributes,
 ) -> Result<Modification, CqlError> {
     let restrictions = Restrictions::new(info, relations, purpose)?;
-    let (mut statics, mut regular): (Vec<_>, Vec<_>) = assignments
-        .into_iter()
-        .partition(|(index, _)| info.column(*index).kind == ColumnKind::Static);
+    let (mut statics, mut regular): (Vec<_>, Vec<_>) =
+        assignments.into_iter().partition(|(index, _)| info.column(*index).kind == ColumnKind::Static);
     statics.sort_by_key(|(index, _)| info.column(*index).id);
     regular.sort_by_key(|(index, _)| info.column(*index).id);
     let only_static = !statics.is_empty() && regular.is_empty();
     if action != Action::Delete {
         if only_static && action == Action::Set && restrictions.clustering_depth > 0 {
-            let statement = if purpose == Purpose::DeleteColumns {
-                "DELETE"
-            } else {
-                "UPDATE"
-            };
+            let statement = if purpose == Purpose::DeleteColumns { "DELETE" } else { "UPDATE" };
             return Err(invalid(format!(
                 "Invalid restrictions on clustering columns since the {statement} statement modifies only static columns"
             )));
@@ -216,38 +199,21 @@ fn build(
         let skipped = only_static && restrictions.clustering_depth == 0;
         let missing = info.clustering.get(restrictions.clustering_depth..).unwrap_or_default();
         if !skipped && !missing.is_empty() {
-            return Err(invalid(format!(
-                "Some clustering keys are missing: {}",
-                info.names(missing)
-            )));
+            return Err(invalid(format!("Some clustering keys are missing: {}", info.names(missing))));
         }
     }
     let layout = ClusteringLayout::new(info);
-    Ok(Modification {
-        info: Arc::clone(info),
-        layout,
-        restrictions,
-        action,
-        regular,
-        statics,
-        attributes,
-    })
+    Ok(Modification { info: Arc::clone(info), layout, restrictions, action, regular, statics, attributes })
 }
 
 fn is_key(info: &TableInfo, index: usize) -> bool {
-    matches!(
-        info.column(index).kind,
-        ColumnKind::PartitionKey(_) | ColumnKind::Clustering { .. }
-    )
+    matches!(info.column(index).kind, ColumnKind::PartitionKey(_) | ColumnKind::Clustering { .. })
 }
 
 /// Refuses tables that only the server writes.
 pub(crate) fn check_writable(info: &TableInfo) -> Result<(), CqlError> {
     if info.is_virtual {
-        return Err(CqlError::Unauthorized(format!(
-            "{} keyspace is not user-modifiable.",
-            info.table.keyspace
-        )));
+        return Err(CqlError::Unauthorized(format!("{} keyspace is not user-modifiable.", info.table.keyspace)));
     }
     Ok(())
 }
@@ -276,9 +242,5 @@ pub(crate) fn key_markers(restrictions: &Restrictions) -> Vec<u16> {
         },
         _ => None,
     };
-    choices
-        .iter()
-        .map(marker)
-        .collect::<Option<Vec<u16>>>()
-        .unwrap_or_default()
+    choices.iter().map(marker).collect::<Option<Vec<u16>>>().unwrap_or_default()
 }

@@ -26,20 +26,10 @@ pub struct TableInfo {
 impl TableInfo {
     /// Sorts the columns of a table.
     pub fn new(table: Arc<Table>, is_virtual: bool) -> TableInfo {
-        let mut ranked: Vec<(u8, usize, &str, usize)> = table
-            .columns
-            .iter()
-            .enumerate()
-            .map(|(index, column)| rank(index, column))
-            .collect();
+        let mut ranked: Vec<(u8, usize, &str, usize)> =
+            table.columns.iter().enumerate().map(|(index, column)| rank(index, column)).collect();
         ranked.sort_unstable();
-        let of_rank = |wanted: u8| {
-            ranked
-                .iter()
-                .filter(|entry| entry.0 == wanted)
-                .map(|entry| entry.3)
-                .collect()
-        };
+        let of_rank = |wanted: u8| ranked.iter().filter(|entry| entry.0 == wanted).map(|entry| entry.3).collect();
         TableInfo {
             partition_key: of_rank(0),
             clustering: of_rank(1),
@@ -79,10 +69,7 @@ impl TableInfo {
 
     /// Whether any column is static.
     pub fn has_static(&self) -> bool {
-        self.table
-            .columns
-            .iter()
-            .any(|column| column.kind == ColumnKind::Static)
+        self.table.columns.iter().any(|column| column.kind == ColumnKind::Static)
     }
 }
 
@@ -101,14 +88,9 @@ fn rank(index: usize, column: &Column) -> (u8, usize, &str, usize) {
 /// # Errors
 /// Invalid if there is no such table or keyspace, or no keyspace to look in.
 pub(crate) fn table(schema: &Schema, session: Option<&str>, name: &QualifiedName) -> Result<TableInfo, CqlError> {
-    let keyspace_name = name
-        .keyspace
-        .as_ref()
-        .map(|keyspace| keyspace.name.as_str())
-        .or(session)
-        .ok_or_else(|| {
-            invalid("No keyspace has been specified. USE a keyspace, or explicitly specify keyspace.tablename")
-        })?;
+    let keyspace_name = name.keyspace.as_ref().map(|keyspace| keyspace.name.as_str()).or(session).ok_or_else(|| {
+        invalid("No keyspace has been specified. USE a keyspace, or explicitly specify keyspace.tablename")
+    })?;
     let keyspace = schema
         .keyspaces
         .get(keyspace_name)

@@ -30,10 +30,7 @@ pub(crate) enum Number {
 /// Whether values of a type are numbers.
 pub(crate) fn is_numeric(cql_type: &CqlType) -> bool {
     integer_bytes(cql_type).is_some()
-        || matches!(
-            cql_type,
-            CqlType::Varint | CqlType::Decimal | CqlType::Float | CqlType::Double
-        )
+        || matches!(cql_type, CqlType::Varint | CqlType::Decimal | CqlType::Float | CqlType::Double)
 }
 
 /// Width of a fixed integer type.
@@ -54,10 +51,7 @@ impl Number {
             return Ok(None);
         }
         if wire.len() > OPERAND_BYTES_MAX {
-            return Err(invalid(format!(
-                "a {cql_type} of {} bytes is too large to compute with",
-                wire.len()
-            )));
+            return Err(invalid(format!("a {cql_type} of {} bytes is too large to compute with", wire.len())));
         }
         let number = match cql_type {
             CqlType::TinyInt => fixed(wire).map(|bytes| Number::Integer(i8::from_be_bytes(bytes).into())),
@@ -70,9 +64,7 @@ impl Number {
             CqlType::Decimal => decimal(wire)?,
             _ => None,
         };
-        number
-            .map(Some)
-            .ok_or_else(|| invalid(format!("Not a valid {cql_type}: {} bytes", wire.len())))
+        number.map(Some).ok_or_else(|| invalid(format!("Not a valid {cql_type}: {} bytes", wire.len())))
     }
 
     /// Wire bytes of a type; what does not fit a fixed integer wraps around, as in Java.
@@ -102,12 +94,9 @@ impl Number {
             Number::Integer(value) => *value,
             Number::Float(value) => *value as i64,
             Number::Big(value) => low_bits(value),
-            Number::Decimal(value) => low_bits(
-                &value
-                    .with_scale_round(0, RoundingMode::Down)
-                    .into_bigint_and_exponent()
-                    .0,
-            ),
+            Number::Decimal(value) => {
+                low_bits(&value.with_scale_round(0, RoundingMode::Down).into_bigint_and_exponent().0)
+            }
         }
     }
 
@@ -126,11 +115,7 @@ impl Number {
         match self {
             Number::Integer(value) => Ok(BigInt::from(*value)),
             Number::Big(value) => Ok(value.clone()),
-            other => Ok(other
-                .decimal()?
-                .with_scale_round(0, RoundingMode::Down)
-                .into_bigint_and_exponent()
-                .0),
+            other => Ok(other.decimal()?.with_scale_round(0, RoundingMode::Down).into_bigint_and_exponent().0),
         }
     }
 
@@ -167,19 +152,12 @@ fn decimal(wire: &[u8]) -> Result<Option<Number>, CqlError> {
     if !(-DECIMAL_SCALE_MAX..=DECIMAL_SCALE_MAX).contains(&scale) {
         return Err(invalid(format!("decimal scale {scale} is too large to compute with")));
     }
-    Ok(Some(Number::Decimal(BigDecimal::new(
-        BigInt::from_signed_bytes_be(digits),
-        scale.into(),
-    ))))
+    Ok(Some(Number::Decimal(BigDecimal::new(BigInt::from_signed_bytes_be(digits), scale.into()))))
 }
 
 fn low_bits(value: &BigInt) -> i64 {
     let bytes = value.to_signed_bytes_le();
-    let fill = if bytes.last().is_some_and(|byte| byte & 0x80 != 0) {
-        0xFF
-    } else {
-        0x00
-    };
+    let fill = if bytes.last().is_some_and(|byte| byte & 0x80 != 0) { 0xFF } else { 0x00 };
     let mut low = [fill; 8];
     for (slot, byte) in low.iter_mut().zip(bytes) {
         *slot = byte;

@@ -78,18 +78,13 @@ pub(crate) fn tuple_operand(
 ) -> Result<Operand, CqlError> {
     match &value.kind {
         TermKind::Tuple(elements) if elements.len() == receivers.len() => {
-            let prepared: Result<Vec<Term>, CqlError> = elements
-                .iter()
-                .zip(receivers)
-                .map(|(element, receiver)| terms.prepare(element, receiver))
-                .collect();
+            let prepared: Result<Vec<Term>, CqlError> =
+                elements.iter().zip(receivers).map(|(element, receiver)| terms.prepare(element, receiver)).collect();
             Ok(Operand::Terms(prepared?))
         }
-        TermKind::Tuple(elements) => Err(invalid(format!(
-            "Expected {} elements in value tuple, but got {}",
-            receivers.len(),
-            elements.len()
-        ))),
+        TermKind::Tuple(elements) => {
+            Err(invalid(format!("Expected {} elements in value tuple, but got {}", receivers.len(), elements.len())))
+        }
         TermKind::Marker(_) => {
             let receiver = Receiver::new(tuple_name(receivers), tuple_type(receivers));
             Ok(Operand::Marker(terms.prepare(value, &receiver)?))

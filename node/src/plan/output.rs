@@ -67,10 +67,7 @@ impl Output {
         if !operation.plan.sort.is_empty() {
             let info = &operation.plan.info;
             let key = |column: usize| -> Result<Option<Vec<u8>>, CqlError> {
-                values
-                    .value(column)
-                    .map(|value| order_bytes(&info.column(column).cql_type, value))
-                    .transpose()
+                values.value(column).map(|value| order_bytes(&info.column(column).cql_type, value)).transpose()
             };
             let keys: Result<Vec<_>, CqlError> = operation.plan.sort.iter().map(|sort| key(sort.column)).collect();
             self.sort_keys.push(keys?);
@@ -106,9 +103,7 @@ impl Output {
         let Some(grouping) = plan.grouping else { return false };
         let columns = plan.info.clustering.iter().take(grouping.clustering_columns);
         group.partition_key != partition.key
-            || columns
-                .into_iter()
-                .any(|&column| group.first.value(column) != values.value(column))
+            || columns.into_iter().any(|&column| group.first.value(column) != values.value(column))
     }
 
     /// Opens a group with its first row.
@@ -117,13 +112,7 @@ impl Output {
         self.group = Some(Group {
             partition_key: partition.key.clone(),
             first: values.clone(),
-            accumulators: operation
-                .plan
-                .clause
-                .aggregates
-                .iter()
-                .map(|aggregate| aggregate.start())
-                .collect(),
+            accumulators: operation.plan.clause.aggregates.iter().map(|aggregate| aggregate.start()).collect(),
         });
     }
 
@@ -166,12 +155,7 @@ impl Output {
                 self.group = Some(Group {
                     partition_key: Bytes::new(),
                     first: RowValues::default(),
-                    accumulators: plan
-                        .clause
-                        .aggregates
-                        .iter()
-                        .map(|aggregate| aggregate.start())
-                        .collect(),
+                    accumulators: plan.clause.aggregates.iter().map(|aggregate| aggregate.start()).collect(),
                 });
                 self.close_group(operation)?;
             }
@@ -180,11 +164,7 @@ impl Output {
         if !plan.sort.is_empty() {
             self.sort(operation, width);
         }
-        Ok(Page {
-            width,
-            cells: self.cells,
-            paging_state: None,
-        })
+        Ok(Page { width, cells: self.cells, paging_state: None })
     }
 
     fn sort(&mut self, operation: &ReadOperation, width: usize) {

@@ -113,19 +113,12 @@ impl PagingState {
             return None;
         }
         Some(PagingState {
-            table: TableRef {
-                id: starling_storage::model::TableId(id),
-                incarnation,
-            },
+            table: TableRef { id: starling_storage::model::TableId(id), incarnation },
             target,
             limit_left,
             taken_of_partition,
             partition_has_rows: flags & HAS_LIVE_ROWS != 0,
-            position: Position {
-                token,
-                key: Bytes::copy_from_slice(key),
-                clustering,
-            },
+            position: Position { token, key: Bytes::copy_from_slice(key), clustering },
         })
     }
 }

@@ -71,11 +71,8 @@ pub fn prepare(schema: &Schema, session: Option<&str>, parsed: ParsedStatement) 
         Statement::Batch(batch) => {
             let plan = batch::prepare(schema, session, &mut variables, &batch)?;
             let first = plan.modifications.first().map(|first| Arc::clone(&first.info.table));
-            let same = |table: &Arc<Table>| {
-                plan.modifications
-                    .iter()
-                    .all(|other| Arc::ptr_eq(&other.info.table, table))
-            };
+            let same =
+                |table: &Arc<Table>| plan.modifications.iter().all(|other| Arc::ptr_eq(&other.info.table, table));
             let table = first.filter(same);
             (Plan::Batch(Box::new(plan)), table)
         }
@@ -95,21 +92,12 @@ pub fn prepare(schema: &Schema, session: Option<&str>, parsed: ParsedStatement) 
         Plan::Modification(modification) => (modification.partition_key_markers(), Vec::new()),
         Plan::Batch(batch) if table.is_some() => {
             let first = batch.modifications.first();
-            (
-                first.map(Modification::partition_key_markers).unwrap_or_default(),
-                Vec::new(),
-            )
+            (first.map(Modification::partition_key_markers).unwrap_or_default(), Vec::new())
         }
         Plan::Select(select) => (key_markers(&select.restrictions), select.clause.columns.clone()),
         _ => (Vec::new(), Vec::new()),
     };
-    Ok(Prepared {
-        variables: variables.finish()?,
-        partition_key_indices,
-        columns,
-        table,
-        plan,
-    })
+    Ok(Prepared { variables: variables.finish()?, partition_key_indices, columns, table, plan })
 }
 
 fn modification_plan(modification: Modification) -> (Plan, Option<Arc<Table>>) {
@@ -150,24 +138,16 @@ impl Prepared {
     pub fn bind(&self, values: BoundValues, context: &BindContext) -> Result<Operation, CqlError> {
         let values = values.resolve(&self.variables)?;
         let entropy = Entropy::new(context.entropy);
-        let environment = Environment {
-            values: &values,
-            now_us: context.now_us,
-            entropy: &entropy,
-        };
-        let times = WriteTimes {
-            default_timestamp_us: context.default_timestamp_us,
-            now_s: context.now_s,
-        };
+        let environment = Environment { values: &values, now_us: context.now_us, entropy: &entropy };
+        let times = WriteTimes { default_timestamp_us: context.default_timestamp_us, now_s: context.now_s };
         Ok(match &self.plan {
             Plan::Modification(modification) => Operation::Write(single(modification, &environment, times)?),
             Plan::Batch(batch) => Operation::Write(batch.bind(&environment, times)?),
             Plan::Select(select) => Operation::Read(Box::new(ReadOperation::bind(select, &environment, context)?)),
             Plan::Use(keyspace) => Operation::Use(keyspace.clone()),
-            Plan::Truncate(table, statement) => Operation::Truncate {
-                table: Arc::clone(table),
-                statement: Arc::clone(statement),
-            },
+            Plan::Truncate(table, statement) => {
+                Operation::Truncate { table: Arc::clone(table), statement: Arc::clone(statement) }
+            }
             Plan::Other(statement) => Operation::Other(Arc::clone(statement)),
         })
     }
@@ -180,19 +160,9 @@ fn single(
 ) -> Result<WriteOperation, CqlError> {
     let table = &modification.info.table;
     let mutations = write::mutations(modification, environment, times)?;
-    let kind = if mutations.len() > 1 {
-        WriteType::UnloggedBatch
-    } else {
-        WriteType::Simple
-    };
-    let with_table = |mutation| TableMutation {
-        table: Arc::clone(table),
-        mutation,
-    };
-    Ok(WriteOperation {
-        mutations: mutations.into_iter().map(with_table).collect(),
-        kind,
-    })
+    let kind = if mutations.len() > 1 { WriteType::UnloggedBatch } else { WriteType::Simple };
+    let with_table = |mutation| TableMutation { table: Arc::clone(table), mutation };
+    Ok(WriteOperation { mutations: mutations.into_iter().map(with_table).collect(), kind })
 }
 
 /// Binds a BATCH message of the protocol: statements that were prepared one by one, each with its values.
@@ -207,23 +177,14 @@ pub fn bind_batch(
 ) -> Result<WriteOperation, CqlError> {
     batch::check_kind(kind)?;
     let entropy = Entropy::new(context.entropy);
-    let times = WriteTimes {
-        default_timestamp_us: context.default_timestamp_us,
-        now_s: context.now_s,
-    };
+    let times = WriteTimes { default_timestamp_us: context.default_timestamp_us, now_s: context.now_s };
     let mut merged = Merged::default();
     for (prepared, values) in statements {
         let Plan::Modification(modification) = &prepared.plan else {
-            return Err(invalid(
-                "Invalid statement in batch: only UPDATE, INSERT and DELETE statements are allowed.",
-            ));
+            return Err(invalid("Invalid statement in batch: only UPDATE, INSERT and DELETE statements are allowed."));
         };
         let values = BoundValues::Positional(values).resolve(&prepared.variables)?;
-        let environment = Environment {
-            values: &values,
-            now_us: context.now_us,
-            entropy: &entropy,
-        };
+        let environment = Environment { values: &values, now_us: context.now_us, entropy: &entropy };
         for mutation in write::mutations(modification, &environment, times)? {
             merged.add(&modification.info.table, mutation);
         }

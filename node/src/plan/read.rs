@@ -78,9 +78,7 @@ impl ReadOperation {
 
     /// Whether it walks token ranges rather than named partitions.
     pub fn is_scan(&self) -> bool {
-        self.targets
-            .iter()
-            .any(|target| matches!(target, ReadTarget::TokenRange { .. }))
+        self.targets.iter().any(|target| matches!(target, ReadTarget::TokenRange { .. }))
     }
 
     /// Binds a prepared SELECT.
@@ -111,23 +109,12 @@ impl ReadOperation {
             }
             Some(slices) => slices,
         };
-        let filters: Result<Vec<Filter>, CqlError> = restrictions
-            .filters
-            .iter()
-            .map(|filter| Filter::bind(info, filter, environment))
-            .collect();
-        let constants: Result<Vec<Option<Bytes>>, CqlError> = plan
-            .clause
-            .constants
-            .iter()
-            .map(|term| term.evaluate_optional(environment))
-            .collect();
+        let filters: Result<Vec<Filter>, CqlError> =
+            restrictions.filters.iter().map(|filter| Filter::bind(info, filter, environment)).collect();
+        let constants: Result<Vec<Option<Bytes>>, CqlError> =
+            plan.clause.constants.iter().map(|term| term.evaluate_optional(environment)).collect();
         let resume = match context.paging_state.as_deref() {
-            Some(bytes) => Some(check_resume(
-                PagingState::decode(bytes, info.table.table)?,
-                &targets,
-                limit,
-            )?),
+            Some(bytes) => Some(check_resume(PagingState::decode(bytes, info.table.table)?, &targets, limit)?),
             None => None,
         };
         Ok(ReadOperation {
@@ -155,16 +142,10 @@ fn targets(
     Ok(match restriction {
         PartitionRestriction::Keys(choices) => locate::partition_keys(info, choices, environment)?
             .into_iter()
-            .map(|key| ReadTarget::Partition {
-                token: Token::from_key(&key),
-                key,
-            })
+            .map(|key| ReadTarget::Partition { token: Token::from_key(&key), key })
             .collect(),
         PartitionRestriction::Token(demand) => locate::token_range(info, demand, environment)?.into_iter().collect(),
-        PartitionRestriction::All => vec![ReadTarget::TokenRange {
-            start: Token::MIN,
-            end: Token::MAX,
-        }],
+        PartitionRestriction::All => vec![ReadTarget::TokenRange { start: Token::MIN, end: Token::MAX }],
     })
 }
 
@@ -205,9 +186,5 @@ fn check_resume(state: PagingState, targets: &[ReadTarget], limit: Option<u32>) 
         (None, None) => true,
         _ => false,
     };
-    if inside && limited {
-        Ok(state)
-    } else {
-        Err(paging::invalid_state())
-    }
+    if inside && limited { Ok(state) } else { Err(paging::invalid_state()) }
 }

@@ -77,11 +77,7 @@ impl Relations {
     fn add(&mut self, terms: &mut Terms<'_>, relation: &RelationKind) -> Result<(), CqlError> {
         let info = terms.info;
         match relation {
-            RelationKind::Column {
-                column,
-                operator,
-                value,
-            } => {
+            RelationKind::Column { column, operator, value } => {
                 let index = info.find(column)?;
                 check_operator(info, index, *operator)?;
                 if matches!(value.kind, TermKind::Null) {
@@ -97,11 +93,7 @@ impl Relations {
                 let choice = choice(terms, values, &[receiver])?;
                 self.merge(info, vec![index], Demand::Choice(choice))
             }
-            RelationKind::Tuple {
-                columns,
-                operator,
-                value,
-            } => {
+            RelationKind::Tuple { columns, operator, value } => {
                 let (indices, receivers) = tuple_columns(info, columns)?;
                 let operand = tuple_operand(terms, value, &receivers)?;
                 self.merge(info, indices, demand(*operator, operand)?)
@@ -111,11 +103,7 @@ impl Relations {
                 let choice = choice(terms, values, &receivers)?;
                 self.merge(info, indices, Demand::Choice(choice))
             }
-            RelationKind::Token {
-                columns,
-                operator,
-                value,
-            } => {
+            RelationKind::Token { columns, operator, value } => {
                 check_token(info, columns)?;
                 let receiver = Receiver::new("partition key token", CqlType::BigInt);
                 let operand = Operand::Terms(vec![terms.prepare(value, &receiver)?]);
@@ -172,10 +160,9 @@ fn check_operator(info: &TableInfo, index: usize, operator: Operator) -> Result<
         Operator::Contains | Operator::ContainsKey if column.cql_type.is_collection() => {
             Err(unsupported(format!("{} on column {name}", operator.as_str())))
         }
-        Operator::Contains | Operator::ContainsKey => Err(invalid(format!(
-            "Cannot use {} on non-collection column {name}",
-            operator.as_str()
-        ))),
+        Operator::Contains | Operator::ContainsKey => {
+            Err(invalid(format!("Cannot use {} on non-collection column {name}", operator.as_str())))
+        }
         Operator::Eq => Ok(()),
         _ if matches!(column.cql_type, CqlType::Duration) => {
             Err(invalid("Slice restrictions are not supported on duration columns"))
@@ -185,30 +172,13 @@ fn check_operator(info: &TableInfo, index: usize, operator: Operator) -> Result<
 }
 
 fn demand(operator: Operator, operand: Operand) -> Result<Demand, CqlError> {
-    let end = |inclusive| {
-        Some(End {
-            operand: operand.clone(),
-            inclusive,
-        })
-    };
+    let end = |inclusive| Some(End { operand: operand.clone(), inclusive });
     Ok(match operator {
         Operator::Eq => Demand::Choice(Choice::One(operand)),
-        Operator::Gt => Demand::Range {
-            lower: end(false),
-            upper: None,
-        },
-        Operator::GtEq => Demand::Range {
-            lower: end(true),
-            upper: None,
-        },
-        Operator::Lt => Demand::Range {
-            lower: None,
-            upper: end(false),
-        },
-        Operator::LtEq => Demand::Range {
-            lower: None,
-            upper: end(true),
-        },
+        Operator::Gt => Demand::Range { lower: end(false), upper: None },
+        Operator::GtEq => Demand::Range { lower: end(true), upper: None },
+        Operator::Lt => Demand::Range { lower: None, upper: end(false) },
+        Operator::LtEq => Demand::Range { lower: None, upper: end(true) },
         other => return Err(invalid(format!("Unsupported operator {} here", other.as_str()))),
     })
 }
@@ -216,21 +186,15 @@ fn demand(operator: Operator, operand: Operand) -> Result<Demand, CqlError> {
 fn combine(name: &str, earlier: Demand, later: Demand) -> Result<Demand, CqlError> {
     match (earlier, later) {
         (Demand::Range { lower: a, upper: b }, Demand::Range { lower: c, upper: d }) => {
-            let twice = |side: &str| {
-                invalid(format!(
-                    "More than one restriction was found for the {side} bound on {name}"
-                ))
-            };
+            let twice =
+                |side: &str| invalid(format!("More than one restriction was found for the {side} bound on {name}"));
             if a.is_some() && c.is_some() {
                 return Err(twice("start"));
             }
             if b.is_some() && d.is_some() {
                 return Err(twice("end"));
             }
-            Ok(Demand::Range {
-                lower: a.or(c),
-                upper: b.or(d),
-            })
+            Ok(Demand::Range { lower: a.or(c), upper: b.or(d) })
         }
         (earlier, later) => Err(conflict(name, &earlier, &later)),
     }
@@ -239,14 +203,8 @@ fn combine(name: &str, earlier: Demand, later: Demand) -> Result<Demand, CqlErro
 fn conflict(name: &str, earlier: &Demand, later: &Demand) -> CqlError {
     let is_in = |demand: &Demand| matches!(demand, Demand::Choice(Choice::Any(_) | Choice::List(_)));
     let is_equal = |demand: &Demand| matches!(demand, Demand::Choice(Choice::One(_)));
-    let what = if is_equal(later) || (is_equal(earlier) && !is_in(later)) {
-        "an Equal"
-    } else {
-        "a IN"
-    };
-    invalid(format!(
-        "{name} cannot be restricted by more than one relation if it includes {what}"
-    ))
+    let what = if is_equal(later) || (is_equal(earlier) && !is_in(later)) { "an Equal" } else { "a IN" };
+    invalid(format!("{name} cannot be restricted by more than one relation if it includes {what}"))
 }
 
 fn check_token(info: &TableInfo, columns: &[ast::Identifier]) -> Result<(), CqlError> {
@@ -264,9 +222,7 @@ fn check_token(info: &TableInfo, columns: &[ast::Identifier]) -> Result<(), CqlE
         return Ok(());
     }
     if indices.len() != info.partition_key.len() {
-        return Err(invalid(
-            "The token() function must be applied to all partition key components or none of them",
-        ));
+        return Err(invalid("The token() function must be applied to all partition key components or none of them"));
     }
     Err(invalid(format!(
         "The token function arguments must be in the partition key order: {}",

@@ -75,16 +75,9 @@ impl Restrictions {
         let mut filters = Vec::new();
         let partition = partition(info, &mut sorted.partition, relations.token, purpose, &mut filters)?;
         let clustering = clustering(info, sorted.clustering, purpose, &mut filters)?;
-        let names: Vec<usize> = sorted
-            .other
-            .iter()
-            .flat_map(|other| other.columns.iter().copied())
-            .collect();
+        let names: Vec<usize> = sorted.other.iter().flat_map(|other| other.columns.iter().copied()).collect();
         if !names.is_empty() && !matches!(purpose, Purpose::Select { .. }) {
-            return Err(invalid(format!(
-                "Non PRIMARY KEY columns found in where clause: {} ",
-                info.names(&names)
-            )));
+            return Err(invalid(format!("Non PRIMARY KEY columns found in where clause: {} ", info.names(&names))));
         }
         filters.append(&mut sorted.other);
         let scans = !matches!(partition, PartitionRestriction::Keys(_));
@@ -125,11 +118,7 @@ struct Sorted {
 
 impl Sorted {
     fn new(info: &TableInfo, restrictions: Vec<Restriction>) -> Sorted {
-        let mut sorted = Sorted {
-            partition: Vec::new(),
-            clustering: Vec::new(),
-            other: Vec::new(),
-        };
+        let mut sorted = Sorted { partition: Vec::new(), clustering: Vec::new(), other: Vec::new() };
         for restriction in restrictions {
             let kind = restriction.columns.first().map(|&index| info.column(index).kind);
             match kind {
@@ -168,14 +157,8 @@ fn partition(
     let mut choices = Vec::with_capacity(info.partition_key.len());
     let mut missing = Vec::new();
     for &column in &info.partition_key {
-        match restrictions
-            .iter()
-            .find(|restriction| restriction.columns.contains(&column))
-        {
-            Some(Restriction {
-                demand: Demand::Choice(choice),
-                ..
-            }) => choices.push(choice.clone()),
+        match restrictions.iter().find(|restriction| restriction.columns.contains(&column)) {
+            Some(Restriction { demand: Demand::Choice(choice), .. }) => choices.push(choice.clone()),
             Some(_) => {}
             None => missing.push(column),
         }
@@ -185,10 +168,7 @@ fn partition(
     }
     if !selects {
         if !missing.is_empty() {
-            return Err(invalid(format!(
-                "Some partition key parts are missing: {}",
-                info.names(&missing)
-            )));
+            return Err(invalid(format!("Some partition key parts are missing: {}", info.names(&missing))));
         }
         return Err(invalid(format!(
             "Only EQ and IN relation are supported on the partition key (unless you use the token() function) for {} \
@@ -212,15 +192,9 @@ fn clustering(
     purpose: Purpose,
     filters: &mut Vec<Restriction>,
 ) -> Result<Clustering, CqlError> {
-    let mut found = Clustering {
-        prefix: Vec::new(),
-        range: None,
-        depth: 0,
-    };
+    let mut found = Clustering { prefix: Vec::new(), range: None, depth: 0 };
     while let Some(column) = info.clustering.get(found.depth) {
-        let next = restrictions
-            .iter()
-            .position(|restriction| restriction.columns.first() == Some(column));
+        let next = restrictions.iter().position(|restriction| restriction.columns.first() == Some(column));
         let Some(restriction) = next.map(|next| restrictions.swap_remove(next)) else {
             break;
         };
@@ -254,37 +228,25 @@ fn check_clustering_use(
     }
     if whole_keys {
         let restricted = |column: &usize| left.iter().any(|restriction| restriction.columns.contains(column));
-        let missing: Vec<usize> = info
-            .clustering
-            .iter()
-            .skip(found.depth)
-            .filter(|column| !restricted(column))
-            .copied()
-            .collect();
+        let missing: Vec<usize> =
+            info.clustering.iter().skip(found.depth).filter(|column| !restricted(column)).copied().collect();
         // Statements that only touch static columns name none; their callers look at that.
         if !missing.is_empty() && (found.depth > 0 || !left.is_empty()) {
-            return Err(invalid(format!(
-                "Some clustering keys are missing: {}",
-                info.names(&missing)
-            )));
+            return Err(invalid(format!("Some clustering keys are missing: {}", info.names(&missing))));
         }
     }
     if purpose == (Purpose::Select { filtering: true }) {
         return Ok(());
     }
     // The first of those left, in order of the key.
-    let first = info.clustering.iter().find(|column| {
-        left.iter()
-            .any(|restriction| restriction.columns.first() == Some(*column))
-    });
+    let first = info
+        .clustering
+        .iter()
+        .find(|column| left.iter().any(|restriction| restriction.columns.first() == Some(*column)));
     let Some(&column) = first else { return Ok(()) };
     let name = &info.column(column).name;
-    let previous = |depth: usize| {
-        info.clustering
-            .get(depth)
-            .map(|&index| info.column(index).name.clone())
-            .unwrap_or_default()
-    };
+    let previous =
+        |depth: usize| info.clustering.get(depth).map(|&index| info.column(index).name.clone()).unwrap_or_default();
     Err(match found.range {
         Some(_) => invalid(format!(
             "Clustering column \"{name}\" cannot be restricted (preceding column \"{}\" is restricted by a non-EQ \

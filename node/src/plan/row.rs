@@ -56,9 +56,7 @@ impl RowShape {
             .collect();
         sources.sort_unstable_by_key(|(index, _)| *index);
         sources.dedup_by_key(|(index, _)| *index);
-        let wants_clustering = sources
-            .iter()
-            .any(|(_, source)| matches!(source, Source::Clustering(_)));
+        let wants_clustering = sources.iter().any(|(_, source)| matches!(source, Source::Clustering(_)));
         RowShape {
             sources,
             columns: info.table.columns.len(),
@@ -137,18 +135,10 @@ impl RowValues {
 }
 
 fn key_cell(value: Bytes) -> RawCell {
-    RawCell {
-        value,
-        timestamp_us: 0,
-        ttl_s: None,
-    }
+    RawCell { value, timestamp_us: 0, ttl_s: None }
 }
 
 fn raw_cell(row: &LiveRow<'_>, column: ColumnId) -> Option<RawCell> {
     let cell = row.cell(column)?;
-    Some(RawCell {
-        value: cell.value.clone(),
-        timestamp_us: cell.timestamp_us,
-        ttl_s: cell.ttl_s,
-    })
+    Some(RawCell { value: cell.value.clone(), timestamp_us: cell.timestamp_us, ttl_s: cell.ttl_s })
 }

@@ -105,21 +105,14 @@ pub(crate) fn prepare(
     let per_partition_limit = limit_term(&mut terms, select.per_partition_limit.as_ref(), "[per_partition_limit]")?;
     if per_partition_limit.is_some() {
         if select.distinct {
-            return Err(invalid(
-                "PER PARTITION LIMIT is not allowed with SELECT DISTINCT queries",
-            ));
+            return Err(invalid("PER PARTITION LIMIT is not allowed with SELECT DISTINCT queries"));
         }
         if grouping.is_none() && !clause.aggregates.is_empty() {
             return Err(invalid("PER PARTITION LIMIT is not allowed with aggregate queries."));
         }
     }
     let mut columns = clause.read_columns();
-    columns.extend(
-        restrictions
-            .filters
-            .iter()
-            .flat_map(|filter| filter.columns.iter().copied()),
-    );
+    columns.extend(restrictions.filters.iter().flat_map(|filter| filter.columns.iter().copied()));
     columns.extend(sort.iter().map(|sort| sort.column));
     if let Some(grouping) = grouping {
         columns.extend(info.clustering.iter().take(grouping.clustering_columns));
@@ -155,26 +148,20 @@ fn check_static_selection(
     }
     let columns = clause.read_columns();
     let kind_of = |&column: &usize| info.column(column).kind;
-    let only_static = columns
-        .iter()
-        .map(kind_of)
-        .all(|kind| matches!(kind, ColumnKind::Static | ColumnKind::PartitionKey(_)));
+    let only_static =
+        columns.iter().map(kind_of).all(|kind| matches!(kind, ColumnKind::Static | ColumnKind::PartitionKey(_)));
     if only_static && columns.iter().map(kind_of).any(|kind| kind == ColumnKind::Static) {
-        return Err(invalid(
-            "Cannot restrict clustering columns when selecting only static columns",
-        ));
+        return Err(invalid("Cannot restrict clustering columns when selecting only static columns"));
     }
     Ok(())
 }
 
 fn check_distinct(info: &TableInfo, clause: &SelectClause, restrictions: &Restrictions) -> Result<(), CqlError> {
     let filters_on_others = restrictions.filters.iter().any(|filter| {
-        filter.columns.iter().any(|&column| {
-            matches!(
-                info.column(column).kind,
-                ColumnKind::Clustering { .. } | ColumnKind::Regular
-            )
-        })
+        filter
+            .columns
+            .iter()
+            .any(|&column| matches!(info.column(column).kind, ColumnKind::Clustering { .. } | ColumnKind::Regular))
     });
     if restrictions.clustering_depth > 0 || filters_on_others {
         return Err(invalid(
@@ -183,10 +170,7 @@ fn check_distinct(info: &TableInfo, clause: &SelectClause, restrictions: &Restri
     }
     let requested = clause.read_columns();
     for &column in &requested {
-        if matches!(
-            info.column(column).kind,
-            ColumnKind::Clustering { .. } | ColumnKind::Regular
-        ) {
+        if matches!(info.column(column).kind, ColumnKind::Clustering { .. } | ColumnKind::Regular) {
             return Err(invalid(format!(
                 "SELECT DISTINCT queries must only request partition key columns and/or static columns (not {})",
                 info.column(column).name
@@ -217,9 +201,7 @@ fn ordering(
         return Err(invalid("ORDER BY is not supported with SELECT DISTINCT"));
     }
     if !restrictions.names_partitions() {
-        return Err(invalid(
-            "ORDER BY is only supported when the partition key is restricted by an EQ or an IN.",
-        ));
+        return Err(invalid("ORDER BY is only supported when the partition key is restricted by an EQ or an IN."));
     }
     let mut direction = None;
     let mut next = 0;
@@ -238,12 +220,7 @@ fn ordering(
             )));
         };
         // Columns that have one value may be left out.
-        while next < position
-            && info
-                .clustering
-                .get(next)
-                .is_some_and(|c| restrictions.equal_columns.contains(c))
-        {
+        while next < position && info.clustering.get(next).is_some_and(|c| restrictions.equal_columns.contains(c)) {
             next += 1;
         }
         if next != position {
@@ -298,9 +275,7 @@ fn grouping(info: &TableInfo, select: &ast::Select, restrictions: &Restrictions)
     }
     let clustering_columns = next.saturating_sub(info.partition_key.len());
     if clustering_columns > 0 && select.distinct {
-        return Err(invalid(
-            "Grouping on clustering columns is not allowed for SELECT DISTINCT queries",
-        ));
+        return Err(invalid("Grouping on clustering columns is not allowed for SELECT DISTINCT queries"));
     }
     Ok(Some(Grouping { clustering_columns }))
 }

@@ -52,10 +52,7 @@ impl SelectClause {
                 for &index in &terms.info.select_order {
                     let column = terms.info.column(index);
                     clause.selectors.push(Selector::Column(index));
-                    clause.columns.push(ResultColumn {
-                        name: column.name.clone(),
-                        cql_type: column.cql_type.clone(),
-                    });
+                    clause.columns.push(ResultColumn { name: column.name.clone(), cql_type: column.cql_type.clone() });
                 }
             }
             ast::Selection::Selectors(selectors) => {
@@ -63,10 +60,7 @@ impl SelectClause {
                     let typed = clause.selector(terms, &aliased.selector, None, false)?;
                     let name = aliased.alias.as_ref().map_or(typed.name, |alias| alias.name.clone());
                     clause.selectors.push(typed.selector);
-                    clause.columns.push(ResultColumn {
-                        name,
-                        cql_type: typed.cql_type,
-                    });
+                    clause.columns.push(ResultColumn { name, cql_type: typed.cql_type });
                 }
             }
         }
@@ -99,20 +93,12 @@ impl SelectClause {
                 let index = terms.info.find(name)?;
                 let column = terms.info.column(index);
                 let cql_type = column.cql_type.clone();
-                Ok(Typed {
-                    selector: Selector::Column(index),
-                    cql_type,
-                    name: column.name.clone(),
-                })
+                Ok(Typed { selector: Selector::Column(index), cql_type, name: column.name.clone() })
             }
             SelectorKind::Term(term) => self.term(terms, term, wanted),
             SelectorKind::CountAll => {
                 let slot = self.aggregate(AggregateKind::Count, None, CqlType::Int, in_aggregate)?;
-                Ok(Typed {
-                    selector: slot,
-                    cql_type: CqlType::BigInt,
-                    name: "count".to_owned(),
-                })
+                Ok(Typed { selector: slot, cql_type: CqlType::BigInt, name: "count".to_owned() })
             }
             SelectorKind::WriteTime(inner) => metadata(terms.info, inner, "writetime"),
             SelectorKind::MaxWriteTime(inner) => metadata(terms.info, inner, "maxwritetime"),
@@ -158,11 +144,7 @@ impl SelectClause {
             right: (inner.selector, cql_type.clone()),
             result: cql_type.clone(),
         };
-        Ok(Typed {
-            selector: Selector::Arithmetic(Box::new(operation)),
-            cql_type,
-            name: format!("-{}", inner.name),
-        })
+        Ok(Typed { selector: Selector::Arithmetic(Box::new(operation)), cql_type, name: format!("-{}", inner.name) })
     }
 
     fn constant(&mut self, term: Term) -> Selector {
@@ -174,27 +156,17 @@ impl SelectClause {
         let (natural, name) = match &term.kind {
             TermKind::Constant(constant) => {
                 let quoted = matches!(constant.kind, ast::ConstantKind::String);
-                let name = if quoted {
-                    format!("'{}'", constant.text)
-                } else {
-                    constant.text.clone()
-                };
+                let name = if quoted { format!("'{}'", constant.text) } else { constant.text.clone() };
                 (Some(constant_type(constant)), name)
             }
             TermKind::Null => (None, "null".to_owned()),
             _ => (None, "?".to_owned()),
         };
         let cql_type = wanted.cloned().or(natural).ok_or_else(|| {
-            invalid(format!(
-                "Cannot infer type for term {name} in selection clause (try using a cast to force a type)"
-            ))
+            invalid(format!("Cannot infer type for term {name} in selection clause (try using a cast to force a type)"))
         })?;
         let prepared = terms.prepare(term, &Receiver::new("[selection]", cql_type.clone()))?;
-        Ok(Typed {
-            selector: self.constant(prepared),
-            cql_type,
-            name,
-        })
+        Ok(Typed { selector: self.constant(prepared), cql_type, name })
     }
 
     fn aggregate(
@@ -205,15 +177,9 @@ impl SelectClause {
         in_aggregate: bool,
     ) -> Result<Selector, CqlError> {
         if in_aggregate {
-            return Err(invalid(
-                "aggregate functions cannot be used as arguments of aggregate functions",
-            ));
+            return Err(invalid("aggregate functions cannot be used as arguments of aggregate functions"));
         }
-        self.aggregates.push(Aggregate {
-            kind,
-            argument,
-            cql_type,
-        });
+        self.aggregates.push(Aggregate { kind, argument, cql_type });
         Ok(Selector::Aggregate(self.aggregates.len() - 1))
     }
 
@@ -237,11 +203,7 @@ impl SelectClause {
             let inner = self.selector(terms, argument, None, true)?;
             let cql_type = kind.result_type(&plain, &inner.cql_type)?;
             let selector = self.aggregate(kind, Some(inner.selector), inner.cql_type, in_aggregate)?;
-            return Ok(Typed {
-                selector,
-                cql_type,
-                name: format!("system.{plain}({})", inner.name),
-            });
+            return Ok(Typed { selector, cql_type, name: format!("system.{plain}({})", inner.name) });
         }
         // Types first, so that markers and literals among the arguments get the types the function wants.
         let types: Result<Vec<Option<CqlType>>, CqlError> =
@@ -256,11 +218,7 @@ impl SelectClause {
                     "Type error: {} cannot be passed as argument {position} of function system.{} of type {}",
                     inner.name,
                     function.name,
-                    function
-                        .arguments
-                        .get(position)
-                        .map(ToString::to_string)
-                        .unwrap_or_default()
+                    function.arguments.get(position).map(ToString::to_string).unwrap_or_default()
                 )));
             }
             selectors.push(inner.selector);
@@ -268,11 +226,7 @@ impl SelectClause {
         }
         let title = format!("system.{}({})", function.name, names.join(", "));
         let cql_type = function.returns.clone();
-        Ok(Typed {
-            selector: Selector::Call(function, selectors),
-            cql_type,
-            name: title,
-        })
+        Ok(Typed { selector: Selector::Call(function, selectors), cql_type, name: title })
     }
 
     fn arithmetic(
@@ -287,41 +241,20 @@ impl SelectClause {
         let is_term = |selector: &ast::Selector| matches!(selector.kind, SelectorKind::Term(_));
         let left_type = natural_type(terms, left)?;
         let right_type = natural_type(terms, right)?;
-        let for_left = if is_term(left) && !is_term(right) {
-            right_type.as_ref()
-        } else {
-            None
-        };
-        let for_right = if is_term(right) && !is_term(left) {
-            left_type.as_ref()
-        } else {
-            None
-        };
+        let for_left = if is_term(left) && !is_term(right) { right_type.as_ref() } else { None };
+        let for_right = if is_term(right) && !is_term(left) { left_type.as_ref() } else { None };
         let fits = |selector: &ast::Selector, wanted: Option<&CqlType>| literal_fits(selector, wanted);
         let left_wanted = for_left.filter(|wanted| fits(left, Some(wanted)));
         let right_wanted = for_right.filter(|wanted| fits(right, Some(wanted)));
         let a = self.selector(terms, left, left_wanted, in_aggregate)?;
         let b = self.selector(terms, right, right_wanted, in_aggregate)?;
         let sign = operator.as_str();
-        let result = arithmetic::result_type(&a.cql_type, &b.cql_type).ok_or_else(|| {
-            invalid(format!(
-                "the operation '{} {sign} {}' is not supported",
-                a.cql_type, b.cql_type
-            ))
-        })?;
+        let result = arithmetic::result_type(&a.cql_type, &b.cql_type)
+            .ok_or_else(|| invalid(format!("the operation '{} {sign} {}' is not supported", a.cql_type, b.cql_type)))?;
         let name = format!("{} {sign} {}", a.name, b.name);
         let (left, right) = ((a.selector, a.cql_type), (b.selector, b.cql_type));
-        let operation = ArithmeticSelector {
-            operator,
-            left,
-            right,
-            result: result.clone(),
-        };
-        Ok(Typed {
-            selector: Selector::Arithmetic(Box::new(operation)),
-            cql_type: result,
-            name,
-        })
+        let operation = ArithmeticSelector { operator, left, right, result: result.clone() };
+        Ok(Typed { selector: Selector::Arithmetic(Box::new(operation)), cql_type: result, name })
     }
 }
 
@@ -336,15 +269,9 @@ fn cast(inner: Typed, to: CqlType) -> Result<Typed, CqlError> {
 
 fn hint(inner: Typed, hinted: &CqlType) -> Result<Typed, CqlError> {
     if inner.cql_type != *hinted {
-        return Err(invalid(format!(
-            "Cannot assign value of type {} to {hinted}",
-            inner.cql_type
-        )));
+        return Err(invalid(format!("Cannot assign value of type {} to {hinted}", inner.cql_type)));
     }
-    Ok(Typed {
-        name: format!("({hinted}){}", inner.name),
-        ..inner
-    })
+    Ok(Typed { name: format!("({hinted}){}", inner.name), ..inner })
 }
 
 /// `writetime(c)`, `maxwritetime(c)` and `ttl(c)`.
@@ -355,18 +282,11 @@ fn metadata(info: &TableInfo, inner: &ast::Selector, function: &str) -> Result<T
     let index = info.find(name)?;
     let column = info.column(index);
     if matches!(column.kind, ColumnKind::PartitionKey(_) | ColumnKind::Clustering { .. }) {
-        return Err(invalid(format!(
-            "Cannot use selection function {function} on PRIMARY KEY part {}",
-            column.name
-        )));
+        return Err(invalid(format!("Cannot use selection function {function} on PRIMARY KEY part {}", column.name)));
     }
     let (selector, cql_type) = match function {
         "ttl" => (Selector::Ttl(index), CqlType::Int),
         _ => (Selector::WriteTime(index), CqlType::BigInt),
     };
-    Ok(Typed {
-        selector,
-        cql_type,
-        name: format!("{function}({})", column.name),
-    })
+    Ok(Typed { selector, cql_type, name: format!("{function}({})", column.name) })
 }

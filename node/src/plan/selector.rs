@@ -79,9 +79,9 @@ impl Selector {
     pub fn evaluate(&self, row: &RowValues, around: &Surroundings<'_>) -> Result<Option<Bytes>, CqlError> {
         Ok(match self {
             Selector::Column(column) => row.value(*column).cloned(),
-            Selector::WriteTime(column) => row
-                .cell(*column)
-                .map(|cell| Bytes::copy_from_slice(&cell.timestamp_us.to_be_bytes())),
+            Selector::WriteTime(column) => {
+                row.cell(*column).map(|cell| Bytes::copy_from_slice(&cell.timestamp_us.to_be_bytes()))
+            }
             Selector::Ttl(column) => row.cell(*column).and_then(|cell| cell.ttl_s).map(|ttl_s| {
                 // At most 20 years, so it fits CQL's int.
                 Bytes::copy_from_slice(&i32::try_from(ttl_s).unwrap_or(i32::MAX).to_be_bytes())
@@ -89,10 +89,8 @@ impl Selector {
             Selector::Constant(slot) => around.constants.get(*slot).cloned().flatten(),
             Selector::Aggregate(slot) => around.aggregates.get(*slot).cloned().flatten(),
             Selector::Call(function, arguments) => {
-                let values: Result<Vec<_>, CqlError> = arguments
-                    .iter()
-                    .map(|argument| argument.evaluate(row, around))
-                    .collect();
+                let values: Result<Vec<_>, CqlError> =
+                    arguments.iter().map(|argument| argument.evaluate(row, around)).collect();
                 function.evaluate(&values?, around.now_us, around.entropy)?
             }
             Selector::Arithmetic(operation) => {

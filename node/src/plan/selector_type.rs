@@ -13,13 +13,7 @@ use super::variables::Receiver;
 /// Whether a literal can have a type: `5` beside a tinyint is one, `1.5` is not.
 pub(crate) fn literal_fits(selector: &ast::Selector, wanted: Option<&CqlType>) -> bool {
     match (&selector.kind, wanted) {
-        (
-            SelectorKind::Term(ast::Term {
-                kind: TermKind::Constant(constant),
-                ..
-            }),
-            Some(wanted),
-        ) => {
+        (SelectorKind::Term(ast::Term { kind: TermKind::Constant(constant), .. }), Some(wanted)) => {
             let receiver = Receiver::new("[selection]", wanted.clone());
             super::term::constant_value(constant, &receiver).is_ok()
         }

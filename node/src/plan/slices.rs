@@ -24,20 +24,12 @@ pub(crate) enum Side {
 
 /// The position after everything that starts with `prefix`; `complete`: it is a whole clustering key.
 fn after(prefix: &[u8], complete: bool) -> Bytes {
-    if complete {
-        key::successor(prefix)
-    } else {
-        key::bound_after(prefix)
-    }
+    if complete { key::successor(prefix) } else { key::bound_after(prefix) }
 }
 
 /// All keys that start with `prefix`; `complete`: the prefix is a whole clustering key.
 pub(crate) fn point(prefix: &[u8], complete: bool) -> Slice {
-    if complete {
-        Slice::of_row(Bytes::copy_from_slice(prefix))
-    } else {
-        Slice::of_prefix(prefix)
-    }
+    if complete { Slice::of_row(Bytes::copy_from_slice(prefix)) } else { Slice::of_prefix(prefix) }
 }
 
 /// The keys below `prefix` whose next columns compare to `tuple` as asked, in CQL's order of tuples.
@@ -57,15 +49,9 @@ pub(crate) fn comparison(
         let is_whole = complete && index + 1 == tuple.len();
         // In storage order the greater side comes last, unless the column is reversed.
         if (side == Side::Above) != component.reversed {
-            slices.push(Slice {
-                start: after(&equal, is_whole),
-                end: key::bound_after(&parent),
-            });
+            slices.push(Slice { start: after(&equal, is_whole), end: key::bound_after(&parent) });
         } else {
-            slices.push(Slice {
-                start: key::bound_before(&parent),
-                end: key::bound_before(&equal),
-            });
+            slices.push(Slice { start: key::bound_before(&parent), end: key::bound_before(&equal) });
         }
     }
     if inclusive {

@@ -161,12 +161,7 @@ impl Terms<'_> {
         let right = side(self, right)?;
         let result = receiver.cql_type.clone();
         arithmetic::check(operator, &left.1, &right.1, &result)?;
-        Ok(Term::Arithmetic(Box::new(Operation {
-            operator,
-            left,
-            right,
-            result,
-        })))
+        Ok(Term::Arithmetic(Box::new(Operation { operator, left, right, result })))
     }
 }
 
@@ -268,8 +263,5 @@ fn check_assignable(from: &CqlType, receiver: &Receiver, what: &str) -> Result<(
 }
 
 fn mismatch(form: &str, receiver: &Receiver) -> CqlError {
-    invalid(format!(
-        "Invalid {form} literal for {} of type {}",
-        receiver.name, receiver.cql_type
-    ))
+    invalid(format!("Invalid {form} literal for {} of type {}", receiver.name, receiver.cql_type))
 }

@@ -15,9 +15,7 @@ const HIGHEST_TAIL: [u8; 8] = [0x7F; 8];
 
 /// A unique version 1 UUID: the time in microseconds, the rest from random bits.
 pub(crate) fn unique(now_us: i64, random: u128) -> Bytes {
-    let ticks = now_us
-        .wrapping_mul(TICKS_PER_US)
-        .wrapping_add((random >> 64) as i64 & 0x7);
+    let ticks = now_us.wrapping_mul(TICKS_PER_US).wrapping_add((random >> 64) as i64 & 0x7);
     let mut tail = (random as u64).to_be_bytes();
     // RFC 9562: the variant is 10; a random node has the multicast bit set.
     tail[0] = (tail[0] & 0x3F) | 0x80;
@@ -68,8 +66,7 @@ pub(crate) fn ms_of_date(date: u32) -> i64 {
 }
 
 fn ticks_of_ms(ms: i64) -> i64 {
-    ms.wrapping_mul(MICROS_PER_MS * TICKS_PER_US)
-        .wrapping_add(EPOCH_OFFSET_TICKS)
+    ms.wrapping_mul(MICROS_PER_MS * TICKS_PER_US).wrapping_add(EPOCH_OFFSET_TICKS)
 }
 
 fn assemble(ticks: i64, tail: [u8; 8]) -> Bytes {

@@ -90,10 +90,7 @@ pub(crate) struct Entropy {
 impl Entropy {
     /// A stream from a seed.
     pub fn new(seed: u128) -> Entropy {
-        Entropy {
-            seed,
-            drawn: std::cell::Cell::new(0),
-        }
+        Entropy { seed, drawn: std::cell::Cell::new(0) }
     }
 
     /// The next number.

@@ -32,10 +32,7 @@ pub(crate) struct Receiver {
 impl Receiver {
     /// A receiver.
     pub fn new(name: impl Into<String>, cql_type: CqlType) -> Receiver {
-        Receiver {
-            name: name.into(),
-            cql_type,
-        }
+        Receiver { name: name.into(), cql_type }
     }
 
     /// A column as a receiver.
@@ -54,9 +51,7 @@ pub(crate) struct Variables {
 impl Variables {
     /// Room for a statement's markers.
     pub fn new(count: usize) -> Variables {
-        Variables {
-            found: vec![None; count],
-        }
+        Variables { found: vec![None; count] }
     }
 
     /// Notes what a marker stands for; gives its index.

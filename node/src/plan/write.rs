@@ -35,28 +35,18 @@ pub(crate) fn mutations(
         return Err(invalid("A modification must name its partitions"));
     };
     let keys = locate::partition_keys(&modification.info, choices, environment)?;
-    let timestamp_us = modification
-        .attributes
-        .timestamp_us(environment, times.default_timestamp_us)?;
+    let timestamp_us = modification.attributes.timestamp_us(environment, times.default_timestamp_us)?;
     let name = format_args!("{}.{}", table.keyspace, table.name).to_string();
     let default_ttl_s = table.options.default_ttl_s;
-    let expiry = modification
-        .attributes
-        .expiry(environment, default_ttl_s, times.now_s, &name)?;
-    let writer = Writer {
-        timestamp_us,
-        now_s: times.now_s,
-        expiry,
-    };
+    let expiry = modification.attributes.expiry(environment, default_ttl_s, times.now_s, &name)?;
+    let writer = Writer { timestamp_us, now_s: times.now_s, expiry };
     let fragment = match modification.action {
         Action::Delete => deletion(modification, environment, &writer)?,
         Action::Insert | Action::Set => rows(modification, environment, &writer)?,
     };
     let size = fragment.rows.len() + fragment.range_tombstones.len();
     if size.saturating_mul(keys.len()) > PRODUCT_MAX {
-        return Err(invalid(format!(
-            "The IN restrictions name more than {PRODUCT_MAX} rows"
-        )));
+        return Err(invalid(format!("The IN restrictions name more than {PRODUCT_MAX} rows")));
     }
     if is_empty(&fragment) {
         return Ok(Vec::new());
@@ -66,11 +56,7 @@ pub(crate) fn mutations(
         .map(|key| Mutation {
             table: table.table,
             issue_stamp: 0,
-            partition: Partition {
-                token: Token::from_key(&key),
-                key,
-                ..fragment.clone()
-            },
+            partition: Partition { token: Token::from_key(&key), key, ..fragment.clone() },
         })
         .collect())
 }
@@ -98,18 +84,13 @@ fn rows(modification: &Modification, environment: &Environment<'_>, writer: &Wri
     let mut fragment = blank();
     let statics = writer.columns(modification, &modification.statics, environment)?;
     if !statics.is_empty() {
-        fragment.static_row = Some(Row {
-            columns: statics,
-            ..Row::default()
-        });
+        fragment.static_row = Some(Row { columns: statics, ..Row::default() });
     }
     if modification.is_static_only() {
         return Ok(fragment);
     }
-    let marker = (modification.action == Action::Insert).then_some(Marker {
-        timestamp_us: writer.timestamp_us,
-        expiry: writer.expiry,
-    });
+    let marker = (modification.action == Action::Insert)
+        .then_some(Marker { timestamp_us: writer.timestamp_us, expiry: writer.expiry });
     let columns = writer.columns(modification, &modification.regular, environment)?;
     let prefixes = clustering::clustering_prefixes(
         &modification.info,
@@ -118,15 +99,8 @@ fn rows(modification: &Modification, environment: &Environment<'_>, writer: &Wri
         environment,
     )?;
     if marker.is_some() || !columns.is_empty() {
-        let row = Row {
-            marker,
-            deletion: None,
-            columns,
-        };
-        fragment.rows = prefixes
-            .into_iter()
-            .map(|key| (Bytes::from(key), row.clone()))
-            .collect();
+        let row = Row { marker, deletion: None, columns };
+        fragment.rows = prefixes.into_iter().map(|key| (Bytes::from(key), row.clone())).collect();
     }
     Ok(fragment)
 }
@@ -145,10 +119,7 @@ fn deletion(
         // A table without clustering columns has one row, under the empty key.
         let keys =
             clustering::clustering_prefixes(&modification.info, &modification.layout, restrictions, environment)?;
-        let row = Row {
-            deletion: Some(deletion),
-            ..Row::default()
-        };
+        let row = Row { deletion: Some(deletion), ..Row::default() };
         fragment.rows = keys.into_iter().map(|key| (Bytes::from(key), row.clone())).collect();
         return Ok(fragment);
     }
@@ -157,11 +128,7 @@ fn deletion(
         Some(slices) => {
             fragment.range_tombstones = slices
                 .into_iter()
-                .map(|slice| RangeTombstone {
-                    start: slice.start,
-                    end: slice.end,
-                    deletion,
-                })
+                .map(|slice| RangeTombstone { start: slice.start, end: slice.end, deletion })
                 .collect();
         }
     }
@@ -176,11 +143,7 @@ struct Writer {
 
 impl Writer {
     fn deletion(&self) -> Deletion {
-        Deletion {
-            timestamp_us: self.timestamp_us,
-            local_deletion_time_s: self.now_s,
-            issue_stamp: 0,
-        }
+        Deletion { timestamp_us: self.timestamp_us, local_deletion_time_s: self.now_s, issue_stamp: 0 }
     }
 
     fn columns(
@@ -193,23 +156,13 @@ impl Writer {
         for (index, term) in assignments {
             let content = match term.evaluate(environment)? {
                 TermValue::Unset => continue,
-                TermValue::Null => CellContent::Tombstone {
-                    local_deletion_time_s: self.now_s,
-                    issue_stamp: 0,
-                },
-                TermValue::Value(value) => CellContent::Live {
-                    value,
-                    expiry: self.expiry,
-                },
+                TermValue::Null => CellContent::Tombstone { local_deletion_time_s: self.now_s, issue_stamp: 0 },
+                TermValue::Value(value) => CellContent::Live { value, expiry: self.expiry },
             };
             columns.push(ColumnData {
                 column: modification.info.column(*index).id,
                 deletion: None,
-                cells: vec![Cell {
-                    path: None,
-                    timestamp_us: self.timestamp_us,
-                    content,
-                }],
+                cells: vec![Cell { path: None, timestamp_us: self.timestamp_us, content }],
             });
         }
         Ok(columns)

@@ -29,11 +29,7 @@ pub(super) fn alter(
     match &alter.change {
         TableChange::Add { if_not_exists, columns } => add(&mut table, columns, *if_not_exists)?,
         TableChange::Drop { timestamp: Some(_), .. } => return Err(not_supported("DROP ... USING TIMESTAMP")),
-        TableChange::Drop {
-            if_exists,
-            columns,
-            timestamp: None,
-        } => drop(&mut table, columns, *if_exists)?,
+        TableChange::Drop { if_exists, columns, timestamp: None } => drop(&mut table, columns, *if_exists)?,
         TableChange::Rename { if_exists, names } => rename(&mut table, names, *if_exists)?,
         TableChange::AlterType { .. } => {
             return Err(invalid("Altering column types is no longer supported"));
@@ -47,12 +43,7 @@ pub(super) fn alter(
     if table == **before {
         return Ok(SchemaOutcome::nothing(schema));
     }
-    Ok(SchemaOutcome::table(
-        with_table(schema, table),
-        ChangeType::Updated,
-        keyspace,
-        name,
-    ))
+    Ok(SchemaOutcome::table(with_table(schema, table), ChangeType::Updated, keyspace, name))
 }
 
 fn add(table: &mut Table, columns: &[ColumnDefinition], if_not_exists: bool) -> Result<(), CqlError> {
@@ -61,21 +52,14 @@ fn add(table: &mut Table, columns: &[ColumnDefinition], if_not_exists: bool) -> 
             if if_not_exists {
                 continue;
             }
-            return Err(invalid(format!(
-                "Column with name '{}' already exists",
-                definition.name
-            )));
+            return Err(invalid(format!("Column with name '{}' already exists", definition.name)));
         }
         if definition.is_static && !table.has_clustering() {
             return Err(invalid(
                 "Static columns are only useful (and thus allowed) if the table has at least one clustering column",
             ));
         }
-        let kind = if definition.is_static {
-            ColumnKind::Static
-        } else {
-            ColumnKind::Regular
-        };
+        let kind = if definition.is_static { ColumnKind::Static } else { ColumnKind::Regular };
         add_column(table, definition, kind)?;
         table.sort_columns();
         check_supported(&definition.name.name, &definition.type_name)?;

@@ -90,26 +90,13 @@ impl SchemaOutcome {
     }
 
     pub(super) fn nothing(schema: &Schema) -> Self {
-        SchemaOutcome {
-            schema: schema.clone(),
-            effect: SchemaEffect::Nothing,
-            warnings: Vec::new(),
-        }
+        SchemaOutcome { schema: schema.clone(), effect: SchemaEffect::Nothing, warnings: Vec::new() }
     }
 
     pub(super) fn keyspace(schema: Schema, change_type: ChangeType, keyspace: &str) -> Self {
         let target = ChangeTarget::Keyspace;
-        let change = SchemaChange {
-            change_type,
-            target,
-            keyspace: keyspace.to_owned(),
-            name: None,
-        };
-        SchemaOutcome {
-            schema,
-            effect: SchemaEffect::Changed(change),
-            warnings: Vec::new(),
-        }
+        let change = SchemaChange { change_type, target, keyspace: keyspace.to_owned(), name: None };
+        SchemaOutcome { schema, effect: SchemaEffect::Changed(change), warnings: Vec::new() }
     }
 
     pub(super) fn table(schema: Schema, change_type: ChangeType, keyspace: &str, name: &str) -> Self {
@@ -119,11 +106,7 @@ impl SchemaOutcome {
             keyspace: keyspace.to_owned(),
             name: Some(name.to_owned()),
         };
-        SchemaOutcome {
-            schema,
-            effect: SchemaEffect::Changed(change),
-            warnings: Vec::new(),
-        }
+        SchemaOutcome { schema, effect: SchemaEffect::Changed(change), warnings: Vec::new() }
     }
 
     pub(super) fn with_warnings(mut self, warnings: Vec<String>) -> Self {
@@ -193,9 +176,7 @@ fn truncate(schema: &Schema, keyspace: &str, name: &str) -> Result<SchemaOutcome
     if schema.keyspace(keyspace).is_none() {
         return Err(invalid(format!("Keyspace '{keyspace}' does not exist")));
     }
-    let table = schema
-        .table(keyspace, name)
-        .ok_or_else(|| invalid(format!("unconfigured table {name}")))?;
+    let table = schema.table(keyspace, name).ok_or_else(|| invalid(format!("unconfigured table {name}")))?;
     let mut changed = Table::clone(table);
     changed.table.incarnation = changed
         .table
@@ -204,10 +185,7 @@ fn truncate(schema: &Schema, keyspace: &str, name: &str) -> Result<SchemaOutcome
         .ok_or_else(|| invalid(format!("Table '{keyspace}.{name}' cannot be truncated any more")))?;
     Ok(SchemaOutcome {
         schema: with_table(schema, changed),
-        effect: SchemaEffect::Truncated {
-            keyspace: keyspace.to_owned(),
-            table: name.to_owned(),
-        },
+        effect: SchemaEffect::Truncated { keyspace: keyspace.to_owned(), table: name.to_owned() },
         warnings: Vec::new(),
     })
 }

@@ -12,11 +12,7 @@ use super::error::invalid;
 /// Invalid for unknown types and for `frozen` around types that have no other form.
 pub fn resolve_type(keyspace: &str, type_name: &TypeName) -> Result<CqlType, CqlError> {
     if let Some(name) = unknown_name(type_name) {
-        let shown = if name.contains('.') {
-            name
-        } else {
-            format!("{keyspace}.{name}")
-        };
+        let shown = if name.contains('.') { name } else { format!("{keyspace}.{name}") };
         return Err(invalid(format!("Unknown type {shown}")));
     }
     if let Some(inner) = needlessly_frozen(type_name) {
@@ -44,9 +40,7 @@ pub fn check_supported(column: &str, type_name: &TypeName) -> Result<(), CqlErro
         TypeNameKind::Vector(..) => "vector",
         TypeNameKind::Custom(_) => "custom",
     };
-    Err(invalid(format!(
-        "Column '{column}': the {what} type is not supported yet (got {type_name})"
-    )))
+    Err(invalid(format!("Column '{column}': the {what} type is not supported yet (got {type_name})")))
 }
 
 /// Refuses what a primary key can never hold.
@@ -55,15 +49,15 @@ pub fn check_supported(column: &str, type_name: &TypeName) -> Result<(), CqlErro
 /// Invalid.
 pub fn check_key_type(column: &str, type_name: &TypeName) -> Result<(), CqlError> {
     match &type_name.kind {
-        TypeNameKind::List(_) | TypeNameKind::Set(_) | TypeNameKind::Map(..) => Err(invalid(format!(
-            "Invalid non-frozen collection type {type_name} for PRIMARY KEY column '{column}'"
-        ))),
-        TypeNameKind::Named(name) if name.name.name == "counter" => Err(invalid(format!(
-            "counter type is not supported for PRIMARY KEY column '{column}'"
-        ))),
-        _ if mentions(type_name, "duration") => Err(invalid(format!(
-            "duration type is not supported for PRIMARY KEY column '{column}'"
-        ))),
+        TypeNameKind::List(_) | TypeNameKind::Set(_) | TypeNameKind::Map(..) => {
+            Err(invalid(format!("Invalid non-frozen collection type {type_name} for PRIMARY KEY column '{column}'")))
+        }
+        TypeNameKind::Named(name) if name.name.name == "counter" => {
+            Err(invalid(format!("counter type is not supported for PRIMARY KEY column '{column}'")))
+        }
+        _ if mentions(type_name, "duration") => {
+            Err(invalid(format!("duration type is not supported for PRIMARY KEY column '{column}'")))
+        }
         _ => Ok(()),
     }
 }

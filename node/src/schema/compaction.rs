@@ -21,20 +21,9 @@ const COMMON: [&str; 8] = [
     "provide_overlapping_tombstones",
     "log_all",
 ];
-const SIZE_TIERED: [&str; 5] = [
-    "min_sstable_size",
-    "bucket_low",
-    "bucket_high",
-    "min_threshold",
-    "max_threshold",
-];
-const LEVELED: [&str; 5] = [
-    "sstable_size_in_mb",
-    "fanout_size",
-    "single_sstable_uplevel",
-    "min_threshold",
-    "max_threshold",
-];
+const SIZE_TIERED: [&str; 5] = ["min_sstable_size", "bucket_low", "bucket_high", "min_threshold", "max_threshold"];
+const LEVELED: [&str; 5] =
+    ["sstable_size_in_mb", "fanout_size", "single_sstable_uplevel", "min_threshold", "max_threshold"];
 const TIME_WINDOW: [&str; 6] = [
     "timestamp_resolution",
     "compaction_window_unit",
@@ -63,9 +52,7 @@ const UNIFIED: [&str; 12] = [
 /// # Errors
 /// Config for an unknown class, unknown keys and thresholds out of bounds.
 pub fn canonical_compaction(given: &Options) -> Result<Options, CqlError> {
-    let class = given
-        .get("class")
-        .ok_or_else(|| config("Missing sub-option 'class' for the 'compaction' option."))?;
+    let class = given.get("class").ok_or_else(|| config("Missing sub-option 'class' for the 'compaction' option."))?;
     let short = class.strip_prefix(PACKAGE).unwrap_or(class);
     let known = |name: &str| match short {
         "SizeTieredCompactionStrategy" => SIZE_TIERED.contains(&name),
@@ -77,31 +64,21 @@ pub fn canonical_compaction(given: &Options) -> Result<Options, CqlError> {
         "SizeTieredCompactionStrategy" | "LeveledCompactionStrategy" | "TimeWindowCompactionStrategy" => true,
         "UnifiedCompactionStrategy" => false,
         _ => {
-            let full = if class.contains('.') {
-                class.clone()
-            } else {
-                format!("{PACKAGE}{class}")
-            };
+            let full = if class.contains('.') { class.clone() } else { format!("{PACKAGE}{class}") };
             return Err(config(format!("Unable to find compaction strategy class '{full}'")));
         }
     };
     for (name, value) in given {
         if !COMMON.contains(&name.as_str()) && !known(name) {
-            return Err(config(format!(
-                "Properties specified [{name}] are not understood by {short}"
-            )));
+            return Err(config(format!("Properties specified [{name}] are not understood by {short}")));
         }
         check_value(name, value)?;
     }
     let mut compaction = given.clone();
     compaction.insert("class".to_owned(), format!("{PACKAGE}{short}"));
     if has_thresholds {
-        compaction
-            .entry("min_threshold".to_owned())
-            .or_insert_with(|| "4".to_owned());
-        compaction
-            .entry("max_threshold".to_owned())
-            .or_insert_with(|| "32".to_owned());
+        compaction.entry("min_threshold".to_owned()).or_insert_with(|| "4".to_owned());
+        compaction.entry("max_threshold".to_owned()).or_insert_with(|| "32".to_owned());
         check_thresholds(&compaction)?;
     }
     Ok(compaction)
@@ -112,9 +89,7 @@ fn check_value(name: &str, value: &str) -> Result<(), CqlError> {
         "enabled" | "unchecked_tombstone_compaction" | "only_purge_repaired_tombstones" | "log_all"
             if !value.eq_ignore_ascii_case("true") && !value.eq_ignore_ascii_case("false") =>
         {
-            Err(config(format!(
-                "'{name}' should be either 'true' or 'false', not '{value}'"
-            )))
+            Err(config(format!("'{name}' should be either 'true' or 'false', not '{value}'")))
         }
         "tombstone_threshold" if value.parse::<f64>().is_err() => {
             Err(config(format!("{value} is not a parsable float for {name}")))
@@ -135,16 +110,12 @@ fn check_thresholds(compaction: &Options) -> Result<(), CqlError> {
     let number = |name: &str| -> Result<u32, CqlError> {
         let text = compaction.get(name).map_or("", String::as_str);
         text.parse().map_err(|_| {
-            config(format!(
-                "Invalid value {text} for '{name}' compaction sub-option - must be an integer"
-            ))
+            config(format!("Invalid value {text} for '{name}' compaction sub-option - must be an integer"))
         })
     };
     let (min, max) = (number("min_threshold")?, number("max_threshold")?);
     if min < 2 {
-        return Err(config(format!(
-            "Min compaction threshold cannot be less than 2 (got {min})"
-        )));
+        return Err(config(format!("Min compaction threshold cannot be less than 2 (got {min})")));
     }
     if min > max {
         return Err(config(format!(
@@ -159,10 +130,7 @@ mod tests {
     use super::*;
 
     fn options(pairs: &[(&str, &str)]) -> Options {
-        pairs
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect()
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
     #[test]
@@ -176,10 +144,8 @@ mod tests {
                 ("min_threshold", "4"),
             ]))
         );
-        let unified = [
-            ("class", "org.apache.cassandra.db.compaction.UnifiedCompactionStrategy"),
-            ("scaling_parameters", "T4"),
-        ];
+        let unified =
+            [("class", "org.apache.cassandra.db.compaction.UnifiedCompactionStrategy"), ("scaling_parameters", "T4")];
         assert_eq!(canonical_compaction(&options(&unified)), Ok(options(&unified)));
         for bad in [
             &[("enabled", "true")][..],
@@ -188,10 +154,7 @@ mod tests {
             &[("class", "SizeTieredCompactionStrategy"), ("min_threshold", "1")],
             &[("class", "SizeTieredCompactionStrategy"), ("min_threshold", "40")],
             &[("class", "SizeTieredCompactionStrategy"), ("enabled", "maybe")],
-            &[
-                ("class", "TimeWindowCompactionStrategy"),
-                ("compaction_window_unit", "WEEKS"),
-            ],
+            &[("class", "TimeWindowCompactionStrategy"), ("compaction_window_unit", "WEEKS")],
         ] {
             assert!(canonical_compaction(&options(bad)).is_err(), "{bad:?}");
         }

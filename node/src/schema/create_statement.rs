@@ -71,11 +71,7 @@ fn primary_key(table: &Table) -> String {
 }
 
 fn names(columns: &[Column]) -> String {
-    columns
-        .iter()
-        .map(|column| quote_name(&column.name))
-        .collect::<Vec<_>>()
-        .join(", ")
+    columns.iter().map(|column| quote_name(&column.name)).collect::<Vec<_>>().join(", ")
 }
 
 fn options(table: &Table, internals: bool) -> String {
@@ -88,22 +84,13 @@ fn options(table: &Table, internals: bool) -> String {
         parts.push(format!("CLUSTERING ORDER BY ({})", order.join(", ")));
     }
     let options = &table.options;
-    let mut named: Vec<(&str, PropertyValue)> = INERT_OPTIONS
-        .iter()
-        .map(|name| (*name, options.inert_value(name)))
-        .collect();
+    let mut named: Vec<(&str, PropertyValue)> =
+        INERT_OPTIONS.iter().map(|name| (*name, options.inert_value(name))).collect();
     named.push(("comment", PropertyValue::string(options.comment.clone())));
-    named.push((
-        "default_time_to_live",
-        PropertyValue::bare(options.default_ttl_s.to_string()),
-    ));
+    named.push(("default_time_to_live", PropertyValue::bare(options.default_ttl_s.to_string())));
     named.push(("gc_grace_seconds", PropertyValue::bare(options.gc_grace_s.to_string())));
     named.sort_by_key(|(name, _)| *name);
-    parts.extend(
-        named
-            .into_iter()
-            .map(|(name, value)| format!("{name} = {}", value.to_cql())),
-    );
+    parts.extend(named.into_iter().map(|(name, value)| format!("{name} = {}", value.to_cql())));
     let mut text = String::new();
     for (index, part) in parts.iter().enumerate() {
         let separator = if index == 0 { "" } else { "\n    AND " };
@@ -115,9 +102,5 @@ fn options(table: &Table, internals: bool) -> String {
 
 fn clustering_order(column: &Column) -> String {
     let descending = matches!(column.kind, ColumnKind::Clustering { reversed: true, .. });
-    format!(
-        "{} {}",
-        quote_name(&column.name),
-        if descending { "DESC" } else { "ASC" }
-    )
+    format!("{} {}", quote_name(&column.name), if descending { "DESC" } else { "ASC" })
 }

@@ -79,11 +79,8 @@ pub(crate) fn build(keyspace: &str, create: &CreateTable) -> Result<Table, CqlEr
     }
     let primary_key = check_primary_key_count(create)?;
     check_duplicate_columns(name, &create.columns)?;
-    let definitions: BTreeMap<&str, &ColumnDefinition> = create
-        .columns
-        .iter()
-        .map(|column| (column.name.name.as_str(), column))
-        .collect();
+    let definitions: BTreeMap<&str, &ColumnDefinition> =
+        create.columns.iter().map(|column| (column.name.name.as_str(), column)).collect();
     check_primary_key(name, primary_key, &definitions)?;
     let reversed = reversed_columns(name, create, &primary_key.clustering)?;
     let has_static = create.columns.iter().any(|column| column.is_static);
@@ -96,10 +93,7 @@ pub(crate) fn build(keyspace: &str, create: &CreateTable) -> Result<Table, CqlEr
         keyspace: keyspace.to_owned(),
         name: name.to_owned(),
         uuid,
-        table: TableRef {
-            id: TableId(0),
-            incarnation: 0,
-        },
+        table: TableRef { id: TableId(0), incarnation: 0 },
         next_column_id: 0,
         columns: Vec::with_capacity(create.columns.len()),
         options,
@@ -128,12 +122,7 @@ pub(super) fn add_column(table: &mut Table, definition: &ColumnDefinition, kind:
         .checked_add(1)
         .ok_or_else(|| invalid(format!("Table '{}' cannot have any more columns", table.name)))?;
     let cql_type = resolve_type(&table.keyspace, &definition.type_name)?;
-    table.columns.push(Column {
-        id,
-        name,
-        cql_type,
-        kind,
-    });
+    table.columns.push(Column { id, name, cql_type, kind });
     Ok(())
 }
 
@@ -143,10 +132,7 @@ fn column_kind(definition: &ColumnDefinition, key: &PrimaryKey, reversed: &BTree
     if let Some(position) = position_in(&key.partition_key) {
         ColumnKind::PartitionKey(position)
     } else if let Some(position) = position_in(&key.clustering) {
-        ColumnKind::Clustering {
-            position,
-            reversed: reversed.contains(name),
-        }
+        ColumnKind::Clustering { position, reversed: reversed.contains(name) }
     } else if definition.is_static {
         ColumnKind::Static
     } else {
@@ -157,14 +143,8 @@ fn column_kind(definition: &ColumnDefinition, key: &PrimaryKey, reversed: &BTree
 fn check_primary_key_count(create: &CreateTable) -> Result<&PrimaryKey, CqlError> {
     match create.primary_keys.as_slice() {
         [only] => Ok(only),
-        [] => Err(invalid(format!(
-            "No PRIMARY KEY specifed for table '{}' (exactly one required)",
-            create.name
-        ))),
-        _ => Err(invalid(format!(
-            "Multiple PRIMARY KEY specified for table '{}' (exactly one required)",
-            create.name
-        ))),
+        [] => Err(invalid(format!("No PRIMARY KEY specifed for table '{}' (exactly one required)", create.name))),
+        _ => Err(invalid(format!("Multiple PRIMARY KEY specified for table '{}' (exactly one required)", create.name))),
     }
 }
 
@@ -172,10 +152,7 @@ fn check_duplicate_columns(table: &str, columns: &[ColumnDefinition]) -> Result<
     let mut names = BTreeSet::new();
     for column in columns {
         if !names.insert(column.name.name.as_str()) {
-            return Err(invalid(format!(
-                "Duplicate column '{}' declaration for table '{table}'",
-                column.name
-            )));
+            return Err(invalid(format!("Duplicate column '{}' declaration for table '{table}'", column.name)));
         }
     }
     Ok(())
@@ -189,20 +166,14 @@ fn check_primary_key(
     let mut seen = BTreeSet::new();
     for column in key.partition_key.iter().chain(&key.clustering) {
         let definition = definitions.get(column.name.as_str()).ok_or_else(|| {
-            invalid(format!(
-                "Unknown column '{column}' referenced in PRIMARY KEY for table '{table}'"
-            ))
+            invalid(format!("Unknown column '{column}' referenced in PRIMARY KEY for table '{table}'"))
         })?;
         if !seen.insert(column.name.as_str()) {
-            return Err(invalid(format!(
-                "Duplicate column '{column}' in PRIMARY KEY clause for table '{table}'"
-            )));
+            return Err(invalid(format!("Duplicate column '{column}' in PRIMARY KEY clause for table '{table}'")));
         }
         check_key_type(&column.to_string(), &definition.type_name)?;
         if definition.is_static {
-            return Err(invalid(format!(
-                "Static column '{column}' cannot be part of the PRIMARY KEY"
-            )));
+            return Err(invalid(format!("Static column '{column}' cannot be part of the PRIMARY KEY")));
         }
     }
     Ok(())

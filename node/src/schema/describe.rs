@@ -72,9 +72,7 @@ fn list_rows(
         return Ok(Vec::new());
     }
     let tables = keyspaces.into_iter().flat_map(|keyspace| keyspace.tables.values());
-    Ok(tables
-        .map(|table| row(&table.keyspace, "table", &table.name, None))
-        .collect())
+    Ok(tables.map(|table| row(&table.keyspace, "table", &table.name, None)).collect())
 }
 
 /// CREATE statements.
@@ -87,25 +85,15 @@ fn element_rows(
     let internals = statement.with_internals;
     match &statement.target {
         Target::Schema { full } => {
-            let keyspaces = schema
-                .keyspaces
-                .values()
-                .filter(|keyspace| *full || !keyspace.is_virtual);
-            Ok(keyspaces
-                .flat_map(|keyspace| keyspace_rows(keyspace, internals))
-                .collect())
+            let keyspaces = schema.keyspaces.values().filter(|keyspace| *full || !keyspace.is_virtual);
+            Ok(keyspaces.flat_map(|keyspace| keyspace_rows(keyspace, internals)).collect())
         }
         Target::Keyspace { only, name } => {
             let given = name.as_ref().map(|name| name.name.as_str());
-            let name = given
-                .or(current_keyspace)
-                .ok_or_else(|| invalid("No keyspace specified and no current keyspace"))?;
+            let name =
+                given.or(current_keyspace).ok_or_else(|| invalid("No keyspace specified and no current keyspace"))?;
             let keyspace = find_keyspace(schema, name)?;
-            Ok(if *only {
-                vec![keyspace_row(keyspace)]
-            } else {
-                keyspace_rows(keyspace, internals)
-            })
+            Ok(if *only { vec![keyspace_row(keyspace)] } else { keyspace_rows(keyspace, internals) })
         }
         Target::Table(name) => {
             let table = find_table(schema, current_keyspace, name)?;
@@ -149,15 +137,11 @@ fn any_rows(
 
 fn named_keyspace<'a>(current_keyspace: Option<&'a str>, name: &'a QualifiedName) -> Result<&'a str, CqlError> {
     let given = name.keyspace.as_ref().map(|keyspace| keyspace.name.as_str());
-    given
-        .or(current_keyspace)
-        .ok_or_else(|| invalid("No keyspace specified and no current keyspace"))
+    given.or(current_keyspace).ok_or_else(|| invalid("No keyspace specified and no current keyspace"))
 }
 
 fn find_keyspace<'a>(schema: &'a Schema, name: &str) -> Result<&'a Keyspace, CqlError> {
-    let keyspace = schema
-        .keyspace(name)
-        .ok_or_else(|| invalid(format!("'{name}' not found in keyspaces")))?;
+    let keyspace = schema.keyspace(name).ok_or_else(|| invalid(format!("'{name}' not found in keyspaces")))?;
     Ok(keyspace)
 }
 
@@ -167,18 +151,11 @@ fn find_table<'a>(
     name: &QualifiedName,
 ) -> Result<&'a Table, CqlError> {
     let keyspace = find_keyspace(schema, named_keyspace(current_keyspace, name)?)?;
-    keyspace
-        .tables
-        .get(&name.name.name)
-        .map(|table| &**table)
-        .ok_or_else(|| not_found(name, keyspace))
+    keyspace.tables.get(&name.name.name).map(|table| &**table).ok_or_else(|| not_found(name, keyspace))
 }
 
 fn not_found(name: &QualifiedName, keyspace: &Keyspace) -> CqlError {
-    invalid(format!(
-        "'{}' not found in keyspace '{}'",
-        name.name.name, keyspace.name
-    ))
+    invalid(format!("'{}' not found in keyspace '{}'", name.name.name, keyspace.name))
 }
 
 fn listed_keyspaces<'a>(schema: &'a Schema, current: Option<&str>) -> Result<Vec<&'a Keyspace>, CqlError> {
@@ -189,31 +166,17 @@ fn listed_keyspaces<'a>(schema: &'a Schema, current: Option<&str>) -> Result<Vec
 }
 
 fn row(keyspace: &str, kind: &str, name: &str, statement: Option<String>) -> Vec<String> {
-    let mut row = vec![
-        quote_name(keyspace).into_owned(),
-        kind.to_owned(),
-        quote_name(name).into_owned(),
-    ];
+    let mut row = vec![quote_name(keyspace).into_owned(), kind.to_owned(), quote_name(name).into_owned()];
     row.extend(statement);
     row
 }
 
 fn keyspace_row(keyspace: &Keyspace) -> Vec<String> {
-    row(
-        &keyspace.name,
-        "keyspace",
-        &keyspace.name,
-        Some(create_keyspace(keyspace)),
-    )
+    row(&keyspace.name, "keyspace", &keyspace.name, Some(create_keyspace(keyspace)))
 }
 
 fn table_row(table: &Table, internals: bool) -> Vec<String> {
-    row(
-        &table.keyspace,
-        "table",
-        &table.name,
-        Some(create_table(table, internals)),
-    )
+    row(&table.keyspace, "table", &table.name, Some(create_table(table, internals)))
 }
 
 fn keyspace_rows(keyspace: &Keyspace, internals: bool) -> Vec<Vec<String>> {

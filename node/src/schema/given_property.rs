@@ -23,16 +23,12 @@ pub fn properties(given: &[ast::Property]) -> Result<Properties, CqlError> {
 
 fn value(given: &ast::PropertyValue) -> PropertyValue {
     match given {
-        ast::PropertyValue::Constant(constant) => PropertyValue::Simple {
-            text: constant.text.clone(),
-            quoted: constant.kind == ast::ConstantKind::String,
-        },
+        ast::PropertyValue::Constant(constant) => {
+            PropertyValue::Simple { text: constant.text.clone(), quoted: constant.kind == ast::ConstantKind::String }
+        }
         ast::PropertyValue::Word(word) => PropertyValue::string(word.name.clone()),
-        ast::PropertyValue::Map(entries) => PropertyValue::Map(
-            entries
-                .iter()
-                .map(|(key, value)| (key.text.clone(), value.text.clone()))
-                .collect(),
-        ),
+        ast::PropertyValue::Map(entries) => {
+            PropertyValue::Map(entries.iter().map(|(key, value)| (key.text.clone(), value.text.clone())).collect())
+        }
     }
 }

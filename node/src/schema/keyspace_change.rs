@@ -32,9 +32,7 @@ pub(super) fn create(
         return Err(not_modifiable(name));
     }
     let properties = keyspace_properties(&create.properties)?;
-    let replication = properties
-        .get("replication")
-        .ok_or_else(|| invalid("Missing mandatory option 'replication'"))?;
+    let replication = properties.get("replication").ok_or_else(|| invalid("Missing mandatory option 'replication'"))?;
     if schema.keyspace(name).is_some() {
         if create.if_not_exists {
             return Ok(SchemaOutcome::nothing(schema));
@@ -129,8 +127,5 @@ fn keyspace_properties(given: &[Property]) -> Result<Properties, CqlError> {
 }
 
 fn durable_writes(properties: &Properties) -> Result<Option<bool>, CqlError> {
-    properties
-        .get("durable_writes")
-        .map(|value| value.as_bool("durable_writes"))
-        .transpose()
+    properties.get("durable_writes").map(|value| value.as_bool("durable_writes")).transpose()
 }

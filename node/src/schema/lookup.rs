@@ -9,10 +9,7 @@ use super::{Column, ColumnKind, Keyspace, Schema, Table};
 impl Schema {
     /// A schema without any user keyspace.
     pub fn empty() -> Self {
-        Schema {
-            keyspaces: Default::default(),
-            next_table_id: super::FIRST_USER_TABLE_ID.0,
-        }
+        Schema { keyspaces: Default::default(), next_table_id: super::FIRST_USER_TABLE_ID.0 }
     }
 
     /// The keyspace called `name`.
@@ -49,9 +46,7 @@ impl Table {
 
     /// The columns of the partition key, in order of position.
     pub fn partition_key(&self) -> &[Column] {
-        let end = self
-            .columns
-            .partition_point(|c| matches!(c.kind, ColumnKind::PartitionKey(_)));
+        let end = self.columns.partition_point(|c| matches!(c.kind, ColumnKind::PartitionKey(_)));
         self.columns.get(..end).unwrap_or_default()
     }
 

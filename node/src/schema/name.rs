@@ -18,11 +18,7 @@ pub fn is_valid_name(name: &str, max_length: usize) -> bool {
 
 /// A name as CQL text: in double quotes where it would not read back as itself.
 pub fn quote_name(name: &str) -> Cow<'_, str> {
-    if needs_quotes(name) {
-        Cow::Owned(format!("\"{}\"", name.replace('"', "\"\"")))
-    } else {
-        Cow::Borrowed(name)
-    }
+    if needs_quotes(name) { Cow::Owned(format!("\"{}\"", name.replace('"', "\"\""))) } else { Cow::Borrowed(name) }
 }
 
 /// A string constant as CQL text.

@@ -24,18 +24,12 @@ pub enum PropertyValue {
 impl PropertyValue {
     /// A string.
     pub fn string(text: impl Into<String>) -> Self {
-        PropertyValue::Simple {
-            text: text.into(),
-            quoted: true,
-        }
+        PropertyValue::Simple { text: text.into(), quoted: true }
     }
 
     /// A number or a boolean.
     pub fn bare(text: impl Into<String>) -> Self {
-        PropertyValue::Simple {
-            text: text.into(),
-            quoted: false,
-        }
+        PropertyValue::Simple { text: text.into(), quoted: false }
     }
 
     /// A map from pairs.
@@ -49,10 +43,8 @@ impl PropertyValue {
             PropertyValue::Simple { text, quoted: true } => quote_text(text),
             PropertyValue::Simple { text, quoted: false } => text.clone(),
             PropertyValue::Map(map) => {
-                let entries: Vec<String> = map
-                    .iter()
-                    .map(|(k, v)| format!("{}: {}", quote_text(k), quote_text(v)))
-                    .collect();
+                let entries: Vec<String> =
+                    map.iter().map(|(k, v)| format!("{}: {}", quote_text(k), quote_text(v))).collect();
                 format!("{{{}}}", entries.join(", "))
             }
         }
@@ -84,9 +76,7 @@ impl PropertyValue {
     pub fn as_text(&self, name: &str) -> Result<&str, CqlError> {
         match self {
             PropertyValue::Simple { text, .. } => Ok(text),
-            PropertyValue::Map(_) => Err(syntax(format!(
-                "Invalid value for property '{name}'. It should be a string"
-            ))),
+            PropertyValue::Map(_) => Err(syntax(format!("Invalid value for property '{name}'. It should be a string"))),
         }
     }
 
@@ -97,9 +87,9 @@ impl PropertyValue {
     pub fn as_map(&self, name: &str) -> Result<&BTreeMap<String, String>, CqlError> {
         match self {
             PropertyValue::Map(map) => Ok(map),
-            PropertyValue::Simple { .. } => Err(syntax(format!(
-                "Invalid value for property '{name}'. It should be a map."
-            ))),
+            PropertyValue::Simple { .. } => {
+                Err(syntax(format!("Invalid value for property '{name}'. It should be a map.")))
+            }
         }
     }
 
@@ -122,8 +112,7 @@ impl PropertyValue {
     /// Syntax for anything else.
     pub fn as_int(&self, name: &str) -> Result<i32, CqlError> {
         let text = self.as_text(name)?;
-        text.parse()
-            .map_err(|_| syntax(format!("Invalid integer value {text} for '{name}'")))
+        text.parse().map_err(|_| syntax(format!("Invalid integer value {text} for '{name}'")))
     }
 
     /// A finite floating-point number.

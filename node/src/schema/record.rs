@@ -73,10 +73,7 @@ impl<'de> Deserialize<'de> for Schema {
     /// Fails on unknown types and on ids or names used twice.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let record = SchemaRecord::deserialize(deserializer)?;
-        let mut schema = Schema {
-            keyspaces: BTreeMap::new(),
-            next_table_id: record.next_table_id,
-        };
+        let mut schema = Schema { keyspaces: BTreeMap::new(), next_table_id: record.next_table_id };
         let mut ids = BTreeSet::new();
         for keyspace in record.keyspaces {
             let keyspace = keyspace_of(keyspace, record.next_table_id, &mut ids).map_err(D::Error::custom)?;
@@ -119,10 +116,9 @@ fn column_record(column: &Column) -> ColumnRecord {
         cql_type: column.cql_type.to_string(),
         kind: match column.kind {
             ColumnKind::PartitionKey(position) => KindRecord::PartitionKey(position as u32),
-            ColumnKind::Clustering { position, reversed } => KindRecord::Clustering {
-                position: position as u32,
-                reversed,
-            },
+            ColumnKind::Clustering { position, reversed } => {
+                KindRecord::Clustering { position: position as u32, reversed }
+            }
             ColumnKind::Static => KindRecord::Static,
             ColumnKind::Regular => KindRecord::Regular,
         },
@@ -133,10 +129,7 @@ fn keyspace_of(record: KeyspaceRecord, next_table_id: u32, ids: &mut BTreeSet<u3
     let mut tables = BTreeMap::new();
     for table in record.tables {
         if table.id >= next_table_id || !ids.insert(table.id) {
-            return Err(format!(
-                "table {}.{} has an id that is taken or not handed out",
-                record.name, table.name
-            ));
+            return Err(format!("table {}.{} has an id that is taken or not handed out", record.name, table.name));
         }
         let table = table_of(&record.name, table)?;
         if let Some(twice) = tables.insert(table.name.clone(), Arc::new(table)) {
@@ -170,10 +163,7 @@ fn table_of(keyspace: &str, record: TableRecord) -> Result<Table, String> {
         keyspace: keyspace.to_owned(),
         name: record.name.clone(),
         uuid: Uuid::from_bytes(record.uuid),
-        table: TableRef {
-            id: TableId(record.id),
-            incarnation: record.incarnation,
-        },
+        table: TableRef { id: TableId(record.id), incarnation: record.incarnation },
         next_column_id: record.next_column_id,
         columns,
         options: TableOptions {
@@ -184,11 +174,7 @@ fn table_of(keyspace: &str, record: TableRecord) -> Result<Table, String> {
         },
     };
     table.sort_columns();
-    let key_positions = table
-        .partition_key()
-        .iter()
-        .enumerate()
-        .all(|(at, c)| c.kind == ColumnKind::PartitionKey(at));
+    let key_positions = table.partition_key().iter().enumerate().all(|(at, c)| c.kind == ColumnKind::PartitionKey(at));
     let clustering_positions = table
         .clustering()
         .iter()
@@ -208,10 +194,9 @@ fn column_of(record: ColumnRecord) -> Result<Column, String> {
         cql_type,
         kind: match record.kind {
             KindRecord::PartitionKey(position) => ColumnKind::PartitionKey(position as usize),
-            KindRecord::Clustering { position, reversed } => ColumnKind::Clustering {
-                position: position as usize,
-                reversed,
-            },
+            KindRecord::Clustering { position, reversed } => {
+                ColumnKind::Clustering { position: position as usize, reversed }
+            }
             KindRecord::Static => ColumnKind::Static,
             KindRecord::Regular => ColumnKind::Regular,
         },

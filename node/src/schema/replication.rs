@@ -24,21 +24,15 @@ pub fn parse_replication(
     datacenters: &BTreeMap<String, usize>,
     warnings: &mut Vec<String>,
 ) -> Result<ReplicationStrategy, CqlError> {
-    let class = options
-        .get("class")
-        .ok_or_else(|| config("Missing replication strategy class"))?;
+    let class = options.get("class").ok_or_else(|| config("Missing replication strategy class"))?;
     match class.strip_prefix(PACKAGE).unwrap_or(class) {
         "SimpleStrategy" => simple(keyspace, options, previous, datacenters, warnings),
         "NetworkTopologyStrategy" => network_topology(keyspace, options, previous, datacenters, warnings),
-        "LocalStrategy" => Err(config(
-            "Unable to use given strategy class: LocalStrategy is reserved for internal use.",
-        )),
+        "LocalStrategy" => {
+            Err(config("Unable to use given strategy class: LocalStrategy is reserved for internal use."))
+        }
         _ => {
-            let full = if class.contains('.') {
-                class.clone()
-            } else {
-                format!("{PACKAGE}{class}")
-            };
+            let full = if class.contains('.') { class.clone() } else { format!("{PACKAGE}{class}") };
             Err(config(format!("Unable to find replication strategy class '{full}'")))
         }
     }
@@ -118,26 +112,17 @@ fn network_topology(
 }
 
 fn unrecognized(option: &str, strategy: &str, keyspace: &str) -> CqlError {
-    config(format!(
-        "Unrecognized strategy option {{{option}}} passed to {strategy} for keyspace {keyspace}"
-    ))
+    config(format!("Unrecognized strategy option {{{option}}} passed to {strategy} for keyspace {keyspace}"))
 }
 
 fn parse_factor(text: &str) -> Result<u32, CqlError> {
     if text.contains('/') {
         return Err(config("Transient replication is not supported yet"));
     }
-    let factor: i64 = text
-        .trim()
-        .parse()
-        .map_err(|_| config(format!("Replication factor must be numeric; found {text}")))?;
-    u32::try_from(factor)
-        .ok()
-        .filter(|factor| *factor <= MAX_REPLICATION_FACTOR)
-        .ok_or_else(|| match factor {
-            ..0 => config(format!("Replication factor must be non-negative, found {factor}")),
-            _ => config(format!(
-                "Replication factor must be at most {MAX_REPLICATION_FACTOR}, found {factor}"
-            )),
-        })
+    let factor: i64 =
+        text.trim().parse().map_err(|_| config(format!("Replication factor must be numeric; found {text}")))?;
+    u32::try_from(factor).ok().filter(|factor| *factor <= MAX_REPLICATION_FACTOR).ok_or_else(|| match factor {
+        ..0 => config(format!("Replication factor must be non-negative, found {factor}")),
+        _ => config(format!("Replication factor must be at most {MAX_REPLICATION_FACTOR}, found {factor}")),
+    })
 }

@@ -8,13 +8,8 @@ use super::error::config;
 
 type Options = BTreeMap<String, String>;
 
-const COMPRESSORS: [&str; 5] = [
-    "LZ4Compressor",
-    "SnappyCompressor",
-    "DeflateCompressor",
-    "ZstdCompressor",
-    "NoopCompressor",
-];
+const COMPRESSORS: [&str; 5] =
+    ["LZ4Compressor", "SnappyCompressor", "DeflateCompressor", "ZstdCompressor", "NoopCompressor"];
 const COMPRESSOR_PACKAGE: &str = "org.apache.cassandra.io.compress.";
 const COMPRESSION_OPTIONS: [&str; 9] = [
     "class",
@@ -33,10 +28,8 @@ const COMPRESSION_OPTIONS: [&str; 9] = [
 /// # Errors
 /// Config for unknown keys and values.
 pub fn canonical_caching(given: &Options) -> Result<Options, CqlError> {
-    let mut caching = Options::from([
-        ("keys".to_owned(), "ALL".to_owned()),
-        ("rows_per_partition".to_owned(), "NONE".to_owned()),
-    ]);
+    let mut caching =
+        Options::from([("keys".to_owned(), "ALL".to_owned()), ("rows_per_partition".to_owned(), "NONE".to_owned())]);
     for (name, value) in given {
         let upper = value.to_ascii_uppercase();
         let known = upper == "ALL" || upper == "NONE";
@@ -47,9 +40,7 @@ pub fn canonical_caching(given: &Options) -> Result<Options, CqlError> {
                 caching.insert(name.clone(), value.clone())
             }
             "keys" | "rows_per_partition" => {
-                return Err(config(format!(
-                    "Invalid value '{value}' for caching sub-option '{name}'"
-                )));
+                return Err(config(format!("Invalid value '{value}' for caching sub-option '{name}'")));
             }
             _ => {
                 return Err(config(format!(
@@ -66,14 +57,10 @@ pub fn canonical_caching(given: &Options) -> Result<Options, CqlError> {
 /// # Errors
 /// Config for an unknown class, unknown keys and values out of bounds.
 pub fn canonical_compression(given: &Options) -> Result<Options, CqlError> {
-    let disabled = given
-        .get("enabled")
-        .is_some_and(|text| text.eq_ignore_ascii_case("false"));
+    let disabled = given.get("enabled").is_some_and(|text| text.eq_ignore_ascii_case("false"));
     if disabled || given.is_empty() {
         if given.len() > 1 {
-            return Err(config(
-                "If the 'enabled' option is set to false no other options must be specified",
-            ));
+            return Err(config("If the 'enabled' option is set to false no other options must be specified"));
         }
         return Ok(Options::from([("enabled".to_owned(), "false".to_owned())]));
     }
@@ -95,12 +82,9 @@ pub fn canonical_compression(given: &Options) -> Result<Options, CqlError> {
     if let Some(chunk) = compression.remove("chunk_length") {
         compression.insert("chunk_length_in_kb".to_owned(), chunk);
     }
-    let chunk = compression
-        .entry("chunk_length_in_kb".to_owned())
-        .or_insert_with(|| "16".to_owned());
-    let length: u32 = chunk
-        .parse()
-        .map_err(|_| config(format!("Invalid value [{chunk}] for parameter 'chunk_length_in_kb'.")))?;
+    let chunk = compression.entry("chunk_length_in_kb".to_owned()).or_insert_with(|| "16".to_owned());
+    let length: u32 =
+        chunk.parse().map_err(|_| config(format!("Invalid value [{chunk}] for parameter 'chunk_length_in_kb'.")))?;
     if !length.is_power_of_two() || length > 1 << 20 {
         return Err(config("chunk_length_in_kb must be a power of 2"));
     }
@@ -112,22 +96,14 @@ mod tests {
     use super::*;
 
     fn options(pairs: &[(&str, &str)]) -> Options {
-        pairs
-            .iter()
-            .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
-            .collect()
+        pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
     }
 
     #[test]
     fn caching_is_completed_and_checked() {
         let caching = canonical_caching(&options(&[("rows_per_partition", "10")]));
         assert_eq!(caching, Ok(options(&[("keys", "ALL"), ("rows_per_partition", "10")])));
-        for bad in [
-            ("keys", "10"),
-            ("rows_per_partition", "-1"),
-            ("rows_per_partition", "some"),
-            ("row", "ALL"),
-        ] {
+        for bad in [("keys", "10"), ("rows_per_partition", "-1"), ("rows_per_partition", "some"), ("row", "ALL")] {
             assert!(canonical_caching(&options(&[bad])).is_err(), "{bad:?}");
         }
     }
@@ -143,14 +119,8 @@ mod tests {
                 ("compression_level", "3"),
             ]))
         );
-        assert_eq!(
-            canonical_compression(&options(&[("enabled", "false")])),
-            Ok(options(&[("enabled", "false")]))
-        );
-        assert_eq!(
-            canonical_compression(&options(&[])),
-            Ok(options(&[("enabled", "false")]))
-        );
+        assert_eq!(canonical_compression(&options(&[("enabled", "false")])), Ok(options(&[("enabled", "false")])));
+        assert_eq!(canonical_compression(&options(&[])), Ok(options(&[("enabled", "false")])));
         for bad in [
             &[("class", "Foo")][..],
             &[("chunk_length_in_kb", "16")],

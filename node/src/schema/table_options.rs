@@ -55,10 +55,7 @@ impl Default for TableOptions {
 impl TableOptions {
     /// The value of one of [`INERT_OPTIONS`]: what was set, else its default.
     pub fn inert_value(&self, name: &str) -> PropertyValue {
-        self.inert
-            .get(name)
-            .and_then(|text| PropertyValue::from_cql(text))
-            .unwrap_or_else(|| default_value(name))
+        self.inert.get(name).and_then(|text| PropertyValue::from_cql(text)).unwrap_or_else(|| default_value(name))
     }
 
     /// These options with `properties` set over them.
@@ -91,9 +88,7 @@ impl TableOptions {
         let min = self.inert_value("min_index_interval").as_int("min_index_interval")?;
         let max = self.inert_value("max_index_interval").as_int("max_index_interval")?;
         if min < 1 {
-            return Err(config(format!(
-                "min_index_interval must be greater than or equal to 1 (got {min})"
-            )));
+            return Err(config(format!("min_index_interval must be greater than or equal to 1 (got {min})")));
         }
         if max < min {
             return Err(config(format!(
@@ -113,10 +108,7 @@ fn default_value(name: &str) -> PropertyValue {
         "caching" => PropertyValue::map(&[("keys", "ALL"), ("rows_per_partition", "NONE")]),
         "cdc" => PropertyValue::bare("false"),
         "compaction" => PropertyValue::map(&[
-            (
-                "class",
-                "org.apache.cassandra.db.compaction.SizeTieredCompactionStrategy",
-            ),
+            ("class", "org.apache.cassandra.db.compaction.SizeTieredCompactionStrategy"),
             ("max_threshold", "32"),
             ("min_threshold", "4"),
         ]),
@@ -194,9 +186,7 @@ fn non_negative(name: &str, value: &PropertyValue) -> Result<u32, CqlError> {
 fn time_to_live(name: &str, value: &PropertyValue) -> Result<u32, CqlError> {
     let ttl = value.as_int(name)?;
     if ttl > MAX_TTL_S {
-        return Err(config(format!(
-            "{name} must be less than or equal to {MAX_TTL_S} (got {ttl})"
-        )));
+        return Err(config(format!("{name} must be less than or equal to {MAX_TTL_S} (got {ttl})")));
     }
     non_negative(name, value)
 }
@@ -234,10 +224,7 @@ fn threshold(upper: &str) -> Option<String> {
         let value: f64 = number.parse().ok()?;
         return (value.is_finite() && value >= 0.0).then(|| format!("{number}ms"));
     }
-    let number = upper
-        .strip_suffix("PERCENTILE")
-        .or_else(|| upper.strip_suffix('P'))?
-        .trim_end();
+    let number = upper.strip_suffix("PERCENTILE").or_else(|| upper.strip_suffix('P'))?.trim_end();
     let value: f64 = number.parse().ok()?;
     (0.0..100.0).contains(&value).then(|| format!("{number}p"))
 }

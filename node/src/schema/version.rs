@@ -56,14 +56,8 @@ impl Fingerprint {
             self.text(&column.cql_type.to_string());
             let (kind, position) = match column.kind {
                 ColumnKind::PartitionKey(position) => (0, position),
-                ColumnKind::Clustering {
-                    position,
-                    reversed: false,
-                } => (1, position),
-                ColumnKind::Clustering {
-                    position,
-                    reversed: true,
-                } => (2, position),
+                ColumnKind::Clustering { position, reversed: false } => (1, position),
+                ColumnKind::Clustering { position, reversed: true } => (2, position),
                 ColumnKind::Static => (3, 0),
                 ColumnKind::Regular => (4, 0),
             };

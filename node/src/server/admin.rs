@@ -25,9 +25,8 @@ type Source = Arc<dyn AdminSource>;
 
 /// Listens and serves until the runtime ends.
 pub async fn serve(address: SocketAddr, source: Source) -> Result<()> {
-    let listener = tokio::net::TcpListener::bind(address)
-        .await
-        .with_context(|| format!("listening on TCP {address} (admin)"))?;
+    let listener =
+        tokio::net::TcpListener::bind(address).await.with_context(|| format!("listening on TCP {address} (admin)"))?;
     let router = Router::new()
         .route("/livez", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
@@ -46,21 +45,12 @@ async fn readyz(State(source): State<Source>) -> (StatusCode, String) {
     if source.is_ready() {
         (StatusCode::OK, "ok\n".into())
     } else {
-        (
-            StatusCode::SERVICE_UNAVAILABLE,
-            format!("not ready: {}\n", source.waiting_for()),
-        )
+        (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {}\n", source.waiting_for()))
     }
 }
 
 async fn metrics(State(source): State<Source>) -> ([(&'static str, &'static str); 1], String) {
-    (
-        [(
-            "content-type",
-            "application/openmetrics-text; version=1.0.0; charset=utf-8",
-        )],
-        source.metrics(),
-    )
+    ([("content-type", "application/openmetrics-text; version=1.0.0; charset=utf-8")], source.metrics())
 }
 
 async fn status(State(source): State<Source>) -> axum::Json<serde_json::Value> {

@@ -13,9 +13,7 @@ pub fn monotonic_us() -> u64 {
 
 /// Microseconds since 1970.
 pub fn wall_us() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |d| d.as_micros() as i64)
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_micros() as i64)
 }
 
 thread_local! {

@@ -41,11 +41,7 @@ pub fn load(store: &Store, new_host_id: Uuid) -> Result<Stored> {
         Some(bytes) => Some(wire::decode(&bytes).context("the stored cluster metadata is damaged")?),
         None => None,
     };
-    Ok(Stored {
-        host_id: HostId(host_id),
-        generation,
-        metadata,
-    })
+    Ok(Stored { host_id: HostId(host_id), generation, metadata })
 }
 
 /// Makes metadata durable.

@@ -34,21 +34,9 @@ impl Maintenance {
     /// Starts it. `purge_interval_s`: seconds between two purges of all tables.
     pub fn start(node: Arc<Node>, store: Arc<Store>, purge_interval_s: u64) -> std::io::Result<Self> {
         let (stop, stopped) = mpsc::channel();
-        let mut work = Work {
-            node,
-            store,
-            stopped,
-            purged_epoch_s: 0,
-            known_epoch: 0,
-            purge_interval_s,
-        };
-        let thread = std::thread::Builder::new()
-            .name("maintenance".into())
-            .spawn(move || work.run())?;
-        Ok(Maintenance {
-            stop: Some(stop),
-            thread: Some(thread),
-        })
+        let mut work = Work { node, store, stopped, purged_epoch_s: 0, known_epoch: 0, purge_interval_s };
+        let thread = std::thread::Builder::new().name("maintenance".into()).spawn(move || work.run())?;
+        Ok(Maintenance { stop: Some(stop), thread: Some(thread) })
     }
 }
 
@@ -97,10 +85,7 @@ impl Work {
 
     /// Removes the data of tables that are gone, or whose incarnation is.
     fn forget_tables(&self, view: &View) -> Result<()> {
-        let current: BTreeMap<u32, u32> = view
-            .user_tables()
-            .map(|t| (t.table.id.0, t.table.incarnation))
-            .collect();
+        let current: BTreeMap<u32, u32> = view.user_tables().map(|t| (t.table.id.0, t.table.incarnation)).collect();
         let on_disk: BTreeMap<u32, u32> = match self.store.get_meta(TABLES_KEY)? {
             Some(bytes) => wire::decode(&bytes)?,
             None => BTreeMap::new(),

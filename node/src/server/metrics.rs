@@ -53,90 +53,28 @@ impl AdminSource for Source {
                 page.counter("starling_requests", "Client requests that have ended.", &labels, count);
             }
         }
-        page.counter(
-            "starling_speculative_reads",
-            "Replicas asked in addition.",
-            "",
-            &figures.speculative_reads,
-        );
-        page.counter(
-            "starling_read_repairs",
-            "Reads whose replicas disagreed.",
-            "",
-            &figures.read_repairs,
-        );
-        page.counter(
-            "starling_overloaded",
-            "Requests refused as overloaded.",
-            "",
-            &figures.overloaded,
-        );
+        page.counter("starling_speculative_reads", "Replicas asked in addition.", "", &figures.speculative_reads);
+        page.counter("starling_read_repairs", "Reads whose replicas disagreed.", "", &figures.read_repairs);
+        page.counter("starling_overloaded", "Requests refused as overloaded.", "", &figures.overloaded);
         let links = &self.world.links.figures;
-        page.counter(
-            "starling_internode_messages_sent",
-            "Messages to other nodes.",
-            "",
-            &links.sent,
-        );
-        page.counter(
-            "starling_internode_messages_received",
-            "Messages from other nodes.",
-            "",
-            &links.received,
-        );
-        page.counter(
-            "starling_internode_messages_dropped",
-            "Messages that no link took.",
-            "",
-            &links.dropped,
-        );
+        page.counter("starling_internode_messages_sent", "Messages to other nodes.", "", &links.sent);
+        page.counter("starling_internode_messages_received", "Messages from other nodes.", "", &links.received);
+        page.counter("starling_internode_messages_dropped", "Messages that no link took.", "", &links.dropped);
         let native = &self.native.figures;
-        page.counter(
-            "starling_native_requests",
-            "CQL requests taken in.",
-            "",
-            &native.requests,
-        );
-        page.counter(
-            "starling_native_protocol_errors",
-            "Frames that were no CQL.",
-            "",
-            &native.protocol_errors,
-        );
+        page.counter("starling_native_requests", "CQL requests taken in.", "", &native.requests);
+        page.counter("starling_native_protocol_errors", "Frames that were no CQL.", "", &native.protocol_errors);
         let connections = native.connections.load(Ordering::Relaxed) as u64;
         page.gauge("starling_native_connections", "Open CQL connections.", connections);
-        page.gauge(
-            "starling_operations_under_way",
-            "Operations coordinated now.",
-            self.node.operations() as u64,
-        );
+        page.gauge("starling_operations_under_way", "Operations coordinated now.", self.node.operations() as u64);
         let queued = self.world.commit_queue_bytes() as u64;
-        page.gauge(
-            "starling_commit_queue_bytes",
-            "Mutations that wait to be committed.",
-            queued,
-        );
+        page.gauge("starling_commit_queue_bytes", "Mutations that wait to be committed.", queued);
         let queued = self.world.links.queued_bytes() as u64;
-        page.gauge(
-            "starling_internode_queue_bytes",
-            "Messages that wait to be sent.",
-            queued,
-        );
+        page.gauge("starling_internode_queue_bytes", "Messages that wait to be sent.", queued);
         if let Some(view) = self.node.view() {
-            page.gauge(
-                "starling_metadata_epoch",
-                "Epoch of the cluster metadata.",
-                view.metadata.epoch,
-            );
-            let alive = (0..view.topology().members().len())
-                .filter(|i| view.is_alive(*i as u16))
-                .count();
+            page.gauge("starling_metadata_epoch", "Epoch of the cluster metadata.", view.metadata.epoch);
+            let alive = (0..view.topology().members().len()).filter(|i| view.is_alive(*i as u16)).count();
             page.gauge("starling_members_alive", "Members seen alive.", alive as u64);
-            page.gauge(
-                "starling_members",
-                "Members of the cluster.",
-                view.topology().members().len() as u64,
-            );
+            page.gauge("starling_members", "Members of the cluster.", view.topology().members().len() as u64);
         }
         page.finish()
     }
@@ -192,11 +130,7 @@ impl Page {
     fn counter(&mut self, name: &'static str, help: &str, labels: &str, value: &AtomicU64) {
         self.describe(name, help, "counter");
         let value = value.load(Ordering::Relaxed);
-        let labels = if labels.is_empty() {
-            String::new()
-        } else {
-            format!("{{{labels}}}")
-        };
+        let labels = if labels.is_empty() { String::new() } else { format!("{{{labels}}}") };
         let _ = writeln!(self.text, "{name}_total{labels} {value}");
     }
 

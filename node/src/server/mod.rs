@@ -43,10 +43,7 @@ async fn finish(stopped: Result<()>, node: Running) -> Result<()> {
 }
 
 /// The one line that a node prints on standard output.
-#[allow(
-    clippy::print_stdout,
-    reason = "the ready line is the interface to whoever started the node"
-)]
+#[allow(clippy::print_stdout, reason = "the ready line is the interface to whoever started the node")]
 fn print_line(line: &str) {
     use std::io::Write;
     println!("{line}");
@@ -58,8 +55,5 @@ fn print_line(line: &str) {
 pub fn init_logging() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("STARLING_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let _ = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .try_init();
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
 }

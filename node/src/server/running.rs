@@ -59,9 +59,7 @@ pub async fn start_node(settings: Settings) -> Result<Running> {
     let links = Links::bind(internode, greeting, &settings.server_encryption_options)?;
     let mode = match settings.commitlog_sync {
         CommitlogSync::Batch => SyncMode::Batch,
-        CommitlogSync::Periodic => SyncMode::Periodic {
-            interval_ms: settings.commitlog_sync_period.ms,
-        },
+        CommitlogSync::Periodic => SyncMode::Periodic { interval_ms: settings.commitlog_sync_period.ms },
     };
     let committers = CommitterThreads::start(store.clone(), CommitterLimits::default(), mode)?;
     let world = World::new(links.clone(), store.clone(), committers, usize::from(SHARDS));
@@ -71,14 +69,7 @@ pub async fn start_node(settings: Settings) -> Result<Running> {
     let outside: Arc<dyn Outside> = world.clone();
     // Sequence numbers of this life are above those of all earlier ones.
     let first_sequence = stored.generation << 36;
-    let node = Arc::new(Node::new(
-        node_config(&settings),
-        cluster,
-        store,
-        outside,
-        SHARDS,
-        first_sequence,
-    ));
+    let node = Arc::new(Node::new(node_config(&settings), cluster, store, outside, SHARDS, first_sequence));
     world.attach(&node);
     let inbox: Arc<dyn Inbox> = node.clone();
     links.start(Arc::downgrade(&inbox));
@@ -87,19 +78,9 @@ pub async fn start_node(settings: Settings) -> Result<Running> {
     let source = Arc::new(metrics::Source::new(node.clone(), world.clone(), native.clone()));
     admin::serve(admin_address, source).await?;
     let cql = SocketAddr::new(settings.rpc_address, settings.native_transport_port);
-    let ready_line = format!(
-        "ready host_id={} cql={cql} internode={internode} admin={admin_address}",
-        node.host_id()
-    );
+    let ready_line = format!("ready host_id={} cql={cql} internode={internode} admin={admin_address}", node.host_id());
     let maintenance = Maintenance::start(node.clone(), world.store.clone(), settings.purge_interval.ms / 1_000)?;
-    let mut running = Running {
-        node,
-        world,
-        native,
-        maintenance,
-        ready_line,
-        tasks: Vec::new(),
-    };
+    let mut running = Running { node, world, native, maintenance, ready_line, tasks: Vec::new() };
     running.spawn_timers();
     Ok(running)
 }
@@ -108,10 +89,7 @@ fn open_store(settings: &Settings) -> Result<Arc<Store>> {
     let dir = settings.data_dir();
     std::fs::create_dir_all(dir).with_context(|| format!("data folder {}", dir.display()))?;
     let engine = open_engine(dir, settings).with_context(|| format!("data folder {}", dir.display()))?;
-    let store_settings = StoreSettings {
-        shards: usize::from(settings.committers),
-        ..StoreSettings::default()
-    };
+    let store_settings = StoreSettings { shards: usize::from(settings.committers), ..StoreSettings::default() };
     Ok(Arc::new(Store::open(engine, store_settings)?))
 }
 
@@ -149,11 +127,7 @@ fn identity_of(settings: &Settings, stored: &identity::Stored) -> Identity {
         generation: stored.generation,
         cluster_name: settings.cluster_name.clone(),
         num_tokens: settings.num_tokens,
-        seeds: settings
-            .seeds
-            .iter()
-            .map(|ip| SocketAddr::new(*ip, settings.storage_port))
-            .collect(),
+        seeds: settings.seeds.iter().map(|ip| SocketAddr::new(*ip, settings.storage_port)).collect(),
         cluster_id_if_founding: Uuid::new_v4(),
     }
 }
@@ -183,8 +157,7 @@ impl Running {
             }
         }));
         for shard in 0..self.node.shard_count() {
-            self.tasks
-                .push(tokio::spawn(shard_timer(self.node.clone(), self.world.clone(), shard)));
+            self.tasks.push(tokio::spawn(shard_timer(self.node.clone(), self.world.clone(), shard)));
         }
     }
 

@@ -26,10 +26,7 @@ pub struct Committed {
 impl Completion for Committed {
     fn complete(self, outcome: Result<(), StoreError>) {
         if let Some(node) = self.node.upgrade() {
-            node.on_committed(
-                self.ticket,
-                outcome.map_err(|error| crate::assembly::replica_failure(&error)),
-            );
+            node.on_committed(self.ticket, outcome.map_err(|error| crate::assembly::replica_failure(&error)));
         }
     }
 }
@@ -110,10 +107,7 @@ impl World {
 
     /// Bytes that wait to be committed.
     pub fn commit_queue_bytes(&self) -> usize {
-        self.committers
-            .read()
-            .as_ref()
-            .map_or(0, CommitterThreads::queued_bytes)
+        self.committers.read().as_ref().map_or(0, CommitterThreads::queued_bytes)
     }
 }
 

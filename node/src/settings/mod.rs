@@ -157,10 +157,7 @@ impl Settings {
         }
         for (name, value) in environment {
             let key = name[ENVIRONMENT_PREFIX.len()..].to_lowercase();
-            let key = ALIASES
-                .iter()
-                .find(|(short, _)| *short == key)
-                .map_or(key, |(_, long)| (*long).to_string());
+            let key = ALIASES.iter().find(|(short, _)| *short == key).map_or(key, |(_, long)| (*long).to_string());
             let parsed = match key.as_str() {
                 "seeds" | "data_file_directories" if !value.trim_start().starts_with('[') => {
                     value.split(',').map(|s| serde_json::Value::from(s.trim())).collect()
@@ -191,18 +188,10 @@ impl Settings {
         within("range_request_timeout (ms)", self.range_request_timeout.ms, 10, 600_000)?;
         within("write_request_timeout (ms)", self.write_request_timeout.ms, 10, 600_000)?;
         within("purge_interval (ms)", self.purge_interval.ms, 10_000, 30 * 86_400_000)?;
-        within(
-            "block_cache_size (bytes)",
-            self.block_cache_size.bytes,
-            1 << 20,
-            1 << 40,
-        )?;
+        within("block_cache_size (bytes)", self.block_cache_size.bytes, 1 << 20, 1 << 40)?;
         within("memtable_size (bytes)", self.memtable_size.bytes, 1 << 20, 1 << 40)?;
         if !(5.0..=16.0).contains(&self.phi_convict_threshold) {
-            bail!(
-                "phi_convict_threshold is {}: it must be from 5 to 16",
-                self.phi_convict_threshold
-            );
+            bail!("phi_convict_threshold is {}: it must be from 5 to 16", self.phi_convict_threshold);
         }
         if self.cluster_name.is_empty() || self.cluster_name.len() > 256 {
             bail!("cluster_name must have 1 to 256 bytes");
@@ -218,28 +207,19 @@ impl Settings {
             bail!("data_file_directories must name exactly one folder");
         }
         if self.listen_address.is_unspecified() {
-            bail!(
-                "listen_address must be one address that other nodes can reach, not {}",
-                self.listen_address
-            );
+            bail!("listen_address must be one address that other nodes can reach, not {}", self.listen_address);
         }
         Ok(())
     }
 
     /// The folder of this node's data.
     pub fn data_dir(&self) -> &Path {
-        self.data_file_directories
-            .first()
-            .map_or(Path::new("data"), PathBuf::as_path)
+        self.data_file_directories.first().map_or(Path::new("data"), PathBuf::as_path)
     }
 
     /// Address of the admin side.
     pub fn admin_address(&self) -> IpAddr {
-        let fallback = if self.rpc_address.is_loopback() {
-            self.rpc_address
-        } else {
-            Ipv4Addr::LOCALHOST.into()
-        };
+        let fallback = if self.rpc_address.is_loopback() { self.rpc_address } else { Ipv4Addr::LOCALHOST.into() };
         self.admin_address.unwrap_or(fallback)
     }
 }
@@ -249,20 +229,13 @@ mod tests {
     use super::*;
 
     fn environment(pairs: &[(&str, &str)]) -> impl Iterator<Item = (String, String)> {
-        pairs
-            .iter()
-            .map(|(k, v)| (k.to_string(), v.to_string()))
-            .collect::<Vec<_>>()
-            .into_iter()
+        pairs.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect::<Vec<_>>().into_iter()
     }
 
     #[test]
     fn file_then_environment() {
         let text = "cluster_name: prod\nread_request_timeout: 7s\nseeds: [127.0.0.2]\n";
-        let env = [
-            ("STARLING_CLUSTER_NAME", "test"),
-            ("STARLING_SEEDS", "127.0.0.3, 127.0.0.4"),
-        ];
+        let env = [("STARLING_CLUSTER_NAME", "test"), ("STARLING_SEEDS", "127.0.0.3, 127.0.0.4")];
         let settings = Settings::from_parts(text, environment(&env)).unwrap();
         assert_eq!(settings.cluster_name, "test");
         assert_eq!(settings.read_request_timeout.ms, 7_000);
@@ -273,10 +246,7 @@ mod tests {
     #[test]
     fn nothing_given_is_the_default() {
         assert_eq!(Settings::from_parts("", environment(&[])).unwrap(), Settings::default());
-        assert_eq!(
-            Settings::from_parts("# only a comment\n", environment(&[])).unwrap(),
-            Settings::default()
-        );
+        assert_eq!(Settings::from_parts("# only a comment\n", environment(&[])).unwrap(), Settings::default());
     }
 
     #[test]

@@ -37,11 +37,7 @@ impl FromStr for Duration {
     type Err = UnitError;
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        let error = || UnitError {
-            text: text.into(),
-            what: "duration",
-            example: "200ms, 10s, 5m, 3h or 1d",
-        };
+        let error = || UnitError { text: text.into(), what: "duration", example: "200ms, 10s, 5m, 3h or 1d" };
         let (number, unit) = split(text.trim()).ok_or_else(error)?;
         let factor = match unit {
             "ms" => 1,
@@ -59,11 +55,7 @@ impl FromStr for Size {
     type Err = UnitError;
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        let error = || UnitError {
-            text: text.into(),
-            what: "size",
-            example: "512B, 64KiB, 16MiB or 2GiB",
-        };
+        let error = || UnitError { text: text.into(), what: "size", example: "512B, 64KiB, 16MiB or 2GiB" };
         let (number, unit) = split(text.trim()).ok_or_else(error)?;
         let factor = match unit {
             "B" => 1,
@@ -112,15 +104,7 @@ mod tests {
         assert_eq!("10s".parse(), Ok(Duration { ms: 10_000 }));
         assert_eq!("200 ms".parse(), Ok(Duration { ms: 200 }));
         assert_eq!("64MiB".parse(), Ok(Size { bytes: 64 << 20 }));
-        for bad in [
-            "",
-            "10",
-            "s",
-            "10 parsecs",
-            "-1s",
-            "99999999999999999999s",
-            "18446744073709551615d",
-        ] {
+        for bad in ["", "10", "s", "10 parsecs", "-1s", "99999999999999999999s", "18446744073709551615d"] {
             assert!(bad.parse::<Duration>().is_err(), "{bad}");
         }
         assert!("18446744073709551615TiB".parse::<Size>().is_err());

@@ -13,14 +13,8 @@ pub struct Definition {
 }
 
 /// Keyspaces that `system_schema` lists. The last two hold nothing here, but their names are reserved.
-pub const SYSTEM_KEYSPACES: [&str; 6] = [
-    "system",
-    "system_schema",
-    "system_traces",
-    "system_auth",
-    "system_distributed",
-    "system_cluster_metadata",
-];
+pub const SYSTEM_KEYSPACES: [&str; 6] =
+    ["system", "system_schema", "system_traces", "system_auth", "system_distributed", "system_cluster_metadata"];
 
 /// Keyspaces that `system_virtual_schema` lists. The last holds nothing here, but its name is reserved.
 pub const VIRTUAL_ONLY_KEYSPACES: [&str; 2] = ["system_virtual_schema", "system_views"];

@@ -44,15 +44,11 @@ fn system_keyspaces() -> &'static BTreeMap<String, Arc<Keyspace>> {
         let mut keyspaces = BTreeMap::new();
         for definition in DEFINITIONS {
             let table = table(definition).expect("a test builds every definition");
-            let keyspace = keyspaces
-                .entry(definition.keyspace.to_owned())
-                .or_insert_with(|| empty(definition.keyspace));
+            let keyspace =
+                keyspaces.entry(definition.keyspace.to_owned()).or_insert_with(|| empty(definition.keyspace));
             keyspace.tables.insert(table.name.clone(), Arc::new(table));
         }
-        keyspaces
-            .into_iter()
-            .map(|(name, keyspace)| (name, Arc::new(keyspace)))
-            .collect()
+        keyspaces.into_iter().map(|(name, keyspace)| (name, Arc::new(keyspace))).collect()
     })
 }
 
@@ -93,11 +89,7 @@ mod tests {
         let mut uuids = BTreeSet::new();
         for definition in DEFINITIONS {
             let table = table(definition).unwrap_or_else(|error| panic!("{}: {error}", definition.cql));
-            assert!(
-                definition.id > 0 && definition.id < FIRST_USER_TABLE_ID.0,
-                "{}",
-                table.name
-            );
+            assert!(definition.id > 0 && definition.id < FIRST_USER_TABLE_ID.0, "{}", table.name);
             assert!(ids.insert(definition.id), "{}", table.name);
             assert!(uuids.insert(table.uuid), "{}", table.name);
             assert!(is_system_keyspace(definition.keyspace), "{}", definition.keyspace);

@@ -27,9 +27,6 @@ pub fn local(view: &ClusterView<'_>, builder: &mut PartitionsBuilder<'_>) {
         ("rpc_address", inet(member.rpc_address)),
         ("rpc_port", int(member.native_transport_port)),
         ("schema_version", uuid(view.schema_version)),
-        (
-            "tokens",
-            text_set(member.tokens.iter().map(|token| token.0.to_string())),
-        ),
+        ("tokens", text_set(member.tokens.iter().map(|token| token.0.to_string()))),
     ]);
 }

@@ -23,20 +23,14 @@ pub struct PartitionsBuilder<'t> {
 impl<'t> PartitionsBuilder<'t> {
     /// No rows yet.
     pub fn new(table: &'t Table) -> Self {
-        PartitionsBuilder {
-            table,
-            partitions: BTreeMap::new(),
-        }
+        PartitionsBuilder { table, partitions: BTreeMap::new() }
     }
 
     /// Adds a row of values in wire form by column name; columns that are not named are null. All columns of
     /// the primary key must be named, else the row is left out, and so is a second row of the same key.
     pub fn row(&mut self, values: impl IntoIterator<Item = (&'static str, Bytes)>) {
         let values: BTreeMap<&str, Bytes> = values.into_iter().collect();
-        debug_assert!(
-            values.keys().all(|name| self.table.column(name).is_some()),
-            "unknown column"
-        );
+        debug_assert!(values.keys().all(|name| self.table.column(name).is_some()), "unknown column");
         let (Some(key), Some(clustering)) = (partition_key(self.table, &values), clustering_key(self.table, &values))
         else {
             debug_assert!(false, "a row without a key");
@@ -87,10 +81,8 @@ fn clustering_key(table: &Table, values: &BTreeMap<&str, Bytes>) -> Option<Bytes
         ordered::encode(&column.cql_type, values.get(column.name.as_str())?, &mut bytes).ok()?;
         encoded.push((column, bytes));
     }
-    let components: Vec<KeyComponent<'_>> = encoded
-        .iter()
-        .map(|(column, bytes)| key_component(column, bytes))
-        .collect();
+    let components: Vec<KeyComponent<'_>> =
+        encoded.iter().map(|(column, bytes)| key_component(column, bytes)).collect();
     Some(compose(&components).into())
 }
 
@@ -108,25 +100,10 @@ fn row(table: &Table, mut values: BTreeMap<&str, Bytes>) -> Row {
         .filter_map(|column| {
             let value = values.remove(column.name.as_str())?;
             let content = CellContent::Live { value, expiry: None };
-            let cell = Cell {
-                path: None,
-                timestamp_us: TIMESTAMP_US,
-                content,
-            };
-            Some(ColumnData {
-                column: column.id,
-                deletion: None,
-                cells: vec![cell],
-            })
+            let cell = Cell { path: None, timestamp_us: TIMESTAMP_US, content };
+            Some(ColumnData { column: column.id, deletion: None, cells: vec![cell] })
         })
         .collect();
     columns.sort_by_key(|data| data.column);
-    Row {
-        marker: Some(Marker {
-            timestamp_us: TIMESTAMP_US,
-            expiry: None,
-        }),
-        deletion: None,
-        columns,
-    }
+    Row { marker: Some(Marker { timestamp_us: TIMESTAMP_US, expiry: None }), deletion: None, columns }
 }

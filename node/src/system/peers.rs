@@ -18,10 +18,7 @@ pub fn peers(view: &ClusterView<'_>, builder: &mut PartitionsBuilder<'_>) {
             ("release_version", text(RELEASE_VERSION)),
             ("rpc_address", inet(member.rpc_address)),
             ("schema_version", uuid(view.schema_version)),
-            (
-                "tokens",
-                text_set(member.tokens.iter().map(|token| token.0.to_string())),
-            ),
+            ("tokens", text_set(member.tokens.iter().map(|token| token.0.to_string()))),
         ]);
     }
 }
@@ -39,20 +36,13 @@ pub fn peers_v2(view: &ClusterView<'_>, builder: &mut PartitionsBuilder<'_>) {
             ("rack", text(&member.rack)),
             ("release_version", text(RELEASE_VERSION)),
             ("schema_version", uuid(view.schema_version)),
-            (
-                "tokens",
-                text_set(member.tokens.iter().map(|token| token.0.to_string())),
-            ),
+            ("tokens", text_set(member.tokens.iter().map(|token| token.0.to_string()))),
         ]);
     }
 }
 
 fn others<'a>(view: &ClusterView<'a>) -> impl Iterator<Item = &'a Member> {
-    let mut others: Vec<&Member> = view
-        .members
-        .iter()
-        .filter(|member| member.host_id != view.local)
-        .collect();
+    let mut others: Vec<&Member> = view.members.iter().filter(|member| member.host_id != view.local).collect();
     others.sort_by_key(|member| member.host_id);
     others.into_iter()
 }

@@ -37,11 +37,7 @@ pub fn columns(schema: &Schema, builder: &mut PartitionsBuilder<'_>) {
 
 /// Keyspaces that belong in `system_schema`; the others are in `system_virtual_schema`.
 fn listed(schema: &Schema) -> impl Iterator<Item = &Keyspace> {
-    schema
-        .keyspaces
-        .values()
-        .map(|keyspace| &**keyspace)
-        .filter(|keyspace| !is_virtual_only(&keyspace.name))
+    schema.keyspaces.values().map(|keyspace| &**keyspace).filter(|keyspace| !is_virtual_only(&keyspace.name))
 }
 
 fn table_row(table: &Table) -> Vec<(&'static str, Bytes)> {
@@ -69,19 +65,12 @@ fn table_row(table: &Table) -> Vec<(&'static str, Bytes)> {
     for name in ["bloom_filter_fp_chance", "crc_check_chance"] {
         row.push((name, double(number(options, name, PropertyValue::as_double))));
     }
-    for name in [
-        "max_index_interval",
-        "memtable_flush_period_in_ms",
-        "min_index_interval",
-    ] {
+    for name in ["max_index_interval", "memtable_flush_period_in_ms", "min_index_interval"] {
         row.push((name, int(number(options, name, PropertyValue::as_int))));
     }
     for name in ["caching", "compaction", "compression"] {
         let value = options.inert_value(name);
-        row.push((
-            name,
-            value.as_map(name).map(|map| text_map(map.iter())).unwrap_or_default(),
-        ));
+        row.push((name, value.as_map(name).map(|map| text_map(map.iter())).unwrap_or_default()));
     }
     // Shown only where it differs from the default.
     if options.inert.contains_key("memtable") {
@@ -107,14 +96,8 @@ fn number<T: Default, E>(
 pub fn column_row(table: &Table, column: &Column) -> [(&'static str, Bytes); 8] {
     let (order, at) = match column.kind {
         ColumnKind::PartitionKey(at) => ("none", Some(at)),
-        ColumnKind::Clustering {
-            position,
-            reversed: false,
-        } => ("asc", Some(position)),
-        ColumnKind::Clustering {
-            position,
-            reversed: true,
-        } => ("desc", Some(position)),
+        ColumnKind::Clustering { position, reversed: false } => ("asc", Some(position)),
+        ColumnKind::Clustering { position, reversed: true } => ("desc", Some(position)),
         ColumnKind::Static | ColumnKind::Regular => ("none", None),
     };
     [

@@ -34,9 +34,5 @@ pub fn columns(schema: &Schema, builder: &mut PartitionsBuilder<'_>) {
 }
 
 fn listed(schema: &Schema) -> impl Iterator<Item = &Keyspace> {
-    schema
-        .keyspaces
-        .values()
-        .map(|keyspace| &**keyspace)
-        .filter(|keyspace| is_virtual_only(&keyspace.name))
+    schema.keyspaces.values().map(|keyspace| &**keyspace).filter(|keyspace| is_virtual_only(&keyspace.name))
 }

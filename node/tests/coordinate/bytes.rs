@@ -21,38 +21,15 @@ fn decode_all(bytes: &[u8]) {
 }
 
 fn messages() -> Vec<PeerMessage> {
-    let reply_to = ReplyTo {
-        operation: OperationId::new(3, 77),
-        leg: 1,
-    };
+    let reply_to = ReplyTo { operation: OperationId::new(3, 77), leg: 1 };
     let payload = Payload(Bytes::from_static(b"0123456789"));
-    let request = |request| PeerMessage::Request {
-        coordinator: host(1),
-        reply_to,
-        epoch: 9,
-        request,
-    };
+    let request = |request| PeerMessage::Request { coordinator: host(1), reply_to, epoch: 9, request };
     vec![
-        request(ReplicaRequest::Mutate {
-            mutation: payload.clone(),
-            forward_to: vec![host(2), host(3)],
-        }),
-        request(ReplicaRequest::Read {
-            command: payload.clone(),
-            digest_only: true,
-        }),
-        PeerMessage::Answer {
-            reply_to,
-            answer: ReplicaAnswer::Data(payload),
-        },
-        PeerMessage::Answer {
-            reply_to,
-            answer: ReplicaAnswer::Digest(u128::MAX / 3),
-        },
-        PeerMessage::Cluster(ClusterMessage::Propose {
-            proposal: 1 << 60,
-            base_epoch: 5,
-        }),
+        request(ReplicaRequest::Mutate { mutation: payload.clone(), forward_to: vec![host(2), host(3)] }),
+        request(ReplicaRequest::Read { command: payload.clone(), digest_only: true }),
+        PeerMessage::Answer { reply_to, answer: ReplicaAnswer::Data(payload) },
+        PeerMessage::Answer { reply_to, answer: ReplicaAnswer::Digest(u128::MAX / 3) },
+        PeerMessage::Cluster(ClusterMessage::Propose { proposal: 1 << 60, base_epoch: 5 }),
         PeerMessage::Cluster(ClusterMessage::AnnounceAnswer { known: true, epoch: 6 }),
     ]
 }

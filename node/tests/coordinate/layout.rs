@@ -43,17 +43,10 @@ impl Layout {
                 });
             }
         }
-        let datacenters: BTreeMap<String, u32> = sizes
-            .iter()
-            .enumerate()
-            .map(|(dc, size)| (format!("dc{dc}"), *size as u32))
-            .collect();
+        let datacenters: BTreeMap<String, u32> =
+            sizes.iter().enumerate().map(|(dc, size)| (format!("dc{dc}"), *size as u32)).collect();
         let topology = Topology::new(1, members).unwrap();
-        Layout {
-            sizes,
-            topology,
-            strategy: ReplicationStrategy::NetworkTopology { datacenters },
-        }
+        Layout { sizes, topology, strategy: ReplicationStrategy::NetworkTopology { datacenters } }
     }
 
     pub fn count(&self) -> usize {
@@ -74,11 +67,7 @@ impl Layout {
     /// All members; bit `i` of `dead` says that replica `i` is seen dead.
     pub fn replicas(&self, dead: u32) -> Vec<Replica> {
         (0..self.count())
-            .map(|i| Replica {
-                host: host(i),
-                datacenter: self.dc_of(i) as u16,
-                alive: dead & (1 << i) == 0,
-            })
+            .map(|i| Replica { host: host(i), datacenter: self.dc_of(i) as u16, alive: dead & (1 << i) == 0 })
             .collect()
     }
 
@@ -133,11 +122,7 @@ impl Layout {
         let counts = self.by_dc(set);
         let received = match level {
             LocalOne | LocalQuorum | LocalSerial => counts[0],
-            EachQuorum => counts
-                .iter()
-                .zip(self.sizes)
-                .map(|(count, size)| *count.min(&(size / 2 + 1)))
-                .sum(),
+            EachQuorum => counts.iter().zip(self.sizes).map(|(count, size)| *count.min(&(size / 2 + 1))).sum(),
             _ => set.len(),
         };
         received as u32
@@ -150,10 +135,7 @@ impl Layout {
         }
         let counts = self.by_dc(alive);
         if level == EachQuorum {
-            let short = counts
-                .iter()
-                .zip(self.sizes)
-                .find(|(count, size)| **count <= **size / 2);
+            let short = counts.iter().zip(self.sizes).find(|(count, size)| **count <= **size / 2);
             return short.map(|(count, size)| (*size as u32 / 2 + 1, *count as u32));
         }
         Some((self.block_for(level), self.received(level, alive)))

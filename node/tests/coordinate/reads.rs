@@ -29,24 +29,9 @@ pub fn at(ms: u64) -> Instant {
 /// Partition `key` with one row that was written at `version`.
 pub fn partition(key: &'static [u8], version: i64) -> Partition {
     let value = Bytes::copy_from_slice(&version.to_be_bytes());
-    let cell = Cell {
-        path: None,
-        timestamp_us: version,
-        content: CellContent::Live { value, expiry: None },
-    };
-    let columns = vec![ColumnData {
-        column: ColumnId(1),
-        deletion: None,
-        cells: vec![cell],
-    }];
-    let row = Row {
-        marker: Some(Marker {
-            timestamp_us: version,
-            expiry: None,
-        }),
-        deletion: None,
-        columns,
-    };
+    let cell = Cell { path: None, timestamp_us: version, content: CellContent::Live { value, expiry: None } };
+    let columns = vec![ColumnData { column: ColumnId(1), deletion: None, cells: vec![cell] }];
+    let row = Row { marker: Some(Marker { timestamp_us: version, expiry: None }), deletion: None, columns };
     Partition {
         token: Token(i64::from(key[0])),
         key: Bytes::from_static(key),
@@ -59,15 +44,8 @@ pub fn partition(key: &'static [u8], version: i64) -> Partition {
 
 /// What a replica answers that has `version` of the one partition (0: nothing).
 pub fn holding(version: i64) -> ReadResult {
-    let partitions = if version > 0 {
-        vec![partition(b"k", version)]
-    } else {
-        Vec::new()
-    };
-    ReadResult {
-        partitions,
-        ..ReadResult::default()
-    }
+    let partitions = if version > 0 { vec![partition(b"k", version)] } else { Vec::new() };
+    ReadResult { partitions, ..ReadResult::default() }
 }
 
 /// The version in an answer.
@@ -78,10 +56,7 @@ pub fn version_in(partitions: &[Partition]) -> i64 {
 
 pub fn command(target: ReadTarget) -> ReadCommand {
     ReadCommand {
-        table: TableRef {
-            id: TableId(1),
-            incarnation: 0,
-        },
+        table: TableRef { id: TableId(1), incarnation: 0 },
         has_clustering: false,
         gc_grace_s: 864_000,
         target,
@@ -96,10 +71,7 @@ pub fn command(target: ReadTarget) -> ReadCommand {
 }
 
 pub fn one_partition() -> ReadTarget {
-    ReadTarget::Partition {
-        token: Token(i64::from(b'k')),
-        key: Bytes::from_static(b"k"),
-    }
+    ReadTarget::Partition { token: Token(i64::from(b'k')), key: Bytes::from_static(b"k") }
 }
 
 /// A read with the orders that it has given and not been answered.
@@ -116,30 +88,12 @@ impl Reading {
         let (mut orders, latencies) = (Vec::new(), Latencies::default());
         let is_alive = |i: u16| dead & (1 << i) == 0;
         let plan = plan_read(&layout.topology, &replicas, 0, &requirement, &latencies, 0, &is_alive).map_err(|e| {
-            CqlError::Unavailable {
-                message: e.to_string(),
-                consistency: e.level,
-                required: e.required,
-                alive: e.alive,
-            }
+            CqlError::Unavailable { message: e.to_string(), consistency: e.level, required: e.required, alive: e.alive }
         })?;
-        let speculation = SpeculationConfig::default();
+        let patience_ms = plan.patience_ms(&latencies, &SpeculationConfig::default());
         let command = Arc::new(command(target));
-        let read = ReadCoordination::start(
-            command,
-            plan,
-            requirement,
-            at(0),
-            DEADLINE_MS,
-            &latencies,
-            &speculation,
-            &mut orders,
-        );
-        Ok(Reading {
-            read,
-            orders,
-            latencies,
-        })
+        let read = ReadCoordination::start(command, plan, requirement, at(0), DEADLINE_MS, patience_ms, &mut orders);
+        Ok(Reading { read, orders, latencies })
     }
 
     /// Takes the order for `replica` and answers it out of what it holds.
@@ -159,14 +113,7 @@ impl Reading {
     }
 
     pub fn tell(&mut self, now_ms: u64, leg: u32, replica: usize, answer: Answer) -> Option<Outcome<ReadResult>> {
-        self.read.on_answer(
-            at(now_ms),
-            leg,
-            host(replica),
-            answer,
-            &mut self.latencies,
-            &mut self.orders,
-        )
+        self.read.on_answer(at(now_ms), leg, host(replica), answer, &mut self.latencies, &mut self.orders)
     }
 
     pub fn time(&mut self, now_ms: u64) -> Option<Outcome<ReadResult>> {
@@ -175,8 +122,7 @@ impl Reading {
 
     pub fn take(&mut self, replica: usize) -> Order {
         let place = self.orders.iter().position(|o| o.to == host(replica));
-        self.orders
-            .remove(place.unwrap_or_else(|| panic!("replica {replica} was not asked")))
+        self.orders.remove(place.unwrap_or_else(|| panic!("replica {replica} was not asked")))
     }
 
     pub fn asked(&self) -> Vec<usize> {
@@ -186,10 +132,7 @@ impl Reading {
 
 pub fn repair_of(order: &Order) -> &Mutation {
     match &order.work {
-        Work::Mutate {
-            mutation: Some(mutation),
-            ..
-        } => mutation,
+        Work::Mutate { mutation: Some(mutation), .. } => mutation,
         other => panic!("not a repair: {other:?}"),
     }
 }
@@ -207,10 +150,7 @@ fn each_case(check: impl Fn(&Layout, ConsistencyLevel, u32)) {
 fn as_many_as_the_level_needs_are_asked_one_for_data_the_others_for_digests() {
     each_case(|layout, level, dead| {
         let live = alive(layout, dead);
-        let reading = match (
-            layout.unavailable(level, &live),
-            Reading::start(layout, level, dead, one_partition()),
-        ) {
+        let reading = match (layout.unavailable(level, &live), Reading::start(layout, level, dead, one_partition())) {
             (None, Ok(reading)) => reading,
             (Some(expected), Err(CqlError::Unavailable { required, alive, .. })) => {
                 return assert_eq!((required, alive), expected, "{level} {:?} {dead:b}", layout.sizes);
@@ -222,9 +162,7 @@ fn as_many_as_the_level_needs_are_asked_one_for_data_the_others_for_digests() {
         assert_eq!(asked.len() as u32, layout.block_for(level), "no more than needed");
         assert!(!live.contains(&0) || asked[0] == 0, "the coordinator's own data first");
         for (place, order) in reading.orders.iter().enumerate() {
-            let Work::Read { digest_only, .. } = order.work else {
-                panic!("a read sends reads")
-            };
+            let Work::Read { digest_only, .. } = order.work else { panic!("a read sends reads") };
             assert_eq!(digest_only, place > 0);
         }
     });
@@ -245,12 +183,7 @@ fn it_succeeds_with_the_last_answer_needed_whatever_their_order() {
             for replica in before {
                 assert_eq!(reading.answer(1, *replica, &holding(7)), None);
             }
-            assert_eq!(
-                reading.answer(1, *last, &holding(7)),
-                Some(Ok(holding(7))),
-                "{level} {:?}",
-                layout.sizes
-            );
+            assert_eq!(reading.answer(1, *last, &holding(7)), Some(Ok(holding(7))), "{level} {:?}", layout.sizes);
         }
     });
 }
@@ -263,31 +196,18 @@ fn a_timeout_says_how_many_answered_and_whether_there_was_data() {
         };
         let asked = reading.asked();
         for taken in 0..asked.len() {
-            let Ok(mut reading) = Reading::start(layout, level, dead, one_partition()) else {
-                unreachable!()
-            };
+            let Ok(mut reading) = Reading::start(layout, level, dead, one_partition()) else { unreachable!() };
             // The digests answer, then nobody.
             let answering = &asked[asked.len() - taken..];
             for replica in answering {
                 assert_eq!(reading.answer(1, *replica, &holding(7)), None);
             }
             let timeout = reading.time(DEADLINE_MS);
-            let Some(Err(CqlError::ReadTimeout {
-                received,
-                block_for,
-                data_present,
-                ..
-            })) = timeout
-            else {
+            let Some(Err(CqlError::ReadTimeout { received, block_for, data_present, .. })) = timeout else {
                 panic!("{timeout:?}")
             };
             let expected = (layout.received(level, answering), layout.block_for(level), false);
-            assert_eq!(
-                (received, block_for, data_present),
-                expected,
-                "{level} {:?}",
-                layout.sizes
-            );
+            assert_eq!((received, block_for, data_present), expected, "{level} {:?}", layout.sizes);
         }
     });
 }
@@ -301,35 +221,17 @@ fn failing_replicas_are_replaced_then_the_read_fails_with_their_number() {
         };
         let mut failed = Vec::new();
         loop {
-            let Some(replica) = reading.asked().first().copied() else {
-                panic!("{level}: nobody left, yet no end")
-            };
+            let Some(replica) = reading.asked().first().copied() else { panic!("{level}: nobody left, yet no end") };
             let outcome = reading.fail(1, replica, ReplicaFailure::Storage);
             failed.push(replica);
-            let left: Vec<usize> = alive(layout, dead)
-                .into_iter()
-                .filter(|i| !failed.contains(i))
-                .collect();
+            let left: Vec<usize> = alive(layout, dead).into_iter().filter(|i| !failed.contains(i)).collect();
             if layout.suffices(level, &left) {
-                assert_eq!(
-                    outcome, None,
-                    "{level} {:?} dead {dead:b} failed {failed:?}",
-                    layout.sizes
-                );
+                assert_eq!(outcome, None, "{level} {:?} dead {dead:b} failed {failed:?}", layout.sizes);
                 continue;
             }
-            let Some(Err(CqlError::ReadFailure {
-                received,
-                block_for,
-                num_failures,
-                data_present,
-                ..
-            })) = outcome
+            let Some(Err(CqlError::ReadFailure { received, block_for, num_failures, data_present, .. })) = outcome
             else {
-                panic!(
-                    "{level} {:?} dead {dead:b} failed {failed:?}: {outcome:?}",
-                    layout.sizes
-                )
+                panic!("{level} {:?} dead {dead:b} failed {failed:?}: {outcome:?}", layout.sizes)
             };
             let expected = (0, layout.block_for(level), failed.len() as u32, false);
             assert_eq!((received, block_for, num_failures, data_present), expected);
@@ -359,11 +261,7 @@ fn spares_are_asked_one_by_one_after_a_delay_and_late_answers_do_no_harm() {
     assert_eq!(reading.time(PATIENCE_MS), None);
     assert_eq!(reading.asked(), [0, 1, 2]);
     assert_eq!(reading.answer(40, 1, &holding(7)), None);
-    assert_eq!(
-        reading.tell(41, 0, 1, Answer::Digest(digest(&holding(7)))),
-        None,
-        "a second answer of one replica"
-    );
+    assert_eq!(reading.tell(41, 0, 1, Answer::Digest(digest(&holding(7)))), None, "a second answer of one replica");
     assert_eq!(reading.answer(42, 0, &holding(7)), Some(Ok(holding(7))));
 }
 
@@ -405,19 +303,8 @@ fn a_recovered_replica_is_asked_now_and_then() {
     let mut firsts: BTreeMap<u16, u32> = BTreeMap::new();
     let mut spread = 1u64;
     for _ in 0..20_000 {
-        spread = spread
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        let plan = plan_read(
-            &layout.topology,
-            &[1, 2, 3, 4],
-            0,
-            &requirement,
-            &latencies,
-            spread,
-            &|_| true,
-        )
-        .unwrap();
+        spread = spread.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let plan = plan_read(&layout.topology, &[1, 2, 3, 4], 0, &requirement, &latencies, spread, &|_| true).unwrap();
         *firsts.entry(number(plan.contacts[0].host) as u16).or_default() += 1;
     }
     assert!((20..400).contains(&firsts[&1]), "{firsts:?}");

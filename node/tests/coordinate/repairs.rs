@@ -29,24 +29,13 @@ fn mismatched(newer: usize) -> Reading {
 fn the_answer_waits_for_the_repair() {
     for newer in [0, 1] {
         let mut reading = mismatched(newer);
-        assert_eq!(
-            reading.tell(2, 0, 1, Answer::Data(holding(3))),
-            None,
-            "an answer of the first round is late"
-        );
+        assert_eq!(reading.tell(2, 0, 1, Answer::Data(holding(3))), None, "an answer of the first round is late");
         assert_eq!(reading.answer(2, 1, &holding(if newer == 1 { 9 } else { 5 })), None);
         let older = 1 - newer;
         assert_eq!(reading.asked(), [older]);
-        assert_eq!(
-            version_in(std::slice::from_ref(&repair_of(&reading.orders[0]).partition)),
-            9
-        );
+        assert_eq!(version_in(std::slice::from_ref(&repair_of(&reading.orders[0]).partition)), 9);
         let leg = reading.orders[0].leg;
-        assert_eq!(
-            reading.tell(3, leg, newer, Answer::Applied),
-            None,
-            "not whom the repair was sent to"
-        );
+        assert_eq!(reading.tell(3, leg, newer, Answer::Applied), None, "not whom the repair was sent to");
         assert_eq!(reading.tell(3, leg + 1, older, Answer::Applied), None, "no such repair");
         assert_eq!(reading.answer(3, older, &holding(0)), Some(Ok(holding(9))));
     }
@@ -60,13 +49,7 @@ fn a_repair_that_fails_or_times_out_is_no_success() {
     assert!(
         matches!(
             failure,
-            Some(Err(CqlError::ReadFailure {
-                received: 1,
-                block_for: 2,
-                num_failures: 1,
-                data_present: true,
-                ..
-            }))
+            Some(Err(CqlError::ReadFailure { received: 1, block_for: 2, num_failures: 1, data_present: true, .. }))
         ),
         "{failure:?}"
     );
@@ -75,15 +58,7 @@ fn a_repair_that_fails_or_times_out_is_no_success() {
     assert_eq!(reading.answer(2, 1, &holding(5)), None);
     let timeout = reading.time(DEADLINE_MS);
     assert!(
-        matches!(
-            timeout,
-            Some(Err(CqlError::ReadTimeout {
-                received: 1,
-                block_for: 2,
-                data_present: true,
-                ..
-            }))
-        ),
+        matches!(timeout, Some(Err(CqlError::ReadTimeout { received: 1, block_for: 2, data_present: true, .. }))),
         "{timeout:?}"
     );
 }
@@ -93,11 +68,7 @@ fn in_the_data_round_a_failure_turns_to_the_spare() {
     let mut reading = mismatched(0);
     assert_eq!(reading.fail(2, 1, ReplicaFailure::Storage), None);
     assert_eq!(reading.asked(), [2]);
-    assert_eq!(
-        reading.answer(3, 2, &holding(9)),
-        Some(Ok(holding(9))),
-        "two whole replicas: nothing to repair"
-    );
+    assert_eq!(reading.answer(3, 2, &holding(9)), Some(Ok(holding(9))), "two whole replicas: nothing to repair");
 }
 
 #[test]
@@ -109,31 +80,17 @@ fn a_replica_that_was_slow_in_the_first_round_answers_in_the_second() {
     assert_eq!(reading.answer(31, 1, &holding(5)), None);
     assert_eq!(reading.answer(31, 2, &holding(9)), None);
     assert_eq!(reading.asked(), [0, 1], "both are asked for data in the second round");
-    assert_eq!(
-        reading.tell(32, slow.leg, 0, Answer::Data(holding(9))),
-        None,
-        "the first round is over"
-    );
-    assert_eq!(
-        reading.answer(33, 0, &holding(9)),
-        Some(Ok(holding(9))),
-        "two have it; the third is left alone"
-    );
+    assert_eq!(reading.tell(32, slow.leg, 0, Answer::Data(holding(9))), None, "the first round is over");
+    assert_eq!(reading.answer(33, 0, &holding(9)), Some(Ok(holding(9))), "two have it; the third is left alone");
 }
 
 fn everything() -> ReadTarget {
-    ReadTarget::TokenRange {
-        start: Token::MIN,
-        end: Token::MAX,
-    }
+    ReadTarget::TokenRange { start: Token::MIN, end: Token::MAX }
 }
 
 fn scanned(keys: &[(&'static [u8], i64)]) -> ReadResult {
     let partitions = keys.iter().map(|(key, version)| partition(key, *version)).collect();
-    ReadResult {
-        partitions,
-        ..ReadResult::default()
-    }
+    ReadResult { partitions, ..ReadResult::default() }
 }
 
 /// Two partitions are missing on one replica; acknowledgements that the network doubles count once.
@@ -141,13 +98,7 @@ fn scanned(keys: &[(&'static [u8], i64)]) -> ReadResult {
 fn every_partition_of_a_repair_is_acknowledged() {
     let layout = Layout::new(&[3]);
     let mut reading = Reading::start(&layout, QUORUM, 0, everything()).unwrap();
-    assert!(
-        reading
-            .orders
-            .iter()
-            .all(|o| matches!(o.work, Work::Read { digest_only: false, .. })),
-        "a scan asks data"
-    );
+    assert!(reading.orders.iter().all(|o| matches!(o.work, Work::Read { digest_only: false, .. })), "a scan asks data");
     let whole = scanned(&[(b"a", 1), (b"b", 2), (b"c", 3)]);
     assert_eq!(reading.answer(1, 0, &whole), None);
     assert_eq!(reading.answer(1, 1, &scanned(&[(b"b", 2)])), None);
@@ -168,17 +119,7 @@ fn a_refused_partition_makes_the_whole_repair_fail() {
     let legs: Vec<u32> = reading.orders.iter().map(|o| o.leg).collect();
     assert_eq!(reading.tell(2, legs[0], 1, Answer::Applied), None);
     let failure = reading.tell(2, legs[1], 1, Answer::Failed(ReplicaFailure::Storage));
-    assert!(
-        matches!(
-            failure,
-            Some(Err(CqlError::ReadFailure {
-                received: 1,
-                num_failures: 1,
-                ..
-            }))
-        ),
-        "{failure:?}"
-    );
+    assert!(matches!(failure, Some(Err(CqlError::ReadFailure { received: 1, num_failures: 1, .. }))), "{failure:?}");
 }
 
 /// One replica stopped at its limit: nothing is claimed beyond what both have looked at.
@@ -186,20 +127,9 @@ fn a_refused_partition_makes_the_whole_repair_fail() {
 fn an_answer_that_stopped_at_its_limit_bounds_the_merged_one() {
     let layout = Layout::new(&[3]);
     let mut reading = Reading::start(&layout, QUORUM, 0, everything()).unwrap();
-    let end = Position {
-        token: Token(i64::from(b'b')),
-        key: Bytes::from_static(b"b"),
-        clustering: None,
-    };
-    let short = ReadResult {
-        truncated_at: Some(end.clone()),
-        ..scanned(&[(b"a", 1), (b"b", 2)])
-    };
-    assert_ne!(
-        digest(&short),
-        digest(&scanned(&[(b"a", 1), (b"b", 2)])),
-        "where it ended is part of an answer"
-    );
+    let end = Position { token: Token(i64::from(b'b')), key: Bytes::from_static(b"b"), clustering: None };
+    let short = ReadResult { truncated_at: Some(end.clone()), ..scanned(&[(b"a", 1), (b"b", 2)]) };
+    assert_ne!(digest(&short), digest(&scanned(&[(b"a", 1), (b"b", 2)])), "where it ended is part of an answer");
     assert_eq!(reading.answer(1, 0, &short), None);
     let outcome = reading.answer(1, 1, &scanned(&[(b"a", 1), (b"b", 2), (b"c", 3)]));
     assert_eq!(outcome, Some(Ok(short)));

@@ -20,14 +20,7 @@ fn mutation() -> Mutation {
         static_row: None,
         rows: Vec::new(),
     };
-    Mutation {
-        table: TableRef {
-            id: TableId(1),
-            incarnation: 0,
-        },
-        issue_stamp: 0,
-        partition,
-    }
+    Mutation { table: TableRef { id: TableId(1), incarnation: 0 }, issue_stamp: 0, partition }
 }
 
 pub fn start(
@@ -51,9 +44,7 @@ pub fn start(
 fn reached(orders: &[Order]) -> Vec<usize> {
     let mut all = Vec::new();
     for order in orders {
-        let Work::Mutate { forward_to, .. } = &order.work else {
-            panic!("a write sends mutations")
-        };
+        let Work::Mutate { forward_to, .. } = &order.work else { panic!("a write sends mutations") };
         all.push(number(order.to));
         all.extend(forward_to.iter().map(|h: &HostId| number(*h)));
     }
@@ -81,12 +72,7 @@ fn every_live_replica_is_asked_once_and_remote_datacentres_by_one_message() {
         assert_eq!(reached(&orders), alive(layout, dead));
         let mut remote = Vec::new();
         for order in &orders {
-            let Work::Mutate {
-                mutation, forward_to, ..
-            } = &order.work
-            else {
-                unreachable!()
-            };
+            let Work::Mutate { mutation, forward_to, .. } = &order.work else { unreachable!() };
             let dc = layout.dc_of(number(order.to));
             assert_eq!(mutation.is_some(), order.to == host(0), "decoded for this node only");
             assert!(forward_to.iter().all(|h| layout.dc_of(number(*h)) == dc));
@@ -106,21 +92,8 @@ fn unavailable_says_how_many_and_only_when_too_few_live() {
         let outcome = start(layout, level, dead, 1, &mut Vec::new());
         match (layout.unavailable(level, &alive(layout, dead)), outcome) {
             (None, Ok(_)) => {}
-            (
-                Some(expected),
-                Err(CqlError::Unavailable {
-                    consistency,
-                    required,
-                    alive,
-                    ..
-                }),
-            ) => {
-                assert_eq!(
-                    (consistency, (required, alive)),
-                    (level, expected),
-                    "{:?} {dead:b}",
-                    layout.sizes
-                );
+            (Some(expected), Err(CqlError::Unavailable { consistency, required, alive, .. })) => {
+                assert_eq!((consistency, (required, alive)), (level, expected), "{:?} {dead:b}", layout.sizes);
             }
             (expected, outcome) => panic!("{level} {:?} {dead:b}: {expected:?}, {:?}", layout.sizes, outcome.err()),
         }
@@ -142,11 +115,7 @@ fn success_comes_with_exactly_the_answers_needed_and_timeouts_count_those_in() {
                 let set = &order[..=taken];
                 // A second answer of one replica and one of a replica that was not asked change nothing.
                 if taken > 0 {
-                    assert!(
-                        write
-                            .on_answer(1, 0, host(order[taken - 1]), &Answer::Applied)
-                            .is_none()
-                    );
+                    assert!(write.on_answer(1, 0, host(order[taken - 1]), &Answer::Applied).is_none());
                 }
                 for unasked in (0..layout.count()).filter(|i| dead & (1 << i) != 0) {
                     assert!(write.on_answer(1, 0, host(unasked), &Answer::Applied).is_none());
@@ -157,29 +126,16 @@ fn success_comes_with_exactly_the_answers_needed_and_timeouts_count_those_in() {
                     break;
                 }
                 assert_eq!(outcome, None, "{level} {:?} {set:?}", layout.sizes);
-                let Ok(mut other) = start(layout, level, dead, 1, &mut Vec::new()) else {
-                    unreachable!()
-                };
+                let Ok(mut other) = start(layout, level, dead, 1, &mut Vec::new()) else { unreachable!() };
                 for i in set {
                     assert!(other.on_answer(1, 0, host(*i), &Answer::Applied).is_none());
                 }
                 let timeout = other.on_time(DEADLINE_MS, &mut Vec::new());
-                let Some(Err(CqlError::WriteTimeout {
-                    consistency,
-                    received,
-                    block_for,
-                    ..
-                })) = timeout
-                else {
+                let Some(Err(CqlError::WriteTimeout { consistency, received, block_for, .. })) = timeout else {
                     panic!("{timeout:?}")
                 };
                 let expected = (level, layout.received(level, set), layout.block_for(level));
-                assert_eq!(
-                    (consistency, received, block_for),
-                    expected,
-                    "{:?} {set:?}",
-                    layout.sizes
-                );
+                assert_eq!((consistency, received, block_for), expected, "{:?} {set:?}", layout.sizes);
             }
         }
     });
@@ -202,23 +158,14 @@ fn a_failure_ends_the_write_when_the_level_is_out_of_reach() {
                 assert_eq!(outcome, None, "{level} {:?} {gone:?}", layout.sizes);
                 continue;
             }
-            let Some(Err(CqlError::WriteFailure {
-                received,
-                block_for,
-                num_failures,
-                ..
-            })) = outcome
-            else {
+            let Some(Err(CqlError::WriteFailure { received, block_for, num_failures, .. })) = outcome else {
                 panic!("{level} {:?} {gone:?}: {outcome:?}", layout.sizes)
             };
             let counted = match level {
                 ConsistencyLevel::LocalOne | ConsistencyLevel::LocalQuorum => layout.received(level, gone),
                 _ => failed as u32,
             };
-            assert_eq!(
-                (received, block_for, num_failures),
-                (0, layout.block_for(level), counted)
-            );
+            assert_eq!((received, block_for, num_failures), (0, layout.block_for(level), counted));
             return;
         }
     });
@@ -259,25 +206,13 @@ fn a_batch_succeeds_when_each_of_its_mutations_has() {
             assert!(write.on_answer(0, leg, host(replica), &Answer::Applied).is_none());
         }
     }
-    assert!(
-        write.on_answer(0, 7, host(0), &Answer::Applied).is_none(),
-        "no such leg"
-    );
+    assert!(write.on_answer(0, 7, host(0), &Answer::Applied).is_none(), "no such leg");
     assert!(write.on_answer(0, 1, host(0), &Answer::Applied).is_none());
     let mut other = start(&layout, ConsistencyLevel::Quorum, 0, 3, &mut orders).unwrap();
-    assert!(
-        other
-            .on_answer(0, 1, host(0), &Answer::Failed(ReplicaFailure::Gone))
-            .is_none()
-    );
+    assert!(other.on_answer(0, 1, host(0), &Answer::Failed(ReplicaFailure::Gone)).is_none());
     assert!(matches!(
         other.on_answer(0, 1, host(1), &Answer::Failed(ReplicaFailure::Overloaded)),
-        Some(Err(CqlError::WriteFailure {
-            received: 0,
-            block_for: 2,
-            num_failures: 2,
-            ..
-        }))
+        Some(Err(CqlError::WriteFailure { received: 0, block_for: 2, num_failures: 2, .. }))
     ));
     assert_eq!(write.on_answer(0, 1, host(2), &Answer::Applied), Some(Ok(())));
 }

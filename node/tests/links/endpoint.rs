@@ -64,22 +64,13 @@ impl Endpoint {
     /// The same at an address and in a life.
     pub fn open_at(address: SocketAddr, number: u128, generation: u64, authority: &Path) -> Endpoint {
         let host_id = host(number);
-        let greeting = Greeting {
-            host_id,
-            generation,
-            cluster_name: "links".into(),
-        };
+        let greeting = Greeting { host_id, generation, cluster_name: "links".into() };
         let credentials = Credentials::for_development(authority).unwrap();
         let links = Links::bind_with(address, greeting, &credentials).unwrap();
         let keeper = Arc::new(Keeper::default());
         let inbox: Arc<dyn Inbox> = keeper.clone();
         links.start(Arc::downgrade(&inbox));
-        Endpoint {
-            host_id,
-            address,
-            links,
-            keeper,
-        }
+        Endpoint { host_id, address, links, keeper }
     }
 
     /// Tells it where a host is.
@@ -120,14 +111,8 @@ pub fn control(number: u64) -> PeerMessage {
 
 /// A message of the data lane with so much in it.
 pub fn data(number: u64, size_bytes: usize) -> PeerMessage {
-    let reply_to = ReplyTo {
-        operation: OperationId(number),
-        leg: 0,
-    };
-    PeerMessage::Answer {
-        reply_to,
-        answer: ReplicaAnswer::Data(Payload(vec![7; size_bytes].into())),
-    }
+    let reply_to = ReplyTo { operation: OperationId(number), leg: 0 };
+    PeerMessage::Answer { reply_to, answer: ReplicaAnswer::Data(Payload(vec![7; size_bytes].into())) }
 }
 
 /// Asks again and again until the answer is yes.

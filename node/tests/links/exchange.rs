@@ -23,13 +23,7 @@ async fn messages_arrive_in_order_on_both_lanes_in_both_directions() {
     for (to, from) in [(&a, &b), (&b, &a)] {
         let arrived = to.arrived();
         assert!(arrived.iter().all(|(sender, _)| *sender == from.host_id));
-        let lane = |wanted| {
-            arrived
-                .iter()
-                .map(|(_, m)| m.clone())
-                .filter(|m| m.lane() == wanted)
-                .collect::<Vec<_>>()
-        };
+        let lane = |wanted| arrived.iter().map(|(_, m)| m.clone()).filter(|m| m.lane() == wanted).collect::<Vec<_>>();
         assert_eq!(lane(control(0).lane()).len(), 100);
         assert_eq!(lane(data(0, 0).lane()).len(), 100);
         assert_eq!(to.dropped(), 0);
@@ -116,10 +110,7 @@ async fn a_peer_that_does_not_read_costs_bounded_memory_and_blocks_nobody() {
     let deaf = crate::stranger::Stranger::of_authority(&authority);
     let listener = deaf.listen();
     let deaf_address = listener.local_addr().unwrap();
-    let greeted = tokio::spawn(crate::stranger::greet_and_read_nothing(
-        listener,
-        crate::endpoint::host(9),
-    ));
+    let greeted = tokio::spawn(crate::stranger::greet_and_read_nothing(listener, crate::endpoint::host(9)));
     a.learn(crate::endpoint::host(9), deaf_address);
     a.learn(b.host_id, b.address);
     a.send(crate::endpoint::host(9), control(0));

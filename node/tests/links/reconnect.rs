@@ -16,16 +16,9 @@ impl Crashing {
     async fn open(address: SocketAddr, generation: u64, authority: &Path) -> Crashing {
         let authority = PathBuf::from(authority);
         let opening = tokio::task::spawn_blocking(move || {
-            let runtime = tokio::runtime::Builder::new_multi_thread()
-                .worker_threads(1)
-                .enable_all()
-                .build()
-                .unwrap();
+            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
             let endpoint = runtime.block_on(async { Endpoint::open_at(address, 2, generation, &authority) });
-            Crashing {
-                runtime: Some(runtime),
-                endpoint: Some(endpoint),
-            }
+            Crashing { runtime: Some(runtime), endpoint: Some(endpoint) }
         });
         opening.await.unwrap()
     }
@@ -79,10 +72,7 @@ async fn a_peer_that_crashed_is_reached_again_in_its_next_life() {
     // Its new life says nothing by itself: what tells A is the reset that answers the old life's packets. Without
     // it the link would stand until its idle timeout (6 s).
     send_until_arrived(&a, b.endpoint()).await;
-    assert!(
-        a.links.figures.reset.load(Ordering::Relaxed) > 0,
-        "the idle timeout had to notice"
-    );
+    assert!(a.links.figures.reset.load(Ordering::Relaxed) > 0, "the idle timeout had to notice");
     wait_until("the old link is forgotten", || a.links.open_links() == 1).await;
 }
 

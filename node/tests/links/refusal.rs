@@ -39,10 +39,7 @@ async fn with_a_certificate_of_another_authority_not_one_message_passes() {
     let dialler = Stranger::of_authority(&folder.path().join("foreign")).dialler();
     let first = [greeting_and_message(host(9), 0), greeting_and_message(host(9), 1)];
     let refused = attack(&dialler, node.address, first).await;
-    assert!(
-        refused.contains("ecrypt") || refused.contains("ertificate") || refused.contains("unknown"),
-        "{refused}"
-    );
+    assert!(refused.contains("ecrypt") || refused.contains("ertificate") || refused.contains("unknown"), "{refused}");
     assert_eq!((node.count(), node.links.open_links()), (0, 0));
     still_serves(&folder, &node).await;
 }
@@ -71,10 +68,7 @@ async fn a_server_of_another_authority_gets_not_one_byte() {
     node.send(host(9), control(1));
     let incoming = listener.accept().await.unwrap();
     let error = incoming.await.expect_err("the node hangs up in the handshake");
-    assert!(
-        error.to_string().contains("ertificate") || error.to_string().contains("unknown"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("ertificate") || error.to_string().contains("unknown"), "{error}");
     wait_until("the message is given up", || node.dropped() == 1).await;
     assert_eq!(node.links.open_links(), 0);
 }
@@ -110,10 +104,7 @@ async fn another_message_version_is_refused_by_name() {
     let mut first = [greeting_and_message(host(9), 0), greeting_and_message(host(9), 1)];
     first.iter_mut().for_each(|bytes| bytes[4] = MESSAGE_VERSION + 1);
     let refused = attack(&dialler, node.address, first).await;
-    let named = format!(
-        "message version {} is not spoken here, only {MESSAGE_VERSION}",
-        MESSAGE_VERSION + 1
-    );
+    let named = format!("message version {} is not spoken here, only {MESSAGE_VERSION}", MESSAGE_VERSION + 1);
     assert!(refused.contains(&named), "{refused}");
     assert_eq!((node.count(), node.links.open_links()), (0, 0));
     still_serves(&folder, &node).await;
@@ -162,25 +153,7 @@ async fn hostile_frames_end_the_link() {
         &[2, 0, 0, 0, MESSAGE_VERSION + 1, 0],
         &[4, 0, 0, 0, MESSAGE_VERSION, 0xff, 0xff, 0xff],
         // A payload that claims almost all memory.
-        &[
-            13,
-            0,
-            0,
-            0,
-            MESSAGE_VERSION,
-            1,
-            0,
-            0,
-            1,
-            253,
-            0xff,
-            0xff,
-            0xff,
-            0xff,
-            0xff,
-            0xff,
-            0x7f,
-        ],
+        &[13, 0, 0, 0, MESSAGE_VERSION, 1, 0, 0, 1, 253, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f],
     ]
     .into_iter()
     .enumerate()
@@ -188,10 +161,7 @@ async fn hostile_frames_end_the_link() {
         let mut first = [greeting_and_message(host(9), 0), greeting_and_message(host(9), 1)];
         first[1].extend_from_slice(frame);
         attack(&dialler, node.address, first).await;
-        wait_until("the good messages before it are there", || {
-            node.count() == 2 * (number + 1)
-        })
-        .await;
+        wait_until("the good messages before it are there", || node.count() == 2 * (number + 1)).await;
         wait_until("the link is forgotten", || node.links.open_links() == 0).await;
     }
     still_serves(&folder, &node).await;
@@ -206,10 +176,7 @@ async fn an_address_that_is_now_another_node_gets_no_message() {
     node.send(host(2), control(1));
     wait_until("the message is given up", || node.dropped() == 1).await;
     assert_eq!((node.sent(), other.count()), (0, 0));
-    wait_until("no link is left", || {
-        node.links.open_links() + other.links.open_links() == 0
-    })
-    .await;
+    wait_until("no link is left", || node.links.open_links() + other.links.open_links() == 0).await;
     // Under its own name it is reached.
     node.learn(other.host_id, other.address);
     node.send(other.host_id, control(2));

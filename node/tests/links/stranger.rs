@@ -61,9 +61,7 @@ impl ServerCertVerifier for Credulous {
     }
 
     fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
-        rustls::crypto::ring::default_provider()
-            .signature_verification_algorithms
-            .supported_schemes()
+        rustls::crypto::ring::default_provider().signature_verification_algorithms.supported_schemes()
     }
 }
 
@@ -75,13 +73,9 @@ impl Stranger {
         let params = CertificateParams::new(vec![CERTIFICATE_NAME.to_owned()]).unwrap();
         let certificate = params.signed_by(&key, &issuer).unwrap();
         let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-        let chain = vec![
-            certificate.der().clone(),
-            CertificateDer::from_pem_file(authority::certificate_path(dir)).unwrap(),
-        ];
-        Stranger {
-            identity: Some((chain, key)),
-        }
+        let chain =
+            vec![certificate.der().clone(), CertificateDer::from_pem_file(authority::certificate_path(dir)).unwrap()];
+        Stranger { identity: Some((chain, key)) }
     }
 
     /// With no certificate.
@@ -135,11 +129,7 @@ impl Stranger {
 
 /// A greeting of this host.
 pub fn greeting(host_id: HostId) -> Greeting {
-    Greeting {
-        host_id,
-        generation: 1,
-        cluster_name: "links".into(),
-    }
+    Greeting { host_id, generation: 1, cluster_name: "links".into() }
 }
 
 /// Bytes of a good greeting, then a good frame: what a stranger tries to get through.
@@ -174,9 +164,7 @@ pub async fn attack(dialler: &quinn::Endpoint, node: std::net::SocketAddr, first
         }
         connection.closed().await.to_string()
     };
-    tokio::time::timeout(HANG_GUARD, attempt)
-        .await
-        .expect("a refused peer hears of it")
+    tokio::time::timeout(HANG_GUARD, attempt).await.expect("a refused peer hears of it")
 }
 
 /// Accepts one connection, greets as `host_id` on both lanes, then never reads again.

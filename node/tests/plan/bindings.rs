@@ -9,17 +9,8 @@ fn db() -> Db {
 
 fn variables(cql: &str) -> Vec<(String, CqlType)> {
     let prepared = db().prepare(cql).unwrap();
-    assert!(
-        prepared
-            .variables
-            .iter()
-            .all(|variable| variable.keyspace == "ks" && variable.table == "b")
-    );
-    prepared
-        .variables
-        .into_iter()
-        .map(|variable| (variable.name, variable.cql_type))
-        .collect()
+    assert!(prepared.variables.iter().all(|variable| variable.keyspace == "ks" && variable.table == "b"));
+    prepared.variables.into_iter().map(|variable| (variable.name, variable.cql_type)).collect()
 }
 
 fn named(name: &str, cql_type: CqlType) -> (String, CqlType) {
@@ -52,14 +43,8 @@ fn variables_are_named_after_what_they_stand_for() {
             named("[limit]", CqlType::Int),
         ]
     );
-    assert_eq!(
-        variables("SELECT v FROM b WHERE k = 1 AND j = '' AND (c, d) IN ?"),
-        [named("in(c,d)", list(tuple()))]
-    );
-    assert_eq!(
-        variables("SELECT v FROM b WHERE token(k, j) > ?"),
-        [named("partition key token", CqlType::BigInt)]
-    );
+    assert_eq!(variables("SELECT v FROM b WHERE k = 1 AND j = '' AND (c, d) IN ?"), [named("in(c,d)", list(tuple()))]);
+    assert_eq!(variables("SELECT v FROM b WHERE token(k, j) > ?"), [named("partition key token", CqlType::BigInt)]);
 }
 
 #[test]
@@ -67,10 +52,7 @@ fn partition_key_indices() {
     let indices = |cql: &str| db().prepare(cql).unwrap().partition_key_indices;
     assert_eq!(indices("INSERT INTO b (v, j, d, c, k) VALUES (?, ?, ?, ?, ?)"), [4, 1]);
     assert_eq!(indices("SELECT v FROM b WHERE j = ? AND k = ?"), [1, 0]);
-    assert_eq!(
-        indices("UPDATE b SET v = ? WHERE k = ? AND j = ? AND c = 1 AND d = ''"),
-        [1, 2]
-    );
+    assert_eq!(indices("UPDATE b SET v = ? WHERE k = ? AND j = ? AND c = 1 AND d = ''"), [1, 2]);
     assert!(indices("SELECT v FROM b WHERE j = 'x' AND k = ?").is_empty());
     assert!(indices("SELECT v FROM b WHERE j = ? AND k IN (?)").is_empty());
     assert!(indices("SELECT v FROM b").is_empty());
@@ -79,18 +61,10 @@ fn partition_key_indices() {
 #[test]
 fn values_by_name() {
     let db = db();
-    let prepared = db
-        .prepare("SELECT v FROM b WHERE k = :x AND j = :y AND c > :x")
-        .unwrap();
-    let values = vec![
-        ("y".to_owned(), text("a")),
-        ("x".to_owned(), int(1)),
-        ("z".to_owned(), int(1)),
-    ];
+    let prepared = db.prepare("SELECT v FROM b WHERE k = :x AND j = :y AND c > :x").unwrap();
+    let values = vec![("y".to_owned(), text("a")), ("x".to_owned(), int(1)), ("z".to_owned(), int(1))];
     assert!(prepared.bind(BoundValues::Named(values), &db.context()).is_ok());
-    let error = prepared
-        .bind(BoundValues::Named(vec![("x".to_owned(), int(1))]), &db.context())
-        .unwrap_err();
+    let error = prepared.bind(BoundValues::Named(vec![("x".to_owned(), int(1))]), &db.context()).unwrap_err();
     assert_eq!(error.to_string(), "Missing value for bind variable y");
 }
 
@@ -103,14 +77,8 @@ fn values_are_checked() {
         bound.map(|_| ()).unwrap_err().to_string()
     };
     assert!(error(vec![int(1)]).starts_with("Invalid amount of bind variables"));
-    assert_eq!(
-        error(vec![BoundValue::Null, text("a")]),
-        "Invalid null value in condition for column k"
-    );
-    assert_eq!(
-        error(vec![int(1), BoundValue::Unset]),
-        "Invalid unset value for column j"
-    );
+    assert_eq!(error(vec![BoundValue::Null, text("a")]), "Invalid null value in condition for column k");
+    assert_eq!(error(vec![int(1), BoundValue::Unset]), "Invalid unset value for column j");
     let three_bytes = BoundValue::Value(bytes::Bytes::from_static(&[1, 2, 3]));
     assert!(!error(vec![three_bytes, text("a")]).is_empty());
     let not_utf8 = BoundValue::Value(bytes::Bytes::from_static(&[0xFF]));
@@ -125,19 +93,11 @@ fn hostile_lists_and_tuples_are_refused() {
     let check = |cql: &str, wire: &[u8]| {
         let prepared = db.prepare(cql).unwrap();
         let value = BoundValue::Value(bytes::Bytes::copy_from_slice(wire));
-        assert!(
-            prepared
-                .bind(BoundValues::Positional(vec![value]), &db.context())
-                .is_err(),
-            "{cql} {wire:?}"
-        );
+        assert!(prepared.bind(BoundValues::Positional(vec![value]), &db.context()).is_err(), "{cql} {wire:?}");
     };
-    for wire in [
-        &[0, 0, 0, 1][..],
-        &[0x7F, 0xFF, 0xFF, 0xFF],
-        &[0, 0, 0, 1, 0x7F, 0, 0, 0],
-        &[0, 0, 0, 1, 0, 0, 0, 1, 5],
-    ] {
+    for wire in
+        [&[0, 0, 0, 1][..], &[0x7F, 0xFF, 0xFF, 0xFF], &[0, 0, 0, 1, 0x7F, 0, 0, 0], &[0, 0, 0, 1, 0, 0, 0, 1, 5]]
+    {
         check("SELECT v FROM b WHERE j = 'a' AND k IN ?", wire);
         check("SELECT v FROM b WHERE k = 1 AND j = 'a' AND (c, d) > ?", wire);
         check("SELECT v FROM b WHERE k = 1 AND j = 'a' AND (c, d) IN ?", wire);
@@ -150,8 +110,6 @@ fn products_of_ins_are_bounded() {
     let many = (0..101).map(|n| n.to_string()).collect::<Vec<_>>().join(", ");
     let error = db.error(&format!("SELECT c FROM p WHERE a IN ({many}) AND b IN ({many})"));
     assert!(error.contains("10201 partition keys"), "{error}");
-    let error = db.error(&format!(
-        "DELETE FROM p WHERE a IN ({many}) AND b = 1 AND c IN ({many})"
-    ));
+    let error = db.error(&format!("DELETE FROM p WHERE a IN ({many}) AND b = 1 AND c IN ({many})"));
     assert!(error.contains("more than 10000 rows"), "{error}");
 }

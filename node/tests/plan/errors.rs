@@ -21,19 +21,10 @@ fn names() {
         ("SELECT * FROM nope.t", "keyspace nope does not exist"),
         ("SELECT x FROM t", "Undefined column name x in table ks.t"),
         ("SELECT v FROM t WHERE x = 1", "Undefined column name x in table ks.t"),
-        (
-            "INSERT INTO t (k, x) VALUES (1, 2)",
-            "Undefined column name x in table ks.t",
-        ),
-        (
-            "UPDATE t SET x = 1 WHERE k = 1",
-            "Undefined column name x in table ks.t",
-        ),
+        ("INSERT INTO t (k, x) VALUES (1, 2)", "Undefined column name x in table ks.t"),
+        ("UPDATE t SET x = 1 WHERE k = 1", "Undefined column name x in table ks.t"),
         ("DELETE x FROM t WHERE k = 1", "Undefined column name x in table ks.t"),
-        (
-            "SELECT v FROM t WHERE k = 1 ORDER BY x",
-            "Undefined column name x in table ks.t",
-        ),
+        ("SELECT v FROM t WHERE k = 1 ORDER BY x", "Undefined column name x in table ks.t"),
         ("SELECT f(v) FROM t", "Unknown function 'f'"),
         ("USE nope", "Keyspace 'nope' does not exist"),
         ("TRUNCATE nope", "table nope does not exist"),
@@ -41,9 +32,7 @@ fn names() {
         assert_eq!(db.error(cql), expected, "{cql}");
     }
     let parsed = starling_cql_lite::parser::parse_statement("SELECT * FROM t").unwrap();
-    let error = starling_node::plan::prepare(&db.schema, None, parsed)
-        .unwrap_err()
-        .to_string();
+    let error = starling_node::plan::prepare(&db.schema, None, parsed).unwrap_err().to_string();
     assert!(error.starts_with("No keyspace has been specified"), "{error}");
 }
 
@@ -69,22 +58,10 @@ fn where_clauses_of_selects() {
             "k = 1 AND j = 1 AND c1 > 1 AND c2 = 1",
             "Clustering column \"c2\" cannot be restricted (preceding column \"c1\" is restricted by a non-EQ relation)",
         ),
-        (
-            "k = 1 AND k = 2 AND j = 1",
-            "k cannot be restricted by more than one relation if it includes an Equal",
-        ),
-        (
-            "k = 1 AND k IN (2) AND j = 1",
-            "k cannot be restricted by more than one relation if it includes a IN",
-        ),
-        (
-            "k = 1 AND j = 1 AND c1 > 1 AND c1 >= 2",
-            "More than one restriction was found for the start bound on c1",
-        ),
-        (
-            "k = 1 AND j = 1 AND c1 < 1 AND c1 <= 2",
-            "More than one restriction was found for the end bound on c1",
-        ),
+        ("k = 1 AND k = 2 AND j = 1", "k cannot be restricted by more than one relation if it includes an Equal"),
+        ("k = 1 AND k IN (2) AND j = 1", "k cannot be restricted by more than one relation if it includes a IN"),
+        ("k = 1 AND j = 1 AND c1 > 1 AND c1 >= 2", "More than one restriction was found for the start bound on c1"),
+        ("k = 1 AND j = 1 AND c1 < 1 AND c1 <= 2", "More than one restriction was found for the end bound on c1"),
         (
             "k = 1 AND j = 1 AND (c2, c1) > (1, 2)",
             "Clustering columns must appear in the PRIMARY KEY order in multi-column relations: (c2, c1)",
@@ -93,37 +70,18 @@ fn where_clauses_of_selects() {
             "k = 1 AND j = 1 AND (c1, v) > (1, 2)",
             "Multi-column relations can only be applied to clustering columns but was applied to: v",
         ),
-        (
-            "k = 1 AND j = 1 AND (c1, c2) > (1)",
-            "Expected 2 elements in value tuple, but got 1",
-        ),
-        (
-            "token(j, k) > 1",
-            "The token function arguments must be in the partition key order: k, j",
-        ),
-        (
-            "token(k) > 1",
-            "The token() function must be applied to all partition key components or none of them",
-        ),
+        ("k = 1 AND j = 1 AND (c1, c2) > (1)", "Expected 2 elements in value tuple, but got 1"),
+        ("token(j, k) > 1", "The token function arguments must be in the partition key order: k, j"),
+        ("token(k) > 1", "The token() function must be applied to all partition key components or none of them"),
         ("k = null AND j = 1", "Invalid null value in condition for column k"),
         ("k = ? AND j = 1", "Invalid null value in condition for column k"),
         ("k = 'a' AND j = 1", "Invalid STRING constant (a) for \"k\" of type int"),
-        (
-            "k = 1.5 AND j = 1",
-            "Invalid FLOAT constant (1.5) for \"k\" of type int",
-        ),
+        ("k = 1.5 AND j = 1", "Invalid FLOAT constant (1.5) for \"k\" of type int"),
         ("k = 1 AND j = 1 LIMIT 0", "LIMIT must be strictly positive"),
-        (
-            "k = 1 AND j = 1 PER PARTITION LIMIT 0",
-            "PER PARTITION LIMIT must be strictly positive",
-        ),
+        ("k = 1 AND j = 1 PER PARTITION LIMIT 0", "PER PARTITION LIMIT must be strictly positive"),
         ("k = 1 AND j = 1 LIMIT ?", "Invalid null value of LIMIT"),
     ] {
-        assert_eq!(
-            db.error(&format!("SELECT v FROM w WHERE {condition}")),
-            expected,
-            "{condition}"
-        );
+        assert_eq!(db.error(&format!("SELECT v FROM w WHERE {condition}")), expected, "{condition}");
     }
 }
 
@@ -135,10 +93,7 @@ fn selections_and_orders() {
             "SELECT * FROM w ORDER BY c1",
             "ORDER BY is only supported when the partition key is restricted by an EQ or an IN.",
         ),
-        (
-            "SELECT * FROM w WHERE k = 1 AND j = 1 ORDER BY c1 ASC, c2 DESC",
-            "Unsupported order by relation",
-        ),
+        ("SELECT * FROM w WHERE k = 1 AND j = 1 ORDER BY c1 ASC, c2 DESC", "Unsupported order by relation"),
         (
             "SELECT * FROM w WHERE k = 1 AND j = 1 ORDER BY c2",
             "Order by currently only supports the ordering of columns following their declared order in the PRIMARY KEY",
@@ -155,14 +110,8 @@ fn selections_and_orders() {
             "SELECT DISTINCT * FROM w",
             "SELECT DISTINCT queries must only request partition key columns and/or static columns (not c1)",
         ),
-        (
-            "SELECT DISTINCT k FROM w",
-            "SELECT DISTINCT queries must request all the partition key columns (missing j)",
-        ),
-        (
-            "SELECT k, count(*) FROM w GROUP BY k",
-            "Group by is not supported on only a part of the partition key",
-        ),
+        ("SELECT DISTINCT k FROM w", "SELECT DISTINCT queries must request all the partition key columns (missing j)"),
+        ("SELECT k, count(*) FROM w GROUP BY k", "Group by is not supported on only a part of the partition key"),
         (
             "SELECT count(*) FROM w GROUP BY k, j, c2",
             "Group by currently only support groups of columns following their declared order in the PRIMARY KEY",
@@ -171,14 +120,8 @@ fn selections_and_orders() {
             "SELECT count(*) FROM w GROUP BY v",
             "Group by is currently only supported on the columns of the PRIMARY KEY, got v",
         ),
-        (
-            "SELECT writetime(k) FROM w",
-            "Cannot use selection function writetime on PRIMARY KEY part k",
-        ),
-        (
-            "SELECT ttl(c1) FROM w",
-            "Cannot use selection function ttl on PRIMARY KEY part c1",
-        ),
+        ("SELECT writetime(k) FROM w", "Cannot use selection function writetime on PRIMARY KEY part k"),
+        ("SELECT ttl(c1) FROM w", "Cannot use selection function ttl on PRIMARY KEY part c1"),
         ("SELECT JSON * FROM t", "SELECT JSON is not supported yet"),
         (
             "SELECT s FROM w WHERE k = 1 AND j = 1 AND c1 = 1",
@@ -188,23 +131,14 @@ fn selections_and_orders() {
         assert_eq!(db.error(cql), expected, "{cql}");
     }
     let paged = db.select_paged("SELECT v FROM w WHERE k IN (1, 2) AND j = 1 ORDER BY c1", &[], Some(10));
-    assert!(
-        paged
-            .err()
-            .unwrap()
-            .to_string()
-            .starts_with("Cannot page queries with both ORDER BY")
-    );
+    assert!(paged.err().unwrap().to_string().starts_with("Cannot page queries with both ORDER BY"));
 }
 
 #[test]
 fn warnings_of_aggregates() {
     let db = db();
     let warnings = |cql: &str| db.prepare(cql).unwrap().warnings();
-    assert_eq!(
-        warnings("SELECT count(*) FROM t"),
-        ["Aggregation query used without partition key"]
-    );
+    assert_eq!(warnings("SELECT count(*) FROM t"), ["Aggregation query used without partition key"]);
     assert_eq!(
         warnings("SELECT max(v) FROM t WHERE k IN (1, 2)"),
         ["Aggregation query used on multiple partition keys (IN restriction)"]
@@ -217,44 +151,17 @@ fn warnings_of_aggregates() {
 fn modifications() {
     let mut db = db();
     for (cql, expected) in [
-        (
-            "INSERT INTO t (v) VALUES ('a')",
-            "Some partition key parts are missing: k",
-        ),
-        (
-            "INSERT INTO w (k, v) VALUES (1, 1)",
-            "Some partition key parts are missing: j",
-        ),
-        (
-            "INSERT INTO w (k, j, c1, v) VALUES (1, 1, 1, 1)",
-            "Some clustering keys are missing: c2, c3",
-        ),
-        (
-            "INSERT INTO w (k, j) VALUES (1, 1)",
-            "Some clustering keys are missing: c1, c2, c3",
-        ),
+        ("INSERT INTO t (v) VALUES ('a')", "Some partition key parts are missing: k"),
+        ("INSERT INTO w (k, v) VALUES (1, 1)", "Some partition key parts are missing: j"),
+        ("INSERT INTO w (k, j, c1, v) VALUES (1, 1, 1, 1)", "Some clustering keys are missing: c2, c3"),
+        ("INSERT INTO w (k, j) VALUES (1, 1)", "Some clustering keys are missing: c1, c2, c3"),
         ("INSERT INTO t (k, v) VALUES (1)", "Unmatched column names/values"),
-        (
-            "INSERT INTO t (k, k) VALUES (1, 2)",
-            "The column names contains duplicates",
-        ),
-        (
-            "INSERT INTO t (k, v) VALUES (null, 'a')",
-            "Invalid null value in condition for column k",
-        ),
-        (
-            "INSERT INTO t (k, v) VALUES (1, 2)",
-            "Invalid INTEGER constant (2) for \"v\" of type text",
-        ),
+        ("INSERT INTO t (k, k) VALUES (1, 2)", "The column names contains duplicates"),
+        ("INSERT INTO t (k, v) VALUES (null, 'a')", "Invalid null value in condition for column k"),
+        ("INSERT INTO t (k, v) VALUES (1, 2)", "Invalid INTEGER constant (2) for \"v\" of type text"),
         ("UPDATE t SET k = 2 WHERE k = 1", "PRIMARY KEY part k found in SET part"),
-        (
-            "UPDATE t SET v = 'a' WHERE v = 'b'",
-            "Some partition key parts are missing: k",
-        ),
-        (
-            "UPDATE t SET v = 'a' WHERE k = 1 AND v = 'b'",
-            "Non PRIMARY KEY columns found in where clause: v ",
-        ),
+        ("UPDATE t SET v = 'a' WHERE v = 'b'", "Some partition key parts are missing: k"),
+        ("UPDATE t SET v = 'a' WHERE k = 1 AND v = 'b'", "Non PRIMARY KEY columns found in where clause: v "),
         (
             "UPDATE t SET v = 'a' WHERE k > 1",
             "Only EQ and IN relation are supported on the partition key (unless you use the token() function) for \
@@ -264,14 +171,8 @@ fn modifications() {
             "UPDATE t SET v = 'a' WHERE token(k) = 1",
             "The token function cannot be used in WHERE clauses for UPDATE statements",
         ),
-        (
-            "UPDATE w SET v = 1 WHERE k = 1 AND j = 1",
-            "Some clustering keys are missing: c1, c2, c3",
-        ),
-        (
-            "UPDATE w SET v = 1 WHERE k = 1 AND j = 1 AND c1 = 1 AND c2 = 1",
-            "Some clustering keys are missing: c3",
-        ),
+        ("UPDATE w SET v = 1 WHERE k = 1 AND j = 1", "Some clustering keys are missing: c1, c2, c3"),
+        ("UPDATE w SET v = 1 WHERE k = 1 AND j = 1 AND c1 = 1 AND c2 = 1", "Some clustering keys are missing: c3"),
         (
             "UPDATE w SET v = 1 WHERE k = 1 AND j = 1 AND c1 > 1",
             "Slice restrictions are not supported on the clustering columns in UPDATE statements",
@@ -280,23 +181,14 @@ fn modifications() {
             "UPDATE w SET s = 1 WHERE k = 1 AND j = 1 AND c1 = 1 AND c2 = 1 AND c3 = 1",
             "Invalid restrictions on clustering columns since the UPDATE statement modifies only static columns",
         ),
-        (
-            "DELETE k FROM t WHERE k = 1",
-            "Invalid identifier k for deletion (should not be a PRIMARY KEY part)",
-        ),
-        (
-            "DELETE v FROM w WHERE k = 1 AND j = 1 AND c1 = 1",
-            "Some clustering keys are missing: c2, c3",
-        ),
+        ("DELETE k FROM t WHERE k = 1", "Invalid identifier k for deletion (should not be a PRIMARY KEY part)"),
+        ("DELETE v FROM w WHERE k = 1 AND j = 1 AND c1 = 1", "Some clustering keys are missing: c2, c3"),
         (
             "DELETE FROM w WHERE k = 1 AND j = 1 AND c2 = 1",
             "PRIMARY KEY column \"c2\" cannot be restricted as preceding column \"c1\" is not restricted",
         ),
         ("DELETE FROM w WHERE k = 1", "Some partition key parts are missing: j"),
-        (
-            "INSERT INTO t (k) VALUES (1) USING TIMESTAMP ?",
-            "Invalid null value of timestamp",
-        ),
+        ("INSERT INTO t (k) VALUES (1) USING TIMESTAMP ?", "Invalid null value of timestamp"),
         (
             "BEGIN BATCH USING TIMESTAMP 1 INSERT INTO t (k) VALUES (1) USING TIMESTAMP 2; APPLY BATCH",
             "Timestamp must be set either on BATCH or individual statements",
@@ -314,10 +206,7 @@ fn what_is_not_there_is_named() {
         ("UPDATE t SET v = 'a' WHERE k = 1 IF v = 'b'", "lightweight transaction"),
         ("DELETE FROM t WHERE k = 1 IF EXISTS", "lightweight transaction"),
         ("INSERT INTO t JSON '{}'", "INSERT JSON"),
-        (
-            "UPDATE w SET v = v + 1 WHERE k = 1 AND j = 1 AND c1 = 1 AND c2 = 1 AND c3 = 1",
-            "counters",
-        ),
+        ("UPDATE w SET v = v + 1 WHERE k = 1 AND j = 1 AND c1 = 1 AND c2 = 1 AND c3 = 1", "counters"),
         ("UPDATE t SET v['a'] = 'b' WHERE k = 1", "collections"),
         ("DELETE v['a'] FROM t WHERE k = 1", "collections"),
         ("SELECT v['a'] FROM t", "collection"),
@@ -335,12 +224,9 @@ fn system_tables_are_read_only() {
     let keyspace = std::sync::Arc::make_mut(schema.keyspaces.get_mut("ks").unwrap());
     keyspace.is_virtual = true;
     db.schema = schema;
-    for cql in [
-        "INSERT INTO t (k) VALUES (1)",
-        "UPDATE t SET v = '' WHERE k = 1",
-        "DELETE FROM t WHERE k = 1",
-        "TRUNCATE t",
-    ] {
+    for cql in
+        ["INSERT INTO t (k) VALUES (1)", "UPDATE t SET v = '' WHERE k = 1", "DELETE FROM t WHERE k = 1", "TRUNCATE t"]
+    {
         match db.prepare(cql) {
             Err(CqlError::Unauthorized(message)) => assert_eq!(message, "ks keyspace is not user-modifiable."),
             other => panic!("{cql}: {other:?}"),

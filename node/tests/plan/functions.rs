@@ -1,10 +1,8 @@
 use crate::support::{Db, START_S};
 
 fn db() -> Db {
-    let mut db = Db::new(&[
-        "CREATE TABLE f (k int PRIMARY KEY, ti tinyint, i int, b bigint, f float, d double, \
-                            vi varint, de decimal, t text, tu timeuuid, ts timestamp, da date, bl blob)",
-    ]);
+    let mut db = Db::new(&["CREATE TABLE f (k int PRIMARY KEY, ti tinyint, i int, b bigint, f float, d double, \
+                            vi varint, de decimal, t text, tu timeuuid, ts timestamp, da date, bl blob)"]);
     db.run(
         "INSERT INTO f (k, ti, i, b, f, d, vi, de, t, tu, ts, da, bl) VALUES (1, 7, -5, 9000000000, 1.5, 2.25, \
          123456789012345678901234567890, 10.50, 'text', 50554d6e-29bb-11e5-b345-feff819cdc9f, 1436875200000, \
@@ -28,11 +26,7 @@ fn scalar_functions_and_their_titles() {
         ("to_unix_timestamp(ts)", "system.to_unix_timestamp(ts)", "1436875200000"),
         ("to_unix_timestamp(da)", "system.to_unix_timestamp(da)", "1436832000000"),
         ("to_date(tu)", "system.to_date(tu)", "'2015-07-14'"),
-        (
-            "to_unix_timestamp(to_timestamp(tu))",
-            "system.to_unix_timestamp(system.to_timestamp(tu))",
-            "1436832018805",
-        ),
+        ("to_unix_timestamp(to_timestamp(tu))", "system.to_unix_timestamp(system.to_timestamp(tu))", "1436832018805"),
         ("i + 1", "i + 1", "-4"),
         ("i * b", "i * b", "-45000000000"),
         ("b / i", "b / i", "-1800000000"),
@@ -44,9 +38,8 @@ fn scalar_functions_and_their_titles() {
         ("(int)3", "(int)3", "3"),
     ];
     for (selector, title, value) in cases {
-        let rows = db
-            .select(&format!("SELECT {selector} FROM f WHERE k = 1"))
-            .unwrap_or_else(|e| panic!("{selector}: {e}"));
+        let rows =
+            db.select(&format!("SELECT {selector} FROM f WHERE k = 1")).unwrap_or_else(|e| panic!("{selector}: {e}"));
         assert_eq!(rows.text(), [value], "{selector}");
         assert_eq!(rows.names(), [title], "{selector}");
     }
@@ -55,9 +48,8 @@ fn scalar_functions_and_their_titles() {
 #[test]
 fn now_and_uuid_are_fresh() {
     let db = db();
-    let rows = db
-        .select("SELECT now(), now() AS other, uuid(), to_unix_timestamp(now()), toDate(now()) FROM f")
-        .unwrap();
+    let rows =
+        db.select("SELECT now(), now() AS other, uuid(), to_unix_timestamp(now()), toDate(now()) FROM f").unwrap();
     assert_eq!(
         rows.names(),
         [
@@ -74,9 +66,7 @@ fn now_and_uuid_are_fresh() {
     assert_eq!(row[2].as_ref().unwrap()[6] >> 4, 4);
     let ms = i64::from_be_bytes(row[3].as_deref().unwrap().try_into().unwrap());
     assert_eq!(ms, START_S * 1000);
-    let again = db
-        .select("SELECT current_timestamp(), current_date(), current_time() FROM f")
-        .unwrap();
+    let again = db.select("SELECT current_timestamp(), current_date(), current_time() FROM f").unwrap();
     assert_eq!(again.rows[0][0].as_deref(), Some(&(START_S * 1000).to_be_bytes()[..]));
 }
 
@@ -103,10 +93,7 @@ fn aggregates_of_each_numeric_type() {
         db.rows("SELECT sum(ti), sum(i), sum(b), sum(f), sum(d), sum(de), max(vi), avg(i), avg(d), avg(de) FROM f"),
         ["-128|1|9000000001|2.0|2.5|10.75|123456789012345678901234567890|0|1.25|5.375"]
     );
-    assert_eq!(
-        db.rows("SELECT count(t), count(*), count(1), min(t), max(k) + 1 FROM f"),
-        ["1|2|2|'text'|3"]
-    );
+    assert_eq!(db.rows("SELECT count(t), count(*), count(1), min(t), max(k) + 1 FROM f"), ["1|2|2|'text'|3"]);
 }
 
 #[test]
@@ -114,45 +101,23 @@ fn refused_calls() {
     let mut db = db();
     for (cql, part) in [
         ("SELECT sum(t) FROM f", "sum"),
-        (
-            "SELECT max(min(i)) FROM f",
-            "aggregate functions cannot be used as arguments of aggregate functions",
-        ),
-        (
-            "SELECT now(1) FROM f",
-            "Invalid number of arguments in call to function system.now",
-        ),
+        ("SELECT max(min(i)) FROM f", "aggregate functions cannot be used as arguments of aggregate functions"),
+        ("SELECT now(1) FROM f", "Invalid number of arguments in call to function system.now"),
         ("SELECT to_date(i) FROM f", "Type error"),
         ("SELECT i + t FROM f", "the operation 'int + text' is not supported"),
         ("SELECT cast(bl as int) FROM f", "blob cannot be cast to int"),
-        (
-            "INSERT INTO f (k, i) VALUES (1, now())",
-            "Type error: cannot assign result of",
-        ),
+        ("INSERT INTO f (k, i) VALUES (1, now())", "Type error: cannot assign result of"),
         ("INSERT INTO f (k, i) VALUES (1, 1 / 0)", "/ by zero"),
         ("SELECT ? FROM f", "Cannot infer type"),
     ] {
         let error = db.error(cql);
         assert!(error.contains(part), "{cql}: {error}");
     }
-    assert!(
-        db.select("SELECT i / 0 FROM f")
-            .err()
-            .unwrap()
-            .to_string()
-            .contains("/ by zero")
-    );
+    assert!(db.select("SELECT i / 0 FROM f").err().unwrap().to_string().contains("/ by zero"));
     assert!(db.select("SELECT blob_as_bigint(bl) FROM f").is_err());
-    db.run(&format!(
-        "INSERT INTO f (k, vi, de) VALUES (9, 1{}, 1e-2000000)",
-        "0".repeat(10_000)
-    ));
+    db.run(&format!("INSERT INTO f (k, vi, de) VALUES (9, 1{}, 1e-2000000)", "0".repeat(10_000)));
     for selector in ["vi * vi", "sum(vi)", "de + 1", "cast(de as int)"] {
-        let error = db
-            .select(&format!("SELECT {selector} FROM f WHERE k = 9"))
-            .err()
-            .unwrap()
-            .to_string();
+        let error = db.select(&format!("SELECT {selector} FROM f WHERE k = 9")).err().unwrap().to_string();
         assert!(error.contains("too large to compute with"), "{selector}: {error}");
     }
 }

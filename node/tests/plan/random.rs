@@ -56,18 +56,16 @@ fn query() -> impl Strategy<Value = Query> {
         prop::option::weighted(0.3, 1..4_usize),
         prop::option::weighted(0.3, 0..100),
     )
-        .prop_map(
-            |(k, (lower, upper), tuple, reversed, limit, per_partition, filter)| Query {
-                reversed: reversed && k.len() == 1,
-                k: k.into_iter().collect(),
-                lower,
-                upper,
-                tuple,
-                limit,
-                per_partition,
-                filter,
-            },
-        )
+        .prop_map(|(k, (lower, upper), tuple, reversed, limit, per_partition, filter)| Query {
+            reversed: reversed && k.len() == 1,
+            k: k.into_iter().collect(),
+            lower,
+            upper,
+            tuple,
+            limit,
+            per_partition,
+            filter,
+        })
 }
 
 impl Query {
@@ -109,11 +107,8 @@ impl Query {
             Some((a, b, ">")) => (c1, c2) > (a, b),
             Some((a, b, _)) => (c1, c2) >= (a, b),
             None => {
-                self.lower
-                    .is_none_or(|(end, inclusive)| c1 > end || inclusive && c1 == end)
-                    && self
-                        .upper
-                        .is_none_or(|(end, inclusive)| c1 < end || inclusive && c1 == end)
+                self.lower.is_none_or(|(end, inclusive)| c1 > end || inclusive && c1 == end)
+                    && self.upper.is_none_or(|(end, inclusive)| c1 < end || inclusive && c1 == end)
             }
         };
         range && self.filter.is_none_or(|filter| v >= filter)
@@ -145,9 +140,7 @@ fn apply(db: &mut Db, model: &mut Model, write: &Write) {
     match *write {
         Write::Put(k, c1, c2, v, ttl) => {
             let using = ttl.map(|ttl| format!(" USING TTL {ttl}")).unwrap_or_default();
-            db.run(&format!(
-                "INSERT INTO r (k, c1, c2, v) VALUES ({k}, {c1}, {c2}, {v}){using}"
-            ));
+            db.run(&format!("INSERT INTO r (k, c1, c2, v) VALUES ({k}, {c1}, {c2}, {v}){using}"));
             model.insert((k, c1, c2), (v, ttl.map(|ttl| db.now_s + ttl)));
         }
         Write::DeleteRow(k, c1, c2) => {

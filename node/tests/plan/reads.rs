@@ -4,17 +4,13 @@ use crate::support::{Db, int, list_of_ints};
 
 /// Partitions 1 to 3, each with c1 in 0..3 and c2 in 0..3, v = 100k + 10c1 + c2.
 fn grid() -> Db {
-    let mut db = Db::new(&[
-        "CREATE TABLE g (k int, c1 int, c2 int, s int STATIC, v int, PRIMARY KEY (k, c1, c2)) \
-                            WITH CLUSTERING ORDER BY (c1 ASC, c2 DESC)",
-    ]);
+    let mut db = Db::new(&["CREATE TABLE g (k int, c1 int, c2 int, s int STATIC, v int, PRIMARY KEY (k, c1, c2)) \
+                            WITH CLUSTERING ORDER BY (c1 ASC, c2 DESC)"]);
     for k in 1..=3 {
         for c1 in 0..3 {
             for c2 in 0..3 {
                 let v = 100 * k + 10 * c1 + c2;
-                db.run(&format!(
-                    "INSERT INTO g (k, c1, c2, s, v) VALUES ({k}, {c1}, {c2}, {k}, {v})"
-                ));
+                db.run(&format!("INSERT INTO g (k, c1, c2, s, v) VALUES ({k}, {c1}, {c2}, {k}, {v})"));
             }
         }
     }
@@ -31,10 +27,7 @@ fn slices_and_order() {
     let cases: &[(&str, &[i32])] = &[
         ("k = 1", &[102, 101, 100, 112, 111, 110, 122, 121, 120]),
         ("k = 1 ORDER BY c1 DESC", &[120, 121, 122, 110, 111, 112, 100, 101, 102]),
-        (
-            "k = 1 ORDER BY c1 DESC, c2 ASC",
-            &[120, 121, 122, 110, 111, 112, 100, 101, 102],
-        ),
+        ("k = 1 ORDER BY c1 DESC, c2 ASC", &[120, 121, 122, 110, 111, 112, 100, 101, 102]),
         ("k = 1 AND c1 = 1", &[112, 111, 110]),
         ("k = 1 AND c1 = 1 ORDER BY c2 ASC", &[110, 111, 112]),
         ("k = 1 AND c1 = 1 AND c2 > 0", &[112, 111]),
@@ -49,36 +42,23 @@ fn slices_and_order() {
         ("k = 1 AND (c1, c2) = (1, 1)", &[111]),
         ("k = 1 AND (c1, c2) IN ((1, 1), (0, 0), (5, 5), (1, 1))", &[100, 111]),
         ("k = 1 AND c1 IN (2, 0) AND c2 IN (0, 1)", &[101, 100, 121, 120]),
-        (
-            "k = 1 AND c1 IN (2, 0) AND c2 < 2 ORDER BY c1 DESC",
-            &[120, 121, 100, 101],
-        ),
+        ("k = 1 AND c1 IN (2, 0) AND c2 < 2 ORDER BY c1 DESC", &[120, 121, 100, 101]),
         ("k = 1 AND c1 IN ()", &[]),
         ("k IN (3, 1, 3) AND c1 = 0 AND c2 = 0", &[100, 300]),
         ("k = 1 LIMIT 2", &[102, 101]),
         ("k IN (1, 2) PER PARTITION LIMIT 2", &[102, 101, 202, 201]),
         ("k IN (1, 2) PER PARTITION LIMIT 2 LIMIT 3", &[102, 101, 202]),
         ("k = 1 AND c1 >= 1 ORDER BY c1 DESC LIMIT 2", &[120, 121]),
-        (
-            "k IN (2, 1) AND c1 = 0 ORDER BY c1 ASC, c2 DESC",
-            &[102, 202, 101, 201, 100, 200],
-        ),
+        ("k IN (2, 1) AND c1 = 0 ORDER BY c1 ASC, c2 DESC", &[102, 202, 101, 201, 100, 200]),
         ("k IN (2, 1) ORDER BY c1 DESC LIMIT 1", &[120]),
         ("k = 1 AND v > 110 AND v <= 121 ALLOW FILTERING", &[112, 111, 121, 120]),
         ("k = 1 AND c2 = 1 ALLOW FILTERING", &[101, 111, 121]),
         ("k = 1 AND c1 > 0 AND c2 = 1 ALLOW FILTERING", &[111, 121]),
         ("k = 1 AND v IN (100, 122) ALLOW FILTERING", &[100, 122]),
-        (
-            "k IN (1, 2, 3) AND c2 = 1 PER PARTITION LIMIT 1 ALLOW FILTERING",
-            &[101, 201, 301],
-        ),
+        ("k IN (1, 2, 3) AND c2 = 1 PER PARTITION LIMIT 1 ALLOW FILTERING", &[101, 201, 301]),
     ];
     for (condition, expected) in cases {
-        assert_eq!(
-            numbers(db.rows(&format!("SELECT v FROM g WHERE {condition}"))),
-            *expected,
-            "{condition}"
-        );
+        assert_eq!(numbers(db.rows(&format!("SELECT v FROM g WHERE {condition}"))), *expected, "{condition}");
     }
 }
 
@@ -99,14 +79,8 @@ fn scans() {
     let mut ones = numbers(db.rows("SELECT v FROM g WHERE c1 = 1 AND c2 = 1 ALLOW FILTERING"));
     ones.sort_unstable();
     assert_eq!(ones, [111, 211, 311]);
-    assert_eq!(
-        numbers(db.rows("SELECT v FROM g WHERE s = 2 AND c1 = 0 AND c2 = 2 ALLOW FILTERING")),
-        [202]
-    );
-    assert_eq!(
-        numbers(db.rows("SELECT v FROM g WHERE k > 2 AND c1 = 0 AND c2 = 2 ALLOW FILTERING")),
-        [302]
-    );
+    assert_eq!(numbers(db.rows("SELECT v FROM g WHERE s = 2 AND c1 = 0 AND c2 = 2 ALLOW FILTERING")), [202]);
+    assert_eq!(numbers(db.rows("SELECT v FROM g WHERE k > 2 AND c1 = 0 AND c2 = 2 ALLOW FILTERING")), [302]);
 }
 
 #[test]
@@ -130,37 +104,20 @@ fn tokens_cut_the_ring() {
     assert_eq!(count(format!("token(k) = {middle}")), 1);
     assert_eq!(count(format!("token(k) > {middle} AND token(k) <= {middle}")), 0);
     assert_eq!(count(format!("token(k) = token({})", pairs[0].1)), 1);
-    assert_eq!(
-        count(format!("token(k) > {} AND token(k) <= {}", i64::MIN, i64::MAX)),
-        3
-    );
+    assert_eq!(count(format!("token(k) > {} AND token(k) <= {}", i64::MIN, i64::MAX)), 3);
     assert_eq!(count(format!("token(k) > {middle} AND token(k) <= {}", i64::MIN)), 1);
 }
 
 #[test]
 fn aggregates() {
     let db = grid();
-    let rows = db
-        .select("SELECT count(*), min(v), max(v), sum(v), avg(c2) FROM g WHERE k = 1")
-        .unwrap();
-    assert_eq!(
-        rows.names(),
-        [
-            "count",
-            "system.min(v)",
-            "system.max(v)",
-            "system.sum(v)",
-            "system.avg(c2)"
-        ]
-    );
+    let rows = db.select("SELECT count(*), min(v), max(v), sum(v), avg(c2) FROM g WHERE k = 1").unwrap();
+    assert_eq!(rows.names(), ["count", "system.min(v)", "system.max(v)", "system.sum(v)", "system.avg(c2)"]);
     assert_eq!(rows.text(), ["9|100|122|999|1"]);
     assert_eq!(db.rows("SELECT count(*), max(v) FROM g WHERE k = 9"), ["0|null"]);
     assert_eq!(db.rows("SELECT count(*) AS n FROM g"), ["27"]);
     assert_eq!(db.rows("SELECT count(v) FROM g WHERE v > 200 ALLOW FILTERING"), ["17"]);
-    assert_eq!(
-        db.rows("SELECT k, count(*) FROM g WHERE k IN (1, 2) GROUP BY k"),
-        ["1|9", "2|9"]
-    );
+    assert_eq!(db.rows("SELECT k, count(*) FROM g WHERE k IN (1, 2) GROUP BY k"), ["1|9", "2|9"]);
     assert_eq!(
         db.rows("SELECT k, c1, sum(v) FROM g WHERE k IN (1, 2) GROUP BY k, c1 LIMIT 4"),
         ["1|0|303", "1|1|333", "1|2|363", "2|0|603"]
@@ -199,10 +156,8 @@ fn static_only_partitions_beside_dead_rows() {
 
 #[test]
 fn clustering_types_and_descending_text() {
-    let mut db = Db::new(&[
-        "CREATE TABLE x (k text, a text, b varint, d decimal, PRIMARY KEY (k, a, b, d)) \
-                            WITH CLUSTERING ORDER BY (a DESC, b ASC, d DESC)",
-    ]);
+    let mut db = Db::new(&["CREATE TABLE x (k text, a text, b varint, d decimal, PRIMARY KEY (k, a, b, d)) \
+                            WITH CLUSTERING ORDER BY (a DESC, b ASC, d DESC)"]);
     for a in ["", "a", "ab", "b"] {
         for b in ["-300", "-1", "0", "99999999999999999999"] {
             db.run(&format!("INSERT INTO x (k, a, b, d) VALUES ('k', '{a}', {b}, 1.5)"));
@@ -229,11 +184,7 @@ fn pages_say_when_they_are_last() {
 fn markers_for_lists_and_limits() {
     let db = grid();
     let rows = db
-        .select_paged(
-            "SELECT v FROM g WHERE k IN ? AND c1 = ? LIMIT ?",
-            &[list_of_ints(&[2, 1]), int(0), int(4)],
-            None,
-        )
+        .select_paged("SELECT v FROM g WHERE k IN ? AND c1 = ? LIMIT ?", &[list_of_ints(&[2, 1]), int(0), int(4)], None)
         .unwrap();
     assert_eq!(rows.text(), ["102", "101", "100", "202"]);
     assert!(db.select_paged("SELECT v FROM g LIMIT ?", &[int(0)], None).is_err());
@@ -244,34 +195,20 @@ fn damaged_paging_states_are_refused() {
     let db = grid();
     let prepared = db.prepare("SELECT v FROM g WHERE k = 1").unwrap();
     let none = || starling_node::plan::BoundValues::NONE;
-    let context = BindContext {
-        page_size: Some(2),
-        ..db.context()
-    };
-    let starling_node::plan::Operation::Read(read) = prepared.bind(none(), &context).unwrap() else {
-        panic!()
-    };
+    let context = BindContext { page_size: Some(2), ..db.context() };
+    let starling_node::plan::Operation::Read(read) = prepared.bind(none(), &context).unwrap() else { panic!() };
     let state = db.page(*read).unwrap().paging_state.unwrap();
     for at in 0..state.len() {
         let mut damaged = state.to_vec();
         damaged[at] ^= 1;
-        let context = BindContext {
-            paging_state: Some(damaged.into()),
-            ..context.clone()
-        };
+        let context = BindContext { paging_state: Some(damaged.into()), ..context.clone() };
         assert!(prepared.bind(none(), &context).is_err(), "byte {at}");
-        let context = BindContext {
-            paging_state: Some(state.slice(..at)),
-            ..context.clone()
-        };
+        let context = BindContext { paging_state: Some(state.slice(..at)), ..context.clone() };
         assert!(prepared.bind(none(), &context).is_err(), "cut at {at}");
     }
     // A state of another query.
     let other = db.prepare("SELECT v FROM g WHERE k = 2").unwrap();
-    let context = BindContext {
-        paging_state: Some(state.clone()),
-        ..context
-    };
+    let context = BindContext { paging_state: Some(state.clone()), ..context };
     assert!(other.bind(none(), &context).is_err());
     let limited = db.prepare("SELECT v FROM g WHERE k = 1 LIMIT 5").unwrap();
     assert!(limited.bind(none(), &context).is_err());

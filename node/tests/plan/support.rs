@@ -61,13 +61,7 @@ impl Db {
     pub fn new(ddl: &[&str]) -> Db {
         let engine = Arc::new(MemoryEngine::new(MemorySettings::default()));
         let store = Store::open(engine, StoreSettings::default()).unwrap();
-        let mut db = Db {
-            schema: Schema::empty(),
-            store,
-            now_s: START_S,
-            writes: 0,
-            tiny_answers: Cell::new(false),
-        };
+        let mut db = Db { schema: Schema::empty(), store, now_s: START_S, writes: 0, tiny_answers: Cell::new(false) };
         db.ddl("CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}");
         for statement in ddl {
             db.ddl(statement);
@@ -78,13 +72,8 @@ impl Db {
     pub fn ddl(&mut self, cql: &str) {
         let parsed = parse_statement(cql).unwrap();
         let datacenters = BTreeMap::from([("dc1".to_owned(), 1)]);
-        let context = ChangeContext {
-            new_uuid: Uuid::from_u128(7),
-            datacenters: &datacenters,
-        };
-        self.schema = apply(&self.schema, Some("ks"), &parsed.statement, &context)
-            .unwrap()
-            .schema;
+        let context = ChangeContext { new_uuid: Uuid::from_u128(7), datacenters: &datacenters };
+        self.schema = apply(&self.schema, Some("ks"), &parsed.statement, &context).unwrap().schema;
     }
 
     pub fn prepare(&self, cql: &str) -> Result<Prepared, CqlError> {
@@ -104,23 +93,15 @@ impl Db {
     }
 
     pub fn commit(&self, operation: &Operation) {
-        let Operation::Write(write) = operation else {
-            panic!("not a write: {operation:?}")
-        };
-        let mutations: Vec<_> = write
-            .mutations
-            .iter()
-            .map(|mutation| mutation.mutation.clone())
-            .collect();
+        let Operation::Write(write) = operation else { panic!("not a write: {operation:?}") };
+        let mutations: Vec<_> = write.mutations.iter().map(|mutation| mutation.mutation.clone()).collect();
         let committed = self.store.commit(&mutations, Durability::NoSync).unwrap();
         assert!(committed.refused.is_empty());
     }
 
     pub fn write(&mut self, cql: &str, values: &[BoundValue]) -> Result<(), CqlError> {
         self.writes += 1;
-        let operation = self
-            .prepare(cql)?
-            .bind(BoundValues::Positional(values.to_vec()), &self.context())?;
+        let operation = self.prepare(cql)?.bind(BoundValues::Positional(values.to_vec()), &self.context())?;
         self.commit(&operation);
         Ok(())
     }
@@ -155,20 +136,11 @@ impl Db {
 
     pub fn select_paged(&self, cql: &str, values: &[BoundValue], page_size: Option<u32>) -> Result<Rows, CqlError> {
         let prepared = self.prepare(cql)?;
-        let mut context = BindContext {
-            page_size,
-            ..self.context()
-        };
-        let mut all = Rows {
-            columns: prepared.columns.clone(),
-            rows: Vec::new(),
-            pages: 0,
-        };
+        let mut context = BindContext { page_size, ..self.context() };
+        let mut all = Rows { columns: prepared.columns.clone(), rows: Vec::new(), pages: 0 };
         loop {
             let operation = prepared.bind(BoundValues::Positional(values.to_vec()), &context)?;
-            let Operation::Read(read) = operation else {
-                panic!("not a read: {cql}")
-            };
+            let Operation::Read(read) = operation else { panic!("not a read: {cql}") };
             let page = self.page(*read)?;
             all.pages += 1;
             all.rows.extend(page.rows().map(<[_]>::to_vec));

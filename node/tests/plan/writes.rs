@@ -4,10 +4,8 @@ use starling_node::plan::{BoundValue, Operation, bind_batch};
 use crate::support::{Db, START_S, int, text};
 
 fn wide() -> Db {
-    Db::new(&[
-        "CREATE TABLE w (k int, c1 int, c2 text, s text STATIC, v int, PRIMARY KEY (k, c1, c2)) \
-               WITH CLUSTERING ORDER BY (c1 DESC, c2 ASC)",
-    ])
+    Db::new(&["CREATE TABLE w (k int, c1 int, c2 text, s text STATIC, v int, PRIMARY KEY (k, c1, c2)) \
+               WITH CLUSTERING ORDER BY (c1 DESC, c2 ASC)"])
 }
 
 fn simple() -> Db {
@@ -20,17 +18,11 @@ fn insert_update_delete_of_single_rows() {
     db.run("INSERT INTO t (k, v, n) VALUES (1, 'a', 10)");
     db.run("INSERT INTO t (k) VALUES (2)");
     db.run("UPDATE t SET v = 'c' WHERE k = 3");
-    assert_eq!(
-        db.rows("SELECT k, v, n FROM t WHERE k IN (1, 2, 3)"),
-        ["1|'a'|10", "2|null|null", "3|'c'|null"]
-    );
+    assert_eq!(db.rows("SELECT k, v, n FROM t WHERE k IN (1, 2, 3)"), ["1|'a'|10", "2|null|null", "3|'c'|null"]);
     // A row made by UPDATE alone is gone with its last value; an inserted one is not.
     db.run("UPDATE t SET v = null WHERE k = 3");
     db.run("DELETE v, n FROM t WHERE k = 1");
-    assert_eq!(
-        db.rows("SELECT k, v, n FROM t WHERE k IN (1, 2, 3)"),
-        ["1|null|null", "2|null|null"]
-    );
+    assert_eq!(db.rows("SELECT k, v, n FROM t WHERE k IN (1, 2, 3)"), ["1|null|null", "2|null|null"]);
     db.run("DELETE FROM t WHERE k IN (1, 2)");
     assert!(db.rows("SELECT * FROM t").is_empty());
 }
@@ -51,10 +43,7 @@ fn deletes_of_rows_ranges_and_partitions() {
     db.run("DELETE FROM w WHERE k = 1 AND c1 = 2 AND c2 >= 'b'");
     assert_eq!(db.rows("SELECT c2 FROM w WHERE k = 1 AND c1 = 2"), ["'a'"]);
     db.run("DELETE FROM w WHERE k = 1 AND c1 > 2");
-    assert_eq!(
-        db.rows("SELECT c1, c2, s FROM w WHERE k = 1"),
-        ["2|'a'|'static'", "0|'a'|'static'", "0|'c'|'static'"]
-    );
+    assert_eq!(db.rows("SELECT c1, c2, s FROM w WHERE k = 1"), ["2|'a'|'static'", "0|'a'|'static'", "0|'c'|'static'"]);
     db.run("DELETE FROM w WHERE k = 1 AND c1 IN (0, 2) AND c2 IN ('a')");
     assert_eq!(db.rows("SELECT c1, c2 FROM w WHERE k = 1"), ["0|'c'"]);
     db.run("DELETE s FROM w WHERE k = 1");
@@ -106,10 +95,7 @@ fn ttl_runs_out() {
     db.run("INSERT INTO t (k, v, n) VALUES (1, 'a', 1) USING TTL 100");
     db.run("UPDATE t USING TTL 0 SET n = 2 WHERE k = 1");
     db.now_s = START_S + 40;
-    assert_eq!(
-        db.rows("SELECT v, ttl(v), n, ttl(n) FROM t WHERE k = 1"),
-        ["'a'|60|2|null"]
-    );
+    assert_eq!(db.rows("SELECT v, ttl(v), n, ttl(n) FROM t WHERE k = 1"), ["'a'|60|2|null"]);
     db.now_s = START_S + 100;
     assert_eq!(db.rows("SELECT v, ttl(v), n FROM t WHERE k = 1"), ["null|null|2"]);
     db.run("DELETE n FROM t WHERE k = 1");
@@ -121,14 +107,9 @@ fn default_ttl_of_a_table() {
     let mut db = Db::new(&["CREATE TABLE d (k int PRIMARY KEY, v int) WITH default_time_to_live = 10"]);
     db.run("INSERT INTO d (k, v) VALUES (1, 1)");
     db.run("INSERT INTO d (k, v) VALUES (2, 2) USING TTL 0");
-    db.write("INSERT INTO d (k, v) VALUES (3, 3) USING TTL ?", &[BoundValue::Unset])
-        .unwrap();
-    db.write("INSERT INTO d (k, v) VALUES (4, 4) USING TTL ?", &[BoundValue::Null])
-        .unwrap();
-    assert_eq!(
-        db.rows("SELECT k, ttl(v) FROM d WHERE k IN (1, 2, 3, 4)"),
-        ["1|10", "2|null", "3|10", "4|null"]
-    );
+    db.write("INSERT INTO d (k, v) VALUES (3, 3) USING TTL ?", &[BoundValue::Unset]).unwrap();
+    db.write("INSERT INTO d (k, v) VALUES (4, 4) USING TTL ?", &[BoundValue::Null]).unwrap();
+    assert_eq!(db.rows("SELECT k, ttl(v) FROM d WHERE k IN (1, 2, 3, 4)"), ["1|10", "2|null", "3|10", "4|null"]);
 }
 
 #[test]
@@ -145,36 +126,22 @@ fn ttl_limits() {
     db.now_s = i64::from(u32::MAX) - 1_000;
     db.run("INSERT INTO t (k) VALUES (1) USING TTL 999");
     let refused = db.error("INSERT INTO t (k) VALUES (1) USING TTL 1000");
-    assert!(
-        refused.contains("exceeds maximum supported expiration date"),
-        "{refused}"
-    );
+    assert!(refused.contains("exceeds maximum supported expiration date"), "{refused}");
     db.now_s = i64::MAX - 5;
     let refused = db.error("INSERT INTO t (k) VALUES (1) USING TTL 10");
-    assert!(
-        refused.contains("exceeds maximum supported expiration date"),
-        "{refused}"
-    );
+    assert!(refused.contains("exceeds maximum supported expiration date"), "{refused}");
 }
 
 #[test]
 fn unset_leaves_alone_and_null_deletes() {
     let mut db = simple();
     db.run("INSERT INTO t (k, v, n) VALUES (1, 'a', 1)");
-    db.write(
-        "INSERT INTO t (k, v, n) VALUES (?, ?, ?)",
-        &[int(1), BoundValue::Unset, BoundValue::Null],
-    )
-    .unwrap();
+    db.write("INSERT INTO t (k, v, n) VALUES (?, ?, ?)", &[int(1), BoundValue::Unset, BoundValue::Null]).unwrap();
     assert_eq!(db.rows("SELECT * FROM t"), ["1|null|'a'"]);
-    let unset = db
-        .write("INSERT INTO t (k) VALUES (?)", &[BoundValue::Unset])
-        .unwrap_err()
-        .to_string();
+    let unset = db.write("INSERT INTO t (k) VALUES (?)", &[BoundValue::Unset]).unwrap_err().to_string();
     assert_eq!(unset, "Invalid unset value for column k");
     // An update of nothing writes nothing.
-    db.write("UPDATE t SET v = ? WHERE k = 9", &[BoundValue::Unset])
-        .unwrap();
+    db.write("UPDATE t SET v = ? WHERE k = 9", &[BoundValue::Unset]).unwrap();
     assert_eq!(db.rows("SELECT k FROM t"), ["1"]);
 }
 
@@ -186,22 +153,13 @@ fn batches() {
         "BEGIN BATCH USING TIMESTAMP 5 INSERT INTO w (k, c1, c2, v) VALUES (1, 1, 'a', 1); \
             UPDATE w SET s = 'x' WHERE k = 1; DELETE v FROM w WHERE k = 1 AND c1 = 2 AND c2 = 'b' APPLY BATCH",
     );
-    assert_eq!(
-        db.rows("SELECT c1, c2, s, v, writetime(v) FROM w WHERE k = 1"),
-        ["1|'a'|'x'|1|5"]
-    );
+    assert_eq!(db.rows("SELECT c1, c2, s, v, writetime(v) FROM w WHERE k = 1"), ["1|'a'|'x'|1|5"]);
     let logged = "BEGIN BATCH INSERT INTO w (k, c1, c2) VALUES (1, 1, 'a'); \
                   INSERT INTO w (k, c1, c2) VALUES (2, 1, 'a') APPLY BATCH";
-    assert!(
-        db.error(logged)
-            .starts_with("Logged batches over more than one partition are not supported")
-    );
+    assert!(db.error(logged).starts_with("Logged batches over more than one partition are not supported"));
     db.run(&logged.replace("BEGIN BATCH", "BEGIN UNLOGGED BATCH"));
     assert_eq!(db.rows("SELECT k FROM w WHERE k IN (1, 2) AND c1 = 1"), ["1", "2"]);
-    assert!(
-        db.error("BEGIN COUNTER BATCH APPLY BATCH")
-            .starts_with("COUNTER BATCH is not supported")
-    );
+    assert!(db.error("BEGIN COUNTER BATCH APPLY BATCH").starts_with("COUNTER BATCH is not supported"));
 }
 
 #[test]
@@ -210,11 +168,8 @@ fn a_batch_message_merges_by_partition() {
     let insert = db.prepare("INSERT INTO t (k, v) VALUES (?, ?)").unwrap();
     let delete = db.prepare("DELETE n FROM t WHERE k = ?").unwrap();
     let context = db.context();
-    let statements = vec![
-        (&insert, vec![int(1), text("a")]),
-        (&delete, vec![int(1)]),
-        (&insert, vec![int(2), text("b")]),
-    ];
+    let statements =
+        vec![(&insert, vec![int(1), text("a")]), (&delete, vec![int(1)]), (&insert, vec![int(2), text("b")])];
     let write = bind_batch(BatchKind::Unlogged, statements.clone(), &context).unwrap();
     assert_eq!(write.mutations.len(), 2);
     assert!(bind_batch(BatchKind::Logged, statements, &context).is_err());
@@ -231,22 +186,14 @@ fn composite_partition_keys_route_as_drivers_do() {
     db.run("INSERT INTO p (a, b, v) VALUES (1, 'x', 7)");
     let prepared = db.prepare("SELECT v FROM p WHERE a = ? AND b = ?").unwrap();
     assert_eq!(prepared.partition_key_indices, [0, 1]);
-    assert_eq!(
-        db.rows("SELECT * FROM p WHERE a IN (0, 1) AND b IN ('x', 'y')"),
-        ["1|'x'|7"]
-    );
+    assert_eq!(db.rows("SELECT * FROM p WHERE a IN (0, 1) AND b IN ('x', 'y')"), ["1|'x'|7"]);
     let operation = db
         .prepare("DELETE FROM p WHERE a = 1 AND b = 'x'")
         .unwrap()
         .bind(starling_node::plan::BoundValues::NONE, &db.context())
         .unwrap();
-    let Operation::Write(write) = operation else {
-        panic!("not a write")
-    };
+    let Operation::Write(write) = operation else { panic!("not a write") };
     let key = &write.mutations[0].mutation.partition.key;
     assert_eq!(&key[..], [0, 4, 0, 0, 0, 1, 0, 0, 1, b'x', 0]);
-    assert_eq!(
-        write.mutations[0].mutation.partition.token,
-        starling_ring::Token::from_key(key)
-    );
+    assert_eq!(write.mutations[0].mutation.partition.token, starling_ring::Token::from_key(key));
 }

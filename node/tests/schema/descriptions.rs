@@ -13,11 +13,7 @@ fn what_is_described_can_be_made_again() {
     }
     let rows = session.describe("DESCRIBE SCHEMA WITH INTERNALS").unwrap();
     assert_eq!(rows.len(), 2 + TABLES.len());
-    let mut again = Session {
-        schema: Schema::empty(),
-        statements: 0,
-        datacenters: session.datacenters.clone(),
-    };
+    let mut again = Session { schema: Schema::empty(), statements: 0, datacenters: session.datacenters.clone() };
     for row in &rows {
         again.run(&row[3]);
     }
@@ -63,23 +59,14 @@ fn descriptions() {
         statement(&session, "DESCRIBE TABLE t1").starts_with("CREATE TABLE ks.t1 (\n    a int PRIMARY KEY\n) WITH add")
     );
     assert!(statement(&session, "DESCRIBE \"T3\"").contains("PRIMARY KEY ((\"A b\", \"select\"))"));
-    let list = |cql: &str| -> Vec<String> {
-        session
-            .describe(cql)
-            .unwrap()
-            .into_iter()
-            .map(|row| row[2].clone())
-            .collect()
-    };
+    let list =
+        |cql: &str| -> Vec<String> { session.describe(cql).unwrap().into_iter().map(|row| row[2].clone()).collect() };
     assert_eq!(list("DESCRIBE TABLES"), ["\"T3\"", "t1", "t2", "t4", "t5"]);
     assert!(list("DESCRIBE KEYSPACES").contains(&"system_schema".to_owned()));
     assert!(list("DESCRIBE TYPES").is_empty());
     assert_eq!(session.describe("DESCRIBE KEYSPACE").unwrap().len(), 1 + TABLES.len());
     assert_eq!(session.describe("DESCRIBE ks").unwrap().len(), 1 + TABLES.len());
-    assert_eq!(
-        session.describe("DESCRIBE CLUSTER").unwrap(),
-        [["c", "p", "s"].map(str::to_owned)]
-    );
+    assert_eq!(session.describe("DESCRIBE CLUSTER").unwrap(), [["c", "p", "s"].map(str::to_owned)]);
     assert!(session.describe("DESCRIBE FULL SCHEMA").unwrap().len() > 20);
     assert!(
         statement(&session, "DESCRIBE TABLE system.local")

@@ -55,11 +55,7 @@ struct Definition {
 
 impl Definition {
     fn cql(&self) -> String {
-        let quoted: Vec<String> = self
-            .names
-            .iter()
-            .map(|name| format!("\"{}\"", name.replace('"', "\"\"")))
-            .collect();
+        let quoted: Vec<String> = self.names.iter().map(|name| format!("\"{}\"", name.replace('"', "\"\""))).collect();
         let key_end = self.partition_key + self.clustering;
         let mut parts: Vec<String> = quoted
             .iter()
@@ -80,11 +76,7 @@ impl Definition {
             let orders: Vec<String> = clustering.iter().enumerate().map(order).collect();
             options.push(format!("CLUSTERING ORDER BY ({})", orders.join(", ")));
         }
-        let with = if options.is_empty() {
-            String::new()
-        } else {
-            format!(" WITH {}", options.join(" AND "))
-        };
+        let with = if options.is_empty() { String::new() } else { format!(" WITH {}", options.join(" AND ")) };
         format!("CREATE TABLE t ({}){with}", parts.join(", "))
     }
 }
@@ -100,15 +92,7 @@ fn definition() -> impl Strategy<Value = Definition> {
         (Just(names), types, 1..=count, 0..=count, flags(), flags(), options).prop_map(
             |(names, types, partition_key, clustering, descending, statics, options)| {
                 let clustering = clustering.min(names.len() - partition_key);
-                Definition {
-                    names,
-                    types,
-                    partition_key,
-                    clustering,
-                    descending,
-                    statics,
-                    options,
-                }
+                Definition { names, types, partition_key, clustering, descending, statics, options }
             },
         )
     })

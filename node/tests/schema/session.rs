@@ -26,11 +26,7 @@ pub struct Session {
 impl Session {
     pub fn new() -> Self {
         let datacenters = BTreeMap::from([("dc1".to_owned(), 3), ("dc2".to_owned(), 1)]);
-        let mut session = Session {
-            schema: Schema::empty(),
-            statements: 0,
-            datacenters,
-        };
+        let mut session = Session { schema: Schema::empty(), statements: 0, datacenters };
         session.run("CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}");
         session
     }
@@ -39,10 +35,7 @@ impl Session {
         let parsed = parse_statement(cql).map_err(|error| CqlError::Syntax(error.to_string()))?;
         let statement = parsed.statement;
         self.statements += 1;
-        let context = ChangeContext {
-            new_uuid: Uuid::from_u128(self.statements),
-            datacenters: &self.datacenters,
-        };
+        let context = ChangeContext { new_uuid: Uuid::from_u128(self.statements), datacenters: &self.datacenters };
         let outcome = apply(&self.schema, Some("ks"), &statement, &context)?;
         self.schema = outcome.schema.clone();
         Ok(outcome)
@@ -57,29 +50,16 @@ impl Session {
     }
 
     pub fn describe(&self, cql: &str) -> Result<Vec<Vec<String>>, CqlError> {
-        let Statement::Describe(statement) = parse(cql) else {
-            panic!("{cql}")
-        };
-        let cluster = ClusterDescription {
-            cluster_name: "c",
-            partitioner: "p",
-            snitch: "s",
-        };
+        let Statement::Describe(statement) = parse(cql) else { panic!("{cql}") };
+        let cluster = ClusterDescription { cluster_name: "c", partitioner: "p", snitch: "s" };
         let description = describe(&with_system(&self.schema), Some("ks"), &statement, &cluster)?;
-        assert!(
-            description
-                .rows
-                .iter()
-                .all(|row| row.len() == description.columns.len())
-        );
+        assert!(description.rows.iter().all(|row| row.len() == description.columns.len()));
         Ok(description.rows)
     }
 }
 
 pub fn parse(cql: &str) -> Statement {
-    parse_statement(cql)
-        .unwrap_or_else(|error| panic!("{cql}: {error}"))
-        .statement
+    parse_statement(cql).unwrap_or_else(|error| panic!("{cql}: {error}")).statement
 }
 
 #[track_caller]

@@ -16,132 +16,36 @@ fn refused_tables() {
     let mut session = Session::new();
     session.run("CREATE TABLE taken (a int PRIMARY KEY)");
     for (body, code, message) in [
-        (
-            "taken (a int PRIMARY KEY)",
-            ALREADY_EXISTS,
-            "Cannot add already existing table \"taken\" to keyspace \"ks\"",
-        ),
-        (
-            "system.mine (a int PRIMARY KEY)",
-            UNAUTHORIZED,
-            "system keyspace is not user-modifiable.",
-        ),
-        (
-            "nowhere.t (a int PRIMARY KEY)",
-            INVALID,
-            "Keyspace 'nowhere' doesn't exist",
-        ),
+        ("taken (a int PRIMARY KEY)", ALREADY_EXISTS, "Cannot add already existing table \"taken\" to keyspace \"ks\""),
+        ("system.mine (a int PRIMARY KEY)", UNAUTHORIZED, "system keyspace is not user-modifiable."),
+        ("nowhere.t (a int PRIMARY KEY)", INVALID, "Keyspace 'nowhere' doesn't exist"),
         ("\"a b\" (a int PRIMARY KEY)", CONFIG, "Table name must not be empty"),
-        (
-            "t (a int)",
-            INVALID,
-            "No PRIMARY KEY specifed for table 't' (exactly one required)",
-        ),
-        (
-            "t (a int PRIMARY KEY, b int PRIMARY KEY)",
-            INVALID,
-            "Multiple PRIMARY KEY specified for table 't'",
-        ),
-        (
-            "t (a int PRIMARY KEY, b int, PRIMARY KEY (b))",
-            INVALID,
-            "Multiple PRIMARY KEY",
-        ),
-        (
-            "t (a int, PRIMARY KEY (b))",
-            INVALID,
-            "Unknown column 'b' referenced in PRIMARY KEY for table 't'",
-        ),
-        (
-            "t (a int, PRIMARY KEY (a, a))",
-            INVALID,
-            "Duplicate column 'a' in PRIMARY KEY clause for table 't'",
-        ),
-        (
-            "t (a int, a text, PRIMARY KEY (a))",
-            INVALID,
-            "Duplicate column 'a' declaration for table 't'",
-        ),
+        ("t (a int)", INVALID, "No PRIMARY KEY specifed for table 't' (exactly one required)"),
+        ("t (a int PRIMARY KEY, b int PRIMARY KEY)", INVALID, "Multiple PRIMARY KEY specified for table 't'"),
+        ("t (a int PRIMARY KEY, b int, PRIMARY KEY (b))", INVALID, "Multiple PRIMARY KEY"),
+        ("t (a int, PRIMARY KEY (b))", INVALID, "Unknown column 'b' referenced in PRIMARY KEY for table 't'"),
+        ("t (a int, PRIMARY KEY (a, a))", INVALID, "Duplicate column 'a' in PRIMARY KEY clause for table 't'"),
+        ("t (a int, a text, PRIMARY KEY (a))", INVALID, "Duplicate column 'a' declaration for table 't'"),
         (
             "t (a list<int> PRIMARY KEY)",
             INVALID,
             "Invalid non-frozen collection type list<int> for PRIMARY KEY column 'a'",
         ),
-        (
-            "t (a counter PRIMARY KEY)",
-            INVALID,
-            "counter type is not supported for PRIMARY KEY column 'a'",
-        ),
-        (
-            "t (a duration PRIMARY KEY)",
-            INVALID,
-            "duration type is not supported for PRIMARY KEY column 'a'",
-        ),
-        (
-            "t (a int, b frozen<list<duration>>, PRIMARY KEY (a, b))",
-            INVALID,
-            "duration type is not supported",
-        ),
-        (
-            "t (a int static PRIMARY KEY)",
-            INVALID,
-            "Static column 'a' cannot be part of the PRIMARY KEY",
-        ),
-        (
-            "t (a int PRIMARY KEY, b int static)",
-            INVALID,
-            "Static columns are only useful",
-        ),
-        (
-            "t (a int PRIMARY KEY, b nosuchtype)",
-            INVALID,
-            "Unknown type ks.nosuchtype",
-        ),
-        (
-            "t (a int PRIMARY KEY, b frozen<int>)",
-            INVALID,
-            "frozen<> is only allowed on collections",
-        ),
-        (
-            "t (a int PRIMARY KEY, b counter)",
-            INVALID,
-            "Column 'b': the counter type is not supported yet",
-        ),
-        (
-            "t (a int PRIMARY KEY, b list<int>)",
-            INVALID,
-            "the list type is not supported yet",
-        ),
-        (
-            "t (a int PRIMARY KEY, b set<int>)",
-            INVALID,
-            "the set type is not supported yet",
-        ),
-        (
-            "t (a int PRIMARY KEY, b frozen<map<int, text>>)",
-            INVALID,
-            "the map type is not supported yet",
-        ),
-        (
-            "t (a int PRIMARY KEY, b tuple<int, text>)",
-            INVALID,
-            "the tuple type is not supported yet",
-        ),
-        (
-            "t (a int PRIMARY KEY, b vector<float, 3>)",
-            INVALID,
-            "the vector type is not supported yet",
-        ),
-        (
-            "t (a int PRIMARY KEY, b int) WITH COMPACT STORAGE",
-            INVALID,
-            "COMPACT STORAGE is not supported yet",
-        ),
-        (
-            "t (a int PRIMARY KEY, b int MASKED WITH DEFAULT)",
-            INVALID,
-            "MASKED WITH is not supported yet",
-        ),
+        ("t (a counter PRIMARY KEY)", INVALID, "counter type is not supported for PRIMARY KEY column 'a'"),
+        ("t (a duration PRIMARY KEY)", INVALID, "duration type is not supported for PRIMARY KEY column 'a'"),
+        ("t (a int, b frozen<list<duration>>, PRIMARY KEY (a, b))", INVALID, "duration type is not supported"),
+        ("t (a int static PRIMARY KEY)", INVALID, "Static column 'a' cannot be part of the PRIMARY KEY"),
+        ("t (a int PRIMARY KEY, b int static)", INVALID, "Static columns are only useful"),
+        ("t (a int PRIMARY KEY, b nosuchtype)", INVALID, "Unknown type ks.nosuchtype"),
+        ("t (a int PRIMARY KEY, b frozen<int>)", INVALID, "frozen<> is only allowed on collections"),
+        ("t (a int PRIMARY KEY, b counter)", INVALID, "Column 'b': the counter type is not supported yet"),
+        ("t (a int PRIMARY KEY, b list<int>)", INVALID, "the list type is not supported yet"),
+        ("t (a int PRIMARY KEY, b set<int>)", INVALID, "the set type is not supported yet"),
+        ("t (a int PRIMARY KEY, b frozen<map<int, text>>)", INVALID, "the map type is not supported yet"),
+        ("t (a int PRIMARY KEY, b tuple<int, text>)", INVALID, "the tuple type is not supported yet"),
+        ("t (a int PRIMARY KEY, b vector<float, 3>)", INVALID, "the vector type is not supported yet"),
+        ("t (a int PRIMARY KEY, b int) WITH COMPACT STORAGE", INVALID, "COMPACT STORAGE is not supported yet"),
+        ("t (a int PRIMARY KEY, b int MASKED WITH DEFAULT)", INVALID, "MASKED WITH is not supported yet"),
     ] {
         assert_refused(&mut session, &format!("CREATE TABLE {body}"), code, message);
     }
@@ -154,10 +58,7 @@ fn refused_tables() {
         ("(a ASC)", "[a] are not clustering columns"),
         ("(c DESC)", "Missing CLUSTERING ORDER for column b"),
         ("(c DESC, b ASC)", "(b must appear before c)"),
-        (
-            "(b DESC, b ASC)",
-            "Duplicate column 'b' in CLUSTERING ORDER BY clause for table 't'",
-        ),
+        ("(b DESC, b ASC)", "Duplicate column 'b' in CLUSTERING ORDER BY clause for table 't'"),
     ] {
         assert_refused(&mut session, &format!("{clustered} {order}"), INVALID, message);
     }
@@ -196,30 +97,12 @@ fn a_table_has_its_columns_in_order() {
     let table = session.table("t");
     let names: Vec<&str> = table.columns.iter().map(|column| column.name.as_str()).collect();
     assert_eq!(names, ["k1", "k2", "c1", "c2", "s1", "s2", "a", "d", "z"]);
-    assert!(
-        table
-            .columns
-            .iter()
-            .enumerate()
-            .all(|(at, column)| column.id.0 as usize == at)
-    );
+    assert!(table.columns.iter().enumerate().all(|(at, column)| column.id.0 as usize == at));
     assert_eq!(table.next_column_id, 9);
     assert_eq!(table.partition_key().len(), 2);
     assert_eq!(table.clustering().len(), 2);
-    assert_eq!(
-        table.column("c1").unwrap().kind,
-        ColumnKind::Clustering {
-            position: 0,
-            reversed: true
-        }
-    );
-    assert_eq!(
-        table.column("c2").unwrap().kind,
-        ColumnKind::Clustering {
-            position: 1,
-            reversed: false
-        }
-    );
+    assert_eq!(table.column("c1").unwrap().kind, ColumnKind::Clustering { position: 0, reversed: true });
+    assert_eq!(table.column("c2").unwrap().kind, ColumnKind::Clustering { position: 1, reversed: false });
     assert_eq!(table.column("d").unwrap().cql_type, CqlType::Duration);
     assert_eq!(table.static_columns().count(), 2);
     assert_eq!(table.regular_columns().count(), 3);
@@ -243,13 +126,7 @@ fn ids_are_never_used_twice() {
     session.run("ALTER TABLE t ADD b text");
     assert!(session.table("t").column("b").unwrap().id > before);
     let outcome = session.run("TRUNCATE t");
-    assert_eq!(
-        outcome.effect,
-        SchemaEffect::Truncated {
-            keyspace: "ks".to_owned(),
-            table: "t".to_owned()
-        }
-    );
+    assert_eq!(outcome.effect, SchemaEffect::Truncated { keyspace: "ks".to_owned(), table: "t".to_owned() });
     assert_eq!(session.table("t").table.incarnation, 1);
     session.run("DROP KEYSPACE ks");
     session.run("CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}");
@@ -277,29 +154,11 @@ fn if_exists_and_if_not_exists() {
         assert_eq!(outcome.effect, SchemaEffect::Nothing, "{cql}");
         assert_eq!(session.schema, before);
     }
-    assert_refused(
-        &mut session,
-        "DROP TABLE nothing",
-        INVALID,
-        "Table 'ks.nothing' doesn't exist",
-    );
+    assert_refused(&mut session, "DROP TABLE nothing", INVALID, "Table 'ks.nothing' doesn't exist");
     assert_refused(&mut session, "TRUNCATE nothing", INVALID, "unconfigured table nothing");
-    assert_refused(
-        &mut session,
-        "TRUNCATE system.local",
-        UNAUTHORIZED,
-        "not user-modifiable",
-    );
-    assert_refused(
-        &mut session,
-        "DROP TABLE system.local",
-        UNAUTHORIZED,
-        "not user-modifiable",
-    );
-    let context = ChangeContext {
-        new_uuid: Uuid::nil(),
-        datacenters: &BTreeMap::new(),
-    };
+    assert_refused(&mut session, "TRUNCATE system.local", UNAUTHORIZED, "not user-modifiable");
+    assert_refused(&mut session, "DROP TABLE system.local", UNAUTHORIZED, "not user-modifiable");
+    let context = ChangeContext { new_uuid: Uuid::nil(), datacenters: &BTreeMap::new() };
     let error = apply(&session.schema, None, &parse("DROP TABLE t"), &context).unwrap_err();
     assert!(error.to_string().contains("No keyspace has been specified"), "{error}");
 }
@@ -310,12 +169,7 @@ fn altered_tables() {
     session.run("CREATE TABLE t (a int, b int, v int, PRIMARY KEY (a, b))");
     session.run("ALTER TABLE t ADD (x text, s int static)");
     let names = |session: &Session| -> Vec<String> {
-        session
-            .table("t")
-            .columns
-            .iter()
-            .map(|column| column.name.clone())
-            .collect()
+        session.table("t").columns.iter().map(|column| column.name.clone()).collect()
     };
     assert_eq!(names(&session), ["a", "b", "s", "v", "x"]);
     session.run("ALTER TABLE t DROP (v, x)");
@@ -324,19 +178,10 @@ fn altered_tables() {
     session.run("ALTER TABLE t RENAME b TO c");
     assert_eq!(session.table("t").column("c").unwrap().id, before);
     let outcome = session.run("ALTER TABLE t WITH comment = 'x' AND default_time_to_live = 10");
-    assert!(matches!(
-        outcome.effect,
-        SchemaEffect::Changed(SchemaChange {
-            change_type: ChangeType::Updated,
-            ..
-        })
-    ));
+    assert!(matches!(outcome.effect, SchemaEffect::Changed(SchemaChange { change_type: ChangeType::Updated, .. })));
     session.run("ALTER TABLE t WITH gc_grace_seconds = 0");
     let options = &session.table("t").options;
-    assert_eq!(
-        (options.comment.as_str(), options.default_ttl_s, options.gc_grace_s),
-        ("x", 10, 0)
-    );
+    assert_eq!((options.comment.as_str(), options.default_ttl_s, options.gc_grace_s), ("x", 10, 0));
     for (change, message) in [
         ("ADD a int", "Column with name 'a' already exists"),
         ("ADD n list<int>", "the list type is not supported yet"),
@@ -356,17 +201,7 @@ fn altered_tables() {
         CONFIG,
         "Cannot alter table id.",
     );
-    assert_refused(
-        &mut session,
-        "ALTER TABLE nothing ADD a int",
-        INVALID,
-        "Table 'ks.nothing' doesn't exist",
-    );
+    assert_refused(&mut session, "ALTER TABLE nothing ADD a int", INVALID, "Table 'ks.nothing' doesn't exist");
     session.run("CREATE TABLE u (a int PRIMARY KEY)");
-    assert_refused(
-        &mut session,
-        "ALTER TABLE u ADD s int static",
-        INVALID,
-        "Static columns are only useful",
-    );
+    assert_refused(&mut session, "ALTER TABLE u ADD s int static", INVALID, "Static columns are only useful");
 }

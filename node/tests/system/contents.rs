@@ -15,28 +15,15 @@ fn the_local_node_and_its_peers() {
     let [local] = local.as_slice() else { panic!("{local:?}") };
     assert_eq!(local["key"], text("local"));
     assert_eq!(local["cluster_name"], text("flock"));
-    assert_eq!(
-        local["partitioner"],
-        text("org.apache.cassandra.dht.Murmur3Partitioner")
-    );
+    assert_eq!(local["partitioner"], text("org.apache.cassandra.dht.Murmur3Partitioner"));
     assert_eq!(local["release_version"], text("5.0.0-starling"));
     assert_eq!(local["cql_version"], text("3.4.7"));
     assert_eq!(local["native_protocol_version"], text("4"));
     assert_eq!(local["host_id"], Value::Uuid(Uuid::from_u128(1)));
     assert_eq!(local["schema_version"], Value::Uuid(fixture.version));
-    assert_eq!(
-        local["rpc_address"],
-        Value::Inet(IpAddr::V4(Ipv4Addr::new(127, 0, 1, 1)))
-    );
+    assert_eq!(local["rpc_address"], Value::Inet(IpAddr::V4(Ipv4Addr::new(127, 0, 1, 1))));
     assert_eq!(local["rpc_port"], Value::Int(9042));
-    for name in [
-        "data_center",
-        "rack",
-        "tokens",
-        "broadcast_address",
-        "listen_address",
-        "bootstrapped",
-    ] {
+    for name in ["data_center", "rack", "tokens", "broadcast_address", "listen_address", "bootstrapped"] {
         assert!(local.contains_key(name), "{name}");
     }
     for table in ["peers", "peers_v2"] {
@@ -72,10 +59,7 @@ fn nodes_that_share_an_address_differ_by_port() {
 fn the_schema_describes_user_tables() {
     let fixture = Fixture::new();
     let keyspaces = fixture.read("system_schema", "keyspaces");
-    assert_eq!(
-        names(&keyspaces, "keyspace_name"),
-        ["ks", "system", "system_auth", "system_schema", "system_traces"]
-    );
+    assert_eq!(names(&keyspaces, "keyspace_name"), ["ks", "system", "system_auth", "system_schema", "system_traces"]);
     let tables = fixture.read("system_schema", "tables");
     let table = tables.iter().find(|row| row["table_name"] == text("T1")).unwrap();
     assert_eq!(table["id"], Value::Uuid(Uuid::from_u128(1)));
@@ -111,26 +95,15 @@ fn every_system_table_is_listed_once_and_can_be_read() {
             listed.push(format!("{prefix}{:?}.{:?}", row["keyspace_name"], row["table_name"]));
         }
     }
-    let mut expected: Vec<String> = fixture
-        .schema
-        .tables()
-        .map(|table| format!("{:?}.{:?}", text(&table.keyspace), text(&table.name)))
-        .collect();
+    let mut expected: Vec<String> =
+        fixture.schema.tables().map(|table| format!("{:?}.{:?}", text(&table.keyspace), text(&table.name))).collect();
     listed.sort();
     expected.sort();
     assert_eq!(listed, expected);
-    for table in fixture
-        .schema
-        .tables()
-        .filter(|table| is_system_keyspace(&table.keyspace))
-    {
+    for table in fixture.schema.tables().filter(|table| is_system_keyspace(&table.keyspace)) {
         fixture.read(&table.keyspace, &table.name);
         let partitions = fixture.partitions(&table.keyspace, &table.name);
-        assert!(
-            partitions.is_sorted_by(|a, b| (a.token, &a.key) < (b.token, &b.key)),
-            "{}",
-            table.name
-        );
+        assert!(partitions.is_sorted_by(|a, b| (a.token, &a.key) < (b.token, &b.key)), "{}", table.name);
     }
     let virtual_keyspaces = fixture.read("system_virtual_schema", "keyspaces");
     assert_eq!(names(&virtual_keyspaces, "keyspace_name"), ["system_virtual_schema"]);

@@ -40,11 +40,7 @@ impl Fixture {
             user = apply(&user, None, &parse_statement(cql).unwrap().statement, &context).unwrap().schema;
         }
         let members = (1..=3).map(member).collect();
-        Fixture {
-            members,
-            version: user.version(),
-            schema: with_system(&user),
-        }
+        Fixture { members, version: user.version(), schema: with_system(&user) }
     }
 
     pub fn view(&self) -> ClusterView<'_> {
@@ -59,9 +55,7 @@ impl Fixture {
     }
 
     pub fn table(&self, keyspace: &str, name: &str) -> &Table {
-        self.schema
-            .table(keyspace, name)
-            .unwrap_or_else(|| panic!("{keyspace}.{name}"))
+        self.schema.table(keyspace, name).unwrap_or_else(|| panic!("{keyspace}.{name}"))
     }
 
     pub fn partitions(&self, keyspace: &str, name: &str) -> Vec<Partition> {
@@ -72,10 +66,7 @@ impl Fixture {
     pub fn read(&self, keyspace: &str, name: &str) -> Vec<NamedRow> {
         let table = self.table(keyspace, name);
         let partitions = self.partitions(keyspace, name);
-        partitions
-            .iter()
-            .flat_map(|partition| decode_partition(table, partition))
-            .collect()
+        partitions.iter().flat_map(|partition| decode_partition(table, partition)).collect()
     }
 }
 
@@ -99,9 +90,7 @@ pub fn decode(ty: &CqlType, wire: &[u8]) -> Value {
 
 pub fn decode_partition(table: &Table, partition: &Partition) -> Vec<NamedRow> {
     assert_eq!(partition.token, Token::from_key(&partition.key));
-    let [key] = table.partition_key() else {
-        panic!("system tables have one partition key column")
-    };
+    let [key] = table.partition_key() else { panic!("system tables have one partition key column") };
     let specs: Vec<ComponentSpec> = table
         .clustering()
         .iter()
@@ -121,12 +110,8 @@ pub fn decode_partition(table: &Table, partition: &Partition) -> Vec<NamedRow> {
         assert!(row.columns.is_sorted_by(|a, b| a.column < b.column));
         for data in &row.columns {
             let column = table.column_by_id(data.column).unwrap();
-            let [cell] = data.cells.as_slice() else {
-                panic!("{}: not one cell", column.name)
-            };
-            let CellContent::Live { value, expiry: None } = &cell.content else {
-                panic!("{}", column.name)
-            };
+            let [cell] = data.cells.as_slice() else { panic!("{}: not one cell", column.name) };
+            let CellContent::Live { value, expiry: None } = &cell.content else { panic!("{}", column.name) };
             named.insert(column.name.clone(), decode(&column.cql_type, value));
         }
         named

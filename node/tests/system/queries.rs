@@ -21,9 +21,7 @@ fn run(fixture: &Fixture, query: &str, values: Vec<BoundValue>, page_size: Optio
         paging_state: state,
     };
     let operation = prepared.bind(BoundValues::Positional(values), &context).unwrap();
-    let Operation::Read(read) = operation else {
-        panic!("{query}")
-    };
+    let Operation::Read(read) = operation else { panic!("{query}") };
     assert!(read.is_virtual());
     let partitions = rows(read.table(), &fixture.view());
     let mut progress = ReadProgress::new(*read);
@@ -55,26 +53,11 @@ fn answers_hold_what_was_asked_for() {
     assert_eq!(count("SELECT * FROM system.local WHERE key = 'other'"), 0);
     assert_eq!(count("SELECT * FROM system.peers"), 2);
     assert_eq!(count("SELECT * FROM system.peers_v2"), 2);
-    assert_eq!(
-        count("SELECT * FROM system.peers_v2 WHERE peer = '127.0.0.2' AND peer_port = 7000"),
-        1
-    );
-    assert_eq!(
-        count("SELECT * FROM system_schema.keyspaces WHERE keyspace_name = 'ks'"),
-        1
-    );
-    assert_eq!(
-        count("SELECT * FROM system_schema.tables WHERE keyspace_name = 'ks' AND table_name = 'T1'"),
-        1
-    );
-    assert_eq!(
-        count("SELECT * FROM system_schema.tables WHERE keyspace_name = 'ks' AND table_name = 't1'"),
-        0
-    );
-    assert_eq!(
-        count("SELECT * FROM system_schema.columns WHERE keyspace_name = 'ks' AND table_name = 'T1'"),
-        5
-    );
+    assert_eq!(count("SELECT * FROM system.peers_v2 WHERE peer = '127.0.0.2' AND peer_port = 7000"), 1);
+    assert_eq!(count("SELECT * FROM system_schema.keyspaces WHERE keyspace_name = 'ks'"), 1);
+    assert_eq!(count("SELECT * FROM system_schema.tables WHERE keyspace_name = 'ks' AND table_name = 'T1'"), 1);
+    assert_eq!(count("SELECT * FROM system_schema.tables WHERE keyspace_name = 'ks' AND table_name = 't1'"), 0);
+    assert_eq!(count("SELECT * FROM system_schema.columns WHERE keyspace_name = 'ks' AND table_name = 'T1'"), 5);
     assert_eq!(count("SELECT * FROM system_schema.views"), 0);
     assert_eq!(count("SELECT * FROM system_virtual_schema.keyspaces"), 1);
     // Collections come as one value, whatever their type says of cells.

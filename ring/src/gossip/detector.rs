@@ -24,14 +24,8 @@ pub(super) struct ArrivalWindow {
 impl ArrivalWindow {
     /// A window that takes `estimate_ms` for the usual interval until it has seen more.
     pub(super) fn new(estimate_ms: u64) -> ArrivalWindow {
-        let mut window = ArrivalWindow {
-            samples: [0; SAMPLE_WINDOW],
-            len: 0,
-            next: 0,
-            sum: 0,
-            sum_of_squares: 0,
-            last_ms: 0,
-        };
+        let mut window =
+            ArrivalWindow { samples: [0; SAMPLE_WINDOW], len: 0, next: 0, sum: 0, sum_of_squares: 0, last_ms: 0 };
         window.add(estimate_ms);
         window.add(estimate_ms);
         window
@@ -66,11 +60,7 @@ impl ArrivalWindow {
         let y = (now_ms.saturating_sub(self.last_ms) as f64 - mean) / deviation;
         let exponent = y * (1.5976 + 0.070566 * y * y);
         // log10(1 + e^x), by its limit where e^x would overflow.
-        let log = if exponent > 500.0 {
-            exponent
-        } else {
-            exponent.exp().ln_1p()
-        };
+        let log = if exponent > 500.0 { exponent } else { exponent.exp().ln_1p() };
         log * std::f64::consts::LOG10_E
     }
 

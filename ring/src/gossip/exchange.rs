@@ -78,10 +78,7 @@ impl Gossiper {
                 break;
             }
         }
-        GossipMessage::Ack {
-            digests: answer,
-            deltas,
-        }
+        GossipMessage::Ack { digests: answer, deltas }
     }
 
     /// Digests that ask for what this side lacks, and the deltas for the other.
@@ -103,10 +100,7 @@ impl Gossiper {
     fn compare(&mut self, now_ms: u64, from: HostId, digests: &[Digest]) -> Comparison {
         self.message_number += 1;
         let room_bytes = self.answer_room_bytes();
-        let mut comparison = Comparison {
-            room_bytes,
-            ..Comparison::default()
-        };
+        let mut comparison = Comparison { room_bytes, ..Comparison::default() };
         // Deltas leave room for digests.
         let mut delta_room_bytes = room_bytes / 2;
         let mut next = 0;
@@ -122,13 +116,7 @@ impl Gossiper {
             if i == self.own {
                 self.refute(digest);
             } else {
-                self.hear(
-                    now_ms,
-                    (from, from == digest.host),
-                    i,
-                    digest.generation,
-                    digest.heartbeat,
-                );
+                self.hear(now_ms, (from, from == digest.host), i, digest.generation, digest.heartbeat);
             }
             let state = &self.peers[i].state;
             let have = (state.generation, state.version);
@@ -142,11 +130,7 @@ impl Gossiper {
                 comparison.fresher.push(i);
             }
             if have > (digest.generation, digest.version) {
-                let from_version = if state.generation == digest.generation {
-                    digest.version
-                } else {
-                    0
-                };
+                let from_version = if state.generation == digest.generation { digest.version } else { 0 };
                 if let Some(delta) = state.delta(digest.host, from_version, delta_room_bytes) {
                     let size_bytes = delta.size_bytes();
                     delta_room_bytes = delta_room_bytes.saturating_sub(size_bytes);

@@ -94,18 +94,15 @@ impl Gossiper {
         let mut known = std::mem::take(&mut self.peers).into_iter().peekable();
         for host in hosts {
             while known.next_if(|peer| peer.host < host).is_some() {}
-            self.peers
-                .push(known.next_if(|peer| peer.host == host).unwrap_or_else(|| {
-                    let mut peer = Peer::new(host, estimate_ms);
-                    peer.arrivals.restart(now_ms);
-                    peer
-                }));
+            self.peers.push(known.next_if(|peer| peer.host == host).unwrap_or_else(|| {
+                let mut peer = Peer::new(host, estimate_ms);
+                peer.arrivals.restart(now_ms);
+                peer
+            }));
         }
         self.own = self.position(own).unwrap_or(0);
         self.cursor = self.own;
-        let mut hot: Vec<usize> = (0..self.peers.len())
-            .filter(|&i| self.peers[i].hot_until >= self.round)
-            .collect();
+        let mut hot: Vec<usize> = (0..self.peers.len()).filter(|&i| self.peers[i].hot_until >= self.round).collect();
         hot.sort_by_key(|&i| self.peers[i].hot_until);
         self.hot = hot;
     }
@@ -114,10 +111,7 @@ impl Gossiper {
     pub fn set_local(&mut self, key: StateKey, value: Vec<u8>) -> Result<(), GossipError> {
         let max_bytes = self.config.max_value_bytes;
         if value.len() > max_bytes {
-            return Err(GossipError::ValueTooLarge {
-                size_bytes: value.len(),
-                max_bytes,
-            });
+            return Err(GossipError::ValueTooLarge { size_bytes: value.len(), max_bytes });
         }
         let state = &mut self.peers[self.own].state;
         if state.value(key) == Some(&value) {
@@ -254,8 +248,7 @@ impl Gossiper {
     /// Room for one answer in what is left of the round's bytes.
     pub(super) fn answer_room_bytes(&self) -> usize {
         let left = (self.config.max_round_bytes * EXCHANGE_TENTHS / 10).saturating_sub(self.spent_bytes);
-        left.min(self.config.max_round_bytes / 4)
-            .saturating_sub(GossipMessage::OVERHEAD_BYTES)
+        left.min(self.config.max_round_bytes / 4).saturating_sub(GossipMessage::OVERHEAD_BYTES)
     }
 
     /// A member's values changed: its digest goes first for long enough to reach everybody.

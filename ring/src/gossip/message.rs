@@ -103,11 +103,7 @@ impl Delta {
     pub(super) fn size_bytes(&self) -> usize {
         // Room for the longest count of values is allowed for.
         let head = HOST_BYTES + number_size_bytes(self.generation) + number_size_bytes(self.from_version) + 5;
-        head + self
-            .values
-            .iter()
-            .map(|(_, versioned)| Delta::value_size_bytes(versioned))
-            .sum::<usize>()
+        head + self.values.iter().map(|(_, versioned)| Delta::value_size_bytes(versioned)).sum::<usize>()
     }
 
     pub(super) fn value_size_bytes(versioned: &VersionedValue) -> usize {

@@ -46,10 +46,7 @@ pub struct EndpointState {
 impl EndpointState {
     /// A member that has started anew and published nothing yet.
     pub(super) fn started(generation: u64) -> EndpointState {
-        EndpointState {
-            generation,
-            ..EndpointState::default()
-        }
+        EndpointState { generation, ..EndpointState::default() }
     }
 
     /// A published value.
@@ -76,28 +73,15 @@ impl EndpointState {
     }
 
     pub(super) fn digest(&self, host: HostId) -> Digest {
-        Digest {
-            host,
-            generation: self.generation,
-            heartbeat: self.heartbeat,
-            version: self.version,
-        }
+        Digest { host, generation: self.generation, heartbeat: self.heartbeat, version: self.version }
     }
 
     /// What is newer than `from_version`, oldest first, as much as fits in `room_bytes`.
     pub(super) fn delta(&self, host: HostId, from_version: u64, room_bytes: usize) -> Option<Delta> {
-        let newer = self
-            .values
-            .iter()
-            .filter(|(_, versioned)| versioned.version > from_version);
+        let newer = self.values.iter().filter(|(_, versioned)| versioned.version > from_version);
         let mut newer: Vec<&(StateKey, VersionedValue)> = newer.collect();
         newer.sort_by_key(|(_, versioned)| versioned.version);
-        let mut delta = Delta {
-            host,
-            generation: self.generation,
-            from_version,
-            values: Vec::new(),
-        };
+        let mut delta = Delta { host, generation: self.generation, from_version, values: Vec::new() };
         let mut size_bytes = delta.size_bytes();
         for each in newer {
             size_bytes += Delta::value_size_bytes(&each.1);

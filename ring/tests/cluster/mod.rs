@@ -123,11 +123,7 @@ impl Cluster {
     }
 
     pub fn running(&self) -> impl Iterator<Item = &Gossiper> {
-        self.nodes
-            .iter()
-            .zip(&self.is_stopped)
-            .filter(|(_, stopped)| !**stopped)
-            .map(|(node, _)| node)
+        self.nodes.iter().zip(&self.is_stopped).filter(|(_, stopped)| !**stopped).map(|(node, _)| node)
     }
 
     pub fn is_alive_to_all(&self, number: usize) -> bool {
@@ -143,8 +139,7 @@ impl Cluster {
     }
 
     pub fn everyone_has(&self, number: usize, key: StateKey, value: &[u8]) -> bool {
-        self.running()
-            .all(|node| node.state(host(number)).and_then(|state| state.value(key)) == Some(value))
+        self.running().all(|node| node.state(host(number)).and_then(|state| state.value(key)) == Some(value))
     }
 
     /// Down events since the last call.

@@ -80,14 +80,7 @@ impl RocksEngine {
         let mut unsynced = WriteOptions::default();
         unsynced.set_sync(false);
         let (path, reads) = (path.to_owned(), ReadOptions::default());
-        Ok(RocksEngine {
-            db,
-            path,
-            synced,
-            unsynced,
-            reads,
-            failure: OnceLock::new(),
-        })
+        Ok(RocksEngine { db, path, synced, unsynced, reads, failure: OnceLock::new() })
     }
 
     /// The folder it is in.
@@ -117,11 +110,7 @@ impl RocksEngine {
     }
 
     fn native_batch(&self, batch: &Batch) -> Result<WriteBatch, EngineError> {
-        let families = [
-            self.family(Space::ALL[0])?,
-            self.family(Space::ALL[1])?,
-            self.family(Space::ALL[2])?,
-        ];
+        let families = [self.family(Space::ALL[0])?, self.family(Space::ALL[1])?, self.family(Space::ALL[2])?];
         let family = |space: &Space| families[space.index()];
         let mut native = WriteBatch::with_capacity_bytes(batch.size_bytes() + 24 * batch.operations().len() + 16);
         for operation in batch.operations() {
@@ -200,10 +189,7 @@ fn open_error(path: &Path, error: &rocksdb::Error) -> EngineError {
 /// RocksDB does not say which file a damaged log record was in: the logs that it was replaying.
 fn suspects(path: &Path, error: &rocksdb::Error) -> String {
     let message: &str = error.as_ref();
-    if [".sst", ".log", "MANIFEST", "CURRENT"]
-        .iter()
-        .any(|name| message.contains(name))
-    {
+    if [".sst", ".log", "MANIFEST", "CURRENT"].iter().any(|name| message.contains(name)) {
         return String::new();
     }
     let entries = std::fs::read_dir(path).into_iter().flatten().flatten();
@@ -244,16 +230,11 @@ impl Engine for RocksEngine {
 
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>, EngineError> {
         let found = self.db.get_pinned_cf_opt(self.family(space)?, key, &self.reads);
-        Ok(found
-            .map_err(|error| engine_error(&error))?
-            .map(|value| Bytes::copy_from_slice(&value)))
+        Ok(found.map_err(|error| engine_error(&error))?.map(|value| Bytes::copy_from_slice(&value)))
     }
 
     fn snapshot(&self) -> Result<Box<dyn Snapshot + '_>, EngineError> {
-        Ok(Box::new(RocksSnapshot {
-            engine: self,
-            snapshot: self.db.snapshot(),
-        }))
+        Ok(Box::new(RocksSnapshot { engine: self, snapshot: self.db.snapshot() }))
     }
 
     fn sync(&self) -> Result<(), EngineError> {
@@ -275,8 +256,7 @@ impl Engine for RocksEngine {
         options.set_bottommost_level_compaction(BottommostLevelCompaction::Force);
         for space in Space::ALL {
             let family = self.family(space)?;
-            self.db
-                .compact_range_cf_opt(family, None::<&[u8]>, None::<&[u8]>, &options);
+            self.db.compact_range_cf_opt(family, None::<&[u8]>, None::<&[u8]>, &options);
         }
         Ok(())
     }
@@ -302,9 +282,7 @@ struct RocksSnapshot<'a> {
 impl Snapshot for RocksSnapshot<'_> {
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>, EngineError> {
         let found = self.snapshot.get_pinned_cf(self.engine.family(space)?, key);
-        Ok(found
-            .map_err(|error| engine_error(&error))?
-            .map(|value| Bytes::copy_from_slice(&value)))
+        Ok(found.map_err(|error| engine_error(&error))?.map(|value| Bytes::copy_from_slice(&value)))
     }
 
     fn cursor(
@@ -319,11 +297,7 @@ impl Snapshot for RocksSnapshot<'_> {
         options.set_iterate_upper_bound(end);
         let iterator = self.snapshot.raw_iterator_cf_opt(self.engine.family(space)?, options);
         let next = if start < end { Next::First } else { Next::End };
-        Ok(Box::new(RocksCursor {
-            iterator,
-            direction,
-            next,
-        }))
+        Ok(Box::new(RocksCursor { iterator, direction, next }))
     }
 }
 

@@ -49,43 +49,22 @@ pub(crate) fn put_header(out: &mut Vec<u8>, header: &Header) {
 /// Reads a partition's header.
 pub(crate) fn header(reader: &mut Reader<'_>) -> Result<Header, FormatError> {
     let flags = reader.flags(HEADER_DELETION | HEADER_STATIC)?;
-    let whole = if flags & HEADER_DELETION != 0 {
-        Some(deletion(reader)?)
-    } else {
-        None
-    };
+    let whole = if flags & HEADER_DELETION != 0 { Some(deletion(reader)?) } else { None };
     let count = reader.count(5)?;
     let mut range_tombstones = Vec::with_capacity(count.min(64));
     for _ in 0..count {
         let (start, end) = (reader.bytes()?, reader.bytes()?);
-        range_tombstones.push(RangeTombstone {
-            start,
-            end,
-            deletion: deletion(reader)?,
-        });
+        range_tombstones.push(RangeTombstone { start, end, deletion: deletion(reader)? });
     }
-    let static_row = if flags & HEADER_STATIC != 0 {
-        Some(row(reader)?)
-    } else {
-        None
-    };
-    Ok(Header {
-        deletion: whole,
-        range_tombstones,
-        static_row,
-    })
+    let static_row = if flags & HEADER_STATIC != 0 { Some(row(reader)?) } else { None };
+    Ok(Header { deletion: whole, range_tombstones, static_row })
 }
 
 /// Appends a partition.
 pub(crate) fn put_partition(out: &mut Vec<u8>, partition: &Partition) {
     out.extend_from_slice(&partition.token.0.to_be_bytes());
     put_bytes(out, &partition.key);
-    put_header_parts(
-        out,
-        &partition.deletion,
-        &partition.range_tombstones,
-        &partition.static_row,
-    );
+    put_header_parts(out, &partition.deletion, &partition.range_tombstones, &partition.static_row);
     put_varint(out, partition.rows.len() as u64);
     for (key, row) in &partition.rows {
         put_bytes(out, key);
@@ -97,11 +76,7 @@ pub(crate) fn put_partition(out: &mut Vec<u8>, partition: &Partition) {
 pub(crate) fn partition(reader: &mut Reader<'_>) -> Result<Partition, FormatError> {
     let token = Token(reader.token()?);
     let key = reader.bytes()?;
-    let Header {
-        deletion,
-        range_tombstones,
-        static_row,
-    } = header(reader)?;
+    let Header { deletion, range_tombstones, static_row } = header(reader)?;
     let count = reader.count(3)?;
     let mut rows: Vec<(Bytes, Row)> = Vec::with_capacity(count.min(64));
     for _ in 0..count {
@@ -109,14 +84,7 @@ pub(crate) fn partition(reader: &mut Reader<'_>) -> Result<Partition, FormatErro
         check_ascending(rows.last().map(|(key, _)| key), &clustering)?;
         rows.push((clustering, row(reader)?));
     }
-    Ok(Partition {
-        token,
-        key,
-        deletion,
-        range_tombstones,
-        static_row,
-        rows,
-    })
+    Ok(Partition { token, key, deletion, range_tombstones, static_row, rows })
 }
 
 pub(crate) fn put_table(out: &mut Vec<u8>, table: TableRef) {
@@ -125,10 +93,7 @@ pub(crate) fn put_table(out: &mut Vec<u8>, table: TableRef) {
 }
 
 pub(crate) fn table(reader: &mut Reader<'_>) -> Result<TableRef, FormatError> {
-    Ok(TableRef {
-        id: TableId(reader.varint_u32()?),
-        incarnation: reader.varint_u32()?,
-    })
+    Ok(TableRef { id: TableId(reader.varint_u32()?), incarnation: reader.varint_u32()? })
 }
 
 impl Partition {
@@ -165,10 +130,6 @@ impl Mutation {
         let (table, issue_stamp) = (table(&mut reader)?, reader.varint()?);
         let partition = partition(&mut reader)?;
         reader.finish()?;
-        Ok(Mutation {
-            table,
-            issue_stamp,
-            partition,
-        })
+        Ok(Mutation { table, issue_stamp, partition })
     }
 }

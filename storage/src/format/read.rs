@@ -31,11 +31,7 @@ fn put_position(out: &mut Vec<u8>, position: &Position) {
 
 fn position(reader: &mut Reader<'_>) -> Result<Position, FormatError> {
     let (token, key) = (Token(reader.token()?), reader.bytes()?);
-    let clustering = if reader.flags(POSITION_CLUSTERING)? != 0 {
-        Some(reader.bytes()?)
-    } else {
-        None
-    };
+    let clustering = if reader.flags(POSITION_CLUSTERING)? != 0 { Some(reader.bytes()?) } else { None };
     Ok(Position { token, key, clustering })
 }
 
@@ -64,10 +60,7 @@ fn slices(reader: &mut Reader<'_>) -> Result<Vec<Slice>, FormatError> {
     let count = reader.count(2)?;
     let mut slices: Vec<Slice> = Vec::with_capacity(count.min(64));
     for _ in 0..count {
-        let slice = Slice {
-            start: reader.bytes()?,
-            end: reader.bytes()?,
-        };
+        let slice = Slice { start: reader.bytes()?, end: reader.bytes()? };
         if slices.last().is_some_and(|before| before.end > slice.start) {
             return Err(FormatError::Malformed("slices not ascending"));
         }
@@ -108,12 +101,7 @@ impl ReadCommand {
         );
         put_target(&mut out, &self.target);
         put_slices(&mut out, &self.slices);
-        for number in [
-            self.gc_grace_s,
-            self.row_limit,
-            self.per_partition_limit,
-            self.size_limit_bytes,
-        ] {
+        for number in [self.gc_grace_s, self.row_limit, self.per_partition_limit, self.size_limit_bytes] {
             put_varint(&mut out, u64::from(number));
         }
         put_signed(&mut out, self.now_s);
@@ -130,15 +118,9 @@ impl ReadCommand {
         let flags = reader.flags(READ_CLUSTERING | READ_REVERSED | READ_RESUME | READ_TOKEN_RANGE)?;
         let first = Token(reader.token()?);
         let target = if flags & READ_TOKEN_RANGE != 0 {
-            ReadTarget::TokenRange {
-                start: first,
-                end: Token(reader.token()?),
-            }
+            ReadTarget::TokenRange { start: first, end: Token(reader.token()?) }
         } else {
-            ReadTarget::Partition {
-                token: first,
-                key: reader.bytes()?,
-            }
+            ReadTarget::Partition { token: first, key: reader.bytes()? }
         };
         let slices = slices(&mut reader)?;
         let gc_grace_s = reader.varint_u32()?;
@@ -146,11 +128,7 @@ impl ReadCommand {
         let per_partition_limit = reader.varint_u32()?;
         let size_limit_bytes = reader.varint_u32()?;
         let now_s = reader.signed()?;
-        let resume = if flags & READ_RESUME != 0 {
-            Some(position(&mut reader)?)
-        } else {
-            None
-        };
+        let resume = if flags & READ_RESUME != 0 { Some(position(&mut reader)?) } else { None };
         reader.finish()?;
         Ok(ReadCommand {
             table,
@@ -182,11 +160,7 @@ impl ReadResult {
             put_varint(&mut out, u64::from(cut.partition));
             put_bytes(&mut out, &cut.clustering);
         }
-        out.push(if self.truncated_at.is_some() {
-            RESULT_TRUNCATED
-        } else {
-            0
-        });
+        out.push(if self.truncated_at.is_some() { RESULT_TRUNCATED } else { 0 });
         if let Some(truncated_at) = &self.truncated_at {
             put_position(&mut out, truncated_at);
         }
@@ -204,10 +178,7 @@ impl ReadResult {
         let count = reader.count(2)?;
         let mut cuts: Vec<PartitionCut> = Vec::with_capacity(count.min(64));
         for _ in 0..count {
-            let cut = PartitionCut {
-                partition: reader.varint_u32()?,
-                clustering: reader.bytes()?,
-            };
+            let cut = PartitionCut { partition: reader.varint_u32()?, clustering: reader.bytes()? };
             if cuts.last().is_some_and(|before| before.partition >= cut.partition)
                 || cut.partition as usize >= partitions.len()
             {
@@ -215,16 +186,8 @@ impl ReadResult {
             }
             cuts.push(cut);
         }
-        let truncated_at = if reader.flags(RESULT_TRUNCATED)? != 0 {
-            Some(position(&mut reader)?)
-        } else {
-            None
-        };
+        let truncated_at = if reader.flags(RESULT_TRUNCATED)? != 0 { Some(position(&mut reader)?) } else { None };
         reader.finish()?;
-        Ok(ReadResult {
-            partitions,
-            cuts,
-            truncated_at,
-        })
+        Ok(ReadResult { partitions, cuts, truncated_at })
     }
 }

@@ -42,18 +42,13 @@ fn expiry(reader: &mut Reader<'_>) -> Result<Expiry, FormatError> {
     if ttl_s == 0 {
         return Err(FormatError::Malformed("expiry without a TTL"));
     }
-    Ok(Expiry {
-        ttl_s,
-        expires_at_s: reader.signed()?,
-    })
+    Ok(Expiry { ttl_s, expires_at_s: reader.signed()? })
 }
 
 /// The timestamp that the others are written relative to: the marker's, or else the first cell's.
 fn base_timestamp(row: &Row) -> Option<i64> {
     let first_cell = || row.columns.iter().find_map(|column| column.cells.first());
-    row.marker
-        .map(|marker| marker.timestamp_us)
-        .or_else(|| first_cell().map(|cell| cell.timestamp_us))
+    row.marker.map(|marker| marker.timestamp_us).or_else(|| first_cell().map(|cell| cell.timestamp_us))
 }
 
 /// Appends a row.
@@ -96,20 +91,9 @@ pub(crate) fn row(reader: &mut Reader<'_>) -> Result<Row, FormatError> {
         return Err(FormatError::Malformed("row flags"));
     }
     let base = if has(ROW_BASE) { reader.signed()? } else { 0 };
-    let marker_expiry = if has(ROW_MARKER_EXPIRES) {
-        Some(expiry(reader)?)
-    } else {
-        None
-    };
-    let marker = has(ROW_MARKER).then_some(Marker {
-        timestamp_us: base,
-        expiry: marker_expiry,
-    });
-    let deletion = if has(ROW_DELETION) {
-        Some(deletion(reader)?)
-    } else {
-        None
-    };
+    let marker_expiry = if has(ROW_MARKER_EXPIRES) { Some(expiry(reader)?) } else { None };
+    let marker = has(ROW_MARKER).then_some(Marker { timestamp_us: base, expiry: marker_expiry });
+    let deletion = if has(ROW_DELETION) { Some(deletion(reader)?) } else { None };
     let count = reader.count(2)?;
     let mut columns: Vec<ColumnData> = Vec::with_capacity(count.min(64));
     for _ in 0..count {
@@ -117,19 +101,12 @@ pub(crate) fn row(reader: &mut Reader<'_>) -> Result<Row, FormatError> {
         check_ascending(columns.last().map(|c| &c.column), &next.column)?;
         columns.push(next);
     }
-    Ok(Row {
-        marker,
-        deletion,
-        columns,
-    })
+    Ok(Row { marker, deletion, columns })
 }
 
 fn put_column(out: &mut Vec<u8>, column: &ColumnData, base: i64) {
     put_varint(out, u64::from(column.column.0));
-    put_varint(
-        out,
-        (column.cells.len() as u64) << 1 | u64::from(column.deletion.is_some()),
-    );
+    put_varint(out, (column.cells.len() as u64) << 1 | u64::from(column.deletion.is_some()));
     if let Some(deletion) = &column.deletion {
         put_deletion(out, deletion);
     }
@@ -152,11 +129,7 @@ fn column(reader: &mut Reader<'_>, base: i64) -> Result<ColumnData, FormatError>
         check_ascending(cells.last().map(|c| &c.path), &next.path)?;
         cells.push(next);
     }
-    Ok(ColumnData {
-        column: id,
-        deletion,
-        cells,
-    })
+    Ok(ColumnData { column: id, deletion, cells })
 }
 
 fn put_cell(out: &mut Vec<u8>, cell: &Cell, base: i64) {
@@ -186,10 +159,7 @@ fn put_cell(out: &mut Vec<u8>, cell: &Cell, base: i64) {
             }
             put_bytes(out, value);
         }
-        CellContent::Tombstone {
-            local_deletion_time_s,
-            issue_stamp,
-        } => {
+        CellContent::Tombstone { local_deletion_time_s, issue_stamp } => {
             put_signed(out, *local_deletion_time_s);
             put_varint(out, *issue_stamp);
         }
@@ -199,39 +169,18 @@ fn put_cell(out: &mut Vec<u8>, cell: &Cell, base: i64) {
 
 fn cell(reader: &mut Reader<'_>, base: i64) -> Result<Cell, FormatError> {
     let flags = reader.flags(CELL_KIND | CELL_PATH | CELL_OWN_TIMESTAMP)?;
-    let delta = if flags & CELL_OWN_TIMESTAMP != 0 {
-        reader.signed()?
-    } else {
-        0
-    };
-    let path = if flags & CELL_PATH != 0 {
-        Some(reader.bytes()?)
-    } else {
-        None
-    };
+    let delta = if flags & CELL_OWN_TIMESTAMP != 0 { reader.signed()? } else { 0 };
+    let path = if flags & CELL_PATH != 0 { Some(reader.bytes()?) } else { None };
     let content = match flags & CELL_KIND {
-        CELL_LIVE => CellContent::Live {
-            value: reader.bytes()?,
-            expiry: None,
-        },
+        CELL_LIVE => CellContent::Live { value: reader.bytes()?, expiry: None },
         CELL_EXPIRING => {
             let expiry = Some(expiry(reader)?);
-            CellContent::Live {
-                value: reader.bytes()?,
-                expiry,
-            }
+            CellContent::Live { value: reader.bytes()?, expiry }
         }
-        CELL_TOMBSTONE => CellContent::Tombstone {
-            local_deletion_time_s: reader.signed()?,
-            issue_stamp: reader.varint()?,
-        },
-        _ => CellContent::Counter {
-            shards: reader.bytes()?,
-        },
+        CELL_TOMBSTONE => {
+            CellContent::Tombstone { local_deletion_time_s: reader.signed()?, issue_stamp: reader.varint()? }
+        }
+        _ => CellContent::Counter { shards: reader.bytes()? },
     };
-    Ok(Cell {
-        path,
-        timestamp_us: base.wrapping_add(delta),
-        content,
-    })
+    Ok(Cell { path, timestamp_us: base.wrapping_add(delta), content })
 }

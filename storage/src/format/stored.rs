@@ -134,11 +134,7 @@ impl<T: Stored> Accumulator<T> {
         }
         let mut out = vec![DAMAGED];
         put_varint(&mut out, (self.damaged.len() + usize::from(merged.is_some())) as u64);
-        for part in merged
-            .iter()
-            .map(Vec::as_slice)
-            .chain(self.damaged.iter().map(Bytes::as_ref))
-        {
+        for part in merged.iter().map(Vec::as_slice).chain(self.damaged.iter().map(Bytes::as_ref)) {
             put_bytes(&mut out, part);
         }
         out
@@ -147,11 +143,7 @@ impl<T: Stored> Accumulator<T> {
 
 /// Merges stored values, oldest first. Total, and associative over any grouping of them.
 pub(crate) fn combine<'a, T: Stored>(parts: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
-    let mut accumulator = Accumulator::<T> {
-        merged: None,
-        fragments: 0,
-        damaged: BTreeSet::new(),
-    };
+    let mut accumulator = Accumulator::<T> { merged: None, fragments: 0, damaged: BTreeSet::new() };
     for part in parts {
         accumulator.add(Bytes::copy_from_slice(part));
     }

@@ -49,11 +49,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn finish(self) -> Result<(), FormatError> {
-        if self.remaining() == 0 {
-            Ok(())
-        } else {
-            Err(FormatError::Malformed("bytes after the end"))
-        }
+        if self.remaining() == 0 { Ok(()) } else { Err(FormatError::Malformed("bytes after the end")) }
     }
 
     pub(crate) fn byte(&mut self) -> Result<u8, FormatError> {
@@ -65,11 +61,7 @@ impl<'a> Reader<'a> {
     /// A byte of which only the bits in `known` may be set.
     pub(crate) fn flags(&mut self, known: u8) -> Result<u8, FormatError> {
         let flags = self.byte()?;
-        if flags & !known == 0 {
-            Ok(flags)
-        } else {
-            Err(FormatError::Malformed("unknown flag"))
-        }
+        if flags & !known == 0 { Ok(flags) } else { Err(FormatError::Malformed("unknown flag")) }
     }
 
     pub(crate) fn varint(&mut self) -> Result<u64, FormatError> {
@@ -110,11 +102,7 @@ impl<'a> Reader<'a> {
     pub(crate) fn bytes(&mut self) -> Result<Bytes, FormatError> {
         let length = self.count(1)?;
         let end = self.at + length;
-        let slice = if length == 0 {
-            Bytes::new()
-        } else {
-            self.source.slice(self.at..end)
-        };
+        let slice = if length == 0 { Bytes::new() } else { self.source.slice(self.at..end) };
         self.at = end;
         Ok(slice)
     }
@@ -122,11 +110,7 @@ impl<'a> Reader<'a> {
     /// A count of things of at least `size_min` bytes each: never more than the rest could hold.
     pub(crate) fn count(&mut self, size_min: usize) -> Result<usize, FormatError> {
         let count = usize::try_from(self.varint()?).map_err(|_| FormatError::Truncated)?;
-        if count > self.remaining() / size_min {
-            Err(FormatError::Truncated)
-        } else {
-            Ok(count)
-        }
+        if count > self.remaining() / size_min { Err(FormatError::Truncated) } else { Ok(count) }
     }
 }
 

@@ -51,17 +51,8 @@ struct Open {
 /// What is to be walked of a partition: the slices that lie beyond the resume position, ascending.
 pub(crate) fn regions(command: &ReadCommand, token: Token, key: &[u8]) -> Vec<Slice> {
     // No composed key reaches the end of this slice.
-    let whole = || {
-        vec![Slice {
-            start: Bytes::new(),
-            end: Bytes::from_static(&[0xFF; 4]),
-        }]
-    };
-    let mut slices = if command.slices.is_empty() {
-        whole()
-    } else {
-        command.slices.clone()
-    };
+    let whole = || vec![Slice { start: Bytes::new(), end: Bytes::from_static(&[0xFF; 4]) }];
+    let mut slices = if command.slices.is_empty() { whole() } else { command.slices.clone() };
     if let Some(resume) = &command.resume {
         match (resume.token, resume.key.as_ref()).cmp(&(token, key)) {
             std::cmp::Ordering::Less => {}
@@ -98,9 +89,7 @@ fn row_size_bytes(key: &[u8], row: &Row) -> usize {
         CellContent::Tombstone { .. } => 8,
     };
     let cells = row.columns.iter().flat_map(|column| &column.cells);
-    let cells: usize = cells
-        .map(|cell| 8 + cell.path.as_ref().map_or(0, Bytes::len) + content(&cell.content))
-        .sum();
+    let cells: usize = cells.map(|cell| 8 + cell.path.as_ref().map_or(0, Bytes::len) + content(&cell.content)).sum();
     16 + key.len() + cells
 }
 
@@ -122,14 +111,7 @@ impl<'a> Collector<'a> {
         header.reduce(&self.horizon);
         let static_row = header.static_row.as_ref();
         let size_bytes = 32 + key.len() + static_row.map_or(0, |row| row_size_bytes(&[], row));
-        self.open = Some(Open {
-            token,
-            key,
-            header,
-            rows: Vec::new(),
-            live_rows: 0,
-            size_bytes,
-        });
+        self.open = Some(Open { token, key, header, rows: Vec::new(), live_rows: 0, size_bytes });
     }
 
     /// The next row of the partition, in reading order.
@@ -179,11 +161,7 @@ impl<'a> Collector<'a> {
             None => self.dead_fragments += 1,
             // A live static row without live rows makes one row of the answer.
             Some(partition) if live_rows == 0 && self.command.slices.is_empty() => {
-                let resumed = self
-                    .command
-                    .resume
-                    .as_ref()
-                    .is_some_and(|r| r.token == token && r.key == key);
+                let resumed = self.command.resume.as_ref().is_some_and(|r| r.token == token && r.key == key);
                 if !resumed && live_static_row(partition, self.command.now_s).is_some() {
                     self.live_rows += 1;
                 }
@@ -192,11 +170,7 @@ impl<'a> Collector<'a> {
         }
         let is_dead = self.result.partitions.len() == found;
         if self.limit_is_met(is_dead) && matches!(self.command.target, ReadTarget::TokenRange { .. }) {
-            self.result.truncated_at = Some(Position {
-                token,
-                key,
-                clustering: None,
-            });
+            self.result.truncated_at = Some(Position { token, key, clustering: None });
             return Flow::Stop;
         }
         Flow::Continue
@@ -217,15 +191,7 @@ impl<'a> Collector<'a> {
     /// Moves the open partition to the answer. `last` is the last clustering key walked, unless it was walked
     /// to its end.
     fn close(&mut self, last: Option<Bytes>, stops: bool) {
-        let Some(Open {
-            token,
-            key,
-            mut header,
-            mut rows,
-            size_bytes,
-            ..
-        }) = self.open.take()
-        else {
+        let Some(Open { token, key, mut header, mut rows, size_bytes, .. }) = self.open.take() else {
             return;
         };
         let command = self.command;
@@ -245,34 +211,16 @@ impl<'a> Collector<'a> {
         } else {
             header.drop_purgeable(&self.horizon);
         }
-        let Header {
-            deletion,
-            range_tombstones,
-            static_row,
-        } = header;
-        let partition = Partition {
-            token,
-            key,
-            deletion,
-            range_tombstones,
-            static_row,
-            rows,
-        };
+        let Header { deletion, range_tombstones, static_row } = header;
+        let partition = Partition { token, key, deletion, range_tombstones, static_row, rows };
         let is_empty = partition_is_empty(&partition);
         if let Some(clustering) = last {
             if stops {
                 let key = partition.key.clone();
-                self.result.truncated_at = Some(Position {
-                    token,
-                    key,
-                    clustering: Some(clustering),
-                });
+                self.result.truncated_at = Some(Position { token, key, clustering: Some(clustering) });
             } else if !is_empty {
                 let index = u32::try_from(self.result.partitions.len()).unwrap_or(u32::MAX);
-                self.result.cuts.push(PartitionCut {
-                    partition: index,
-                    clustering,
-                });
+                self.result.cuts.push(PartitionCut { partition: index, clustering });
             }
         }
         if !is_empty {

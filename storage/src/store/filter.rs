@@ -16,9 +16,7 @@ pub(crate) struct HeaderFilter {
 impl HeaderFilter {
     pub(crate) fn new(size_bytes: usize) -> Self {
         let words = (size_bytes / 8).max(1);
-        HeaderFilter {
-            words: (0..words).map(|_| AtomicU64::new(0)).collect(),
-        }
+        HeaderFilter { words: (0..words).map(|_| AtomicU64::new(0)).collect() }
     }
 
     pub(crate) fn insert(&self, partition_prefix: &[u8]) {
@@ -30,11 +28,8 @@ impl HeaderFilter {
     }
 
     pub(crate) fn may_contain(&self, partition_prefix: &[u8]) -> bool {
-        self.probes(partition_prefix).all(|(word, mask)| {
-            self.words
-                .get(word)
-                .is_some_and(|w| w.load(Ordering::Acquire) & mask != 0)
-        })
+        self.probes(partition_prefix)
+            .all(|(word, mask)| self.words.get(word).is_some_and(|w| w.load(Ordering::Acquire) & mask != 0))
     }
 
     fn probes(&self, partition_prefix: &[u8]) -> impl Iterator<Item = (usize, u64)> + use<> {

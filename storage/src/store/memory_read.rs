@@ -22,11 +22,7 @@ pub fn read_partitions(command: &ReadCommand, partitions: &[Partition]) -> ReadR
         collector.begin(partition.token, partition.key.clone(), header);
         let within = |(key, _): &&(Bytes, Row)| regions.iter().any(|region| region.contains(key));
         let rows = partition.rows.iter().filter(within);
-        let flow = if command.reversed {
-            walk(&mut collector, rows.rev())
-        } else {
-            walk(&mut collector, rows)
-        };
+        let flow = if command.reversed { walk(&mut collector, rows.rev()) } else { walk(&mut collector, rows) };
         if flow == Flow::Stop {
             break;
         }

@@ -42,10 +42,7 @@ impl Store {
         let mut cursor = snapshot.cursor(Space::Meta, &start, &prefix_end(prefix), Direction::Forward)?;
         let mut entries = Vec::new();
         while entries.len() < count_max && cursor.advance()? {
-            entries.push((
-                Bytes::copy_from_slice(cursor.key()),
-                Bytes::copy_from_slice(cursor.value()),
-            ));
+            entries.push((Bytes::copy_from_slice(cursor.key()), Bytes::copy_from_slice(cursor.value())));
         }
         Ok(entries)
     }

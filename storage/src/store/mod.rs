@@ -51,12 +51,7 @@ pub struct StoreSettings {
 
 impl Default for StoreSettings {
     fn default() -> Self {
-        StoreSettings {
-            shards: 1,
-            header_filter_bytes: 4 << 20,
-            fold_threshold: 4,
-            fold_queue_max: 1024,
-        }
+        StoreSettings { shards: 1, header_filter_bytes: 4 << 20, fold_threshold: 4, fold_queue_max: 1024 }
     }
 }
 
@@ -94,18 +89,9 @@ impl Store {
                 filter.insert(headers.key());
             }
         }
-        let shard = |_| Shard {
-            recent: Mutex::new(RecentCommits::new()),
-            folds: Mutex::default(),
-        };
+        let shard = |_| Shard { recent: Mutex::new(RecentCommits::new()), folds: Mutex::default() };
         let shards = (0..settings.shards.clamp(1, 64)).map(shard).collect();
-        Ok(Store {
-            engine,
-            settings,
-            filter,
-            tables: RwLock::default(),
-            shards,
-        })
+        Ok(Store { engine, settings, filter, tables: RwLock::default(), shards })
     }
 
     /// Says which tables and incarnations are current. Ids below `next_table_id` that are not among them were
@@ -186,11 +172,7 @@ impl Store {
             batch.merge(Space::Headers, prefix.clone(), fragment(&header));
         }
         for (clustering, row) in &partition.rows {
-            let key = if clustering.is_empty() {
-                prefix.clone()
-            } else {
-                [&prefix, clustering.as_ref()].concat()
-            };
+            let key = if clustering.is_empty() { prefix.clone() } else { [&prefix, clustering.as_ref()].concat() };
             batch.merge(Space::Rows, key, fragment(row));
         }
     }
@@ -202,11 +184,7 @@ impl Store {
     }
 
     fn lock_shards(&self, wanted: u64) -> Vec<(usize, MutexGuard<'_, RecentCommits>)> {
-        let shards = self
-            .shards
-            .iter()
-            .enumerate()
-            .filter(|(number, _)| wanted & (1 << number) != 0);
+        let shards = self.shards.iter().enumerate().filter(|(number, _)| wanted & (1 << number) != 0);
         shards
             .map(|(number, shard)| {
                 let mut recent = shard.recent.lock();

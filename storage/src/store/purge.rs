@@ -90,11 +90,7 @@ impl Store {
             progress.partitions += 1;
             if progress.partitions >= command.partitions_max.max(1) {
                 let key = parsed.key;
-                progress.resume = Some(Position {
-                    token: parsed.token,
-                    key,
-                    clustering: None,
-                });
+                progress.resume = Some(Position { token: parsed.token, key, clustering: None });
                 break;
             }
         }
@@ -123,15 +119,7 @@ impl Store {
         // Before the snapshot: a commit between the two counts as one after it.
         let sequence = recent.recent.lock().sequence();
         let snapshot = self.engine.snapshot()?;
-        let purge = PartitionPurge {
-            store: self,
-            horizon,
-            shard,
-            sequence,
-            prefix,
-            batch: Batch::new(),
-            keys: 0,
-        };
+        let purge = PartitionPurge { store: self, horizon, shard, sequence, prefix, batch: Batch::new(), keys: 0 };
         purge.run(&*snapshot)
     }
 }
@@ -193,9 +181,7 @@ impl PartitionPurge<'_> {
         if recent.touched_since(&self.prefix, self.sequence) {
             return Ok(false);
         }
-        self.store
-            .engine
-            .write(std::mem::take(&mut self.batch), Durability::NoSync)?;
+        self.store.engine.write(std::mem::take(&mut self.batch), Durability::NoSync)?;
         drop(recent);
         Ok(true)
     }

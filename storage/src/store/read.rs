@@ -107,11 +107,7 @@ impl EngineRead<'_> {
     }
 
     fn cursor<'s>(&self, snapshot: &'s dyn Snapshot, prefix: &[u8], regions: &[Slice]) -> Result<Walk<'s>, StoreError> {
-        let direction = if self.command.reversed {
-            Direction::Reverse
-        } else {
-            Direction::Forward
-        };
+        let direction = if self.command.reversed { Direction::Reverse } else { Direction::Forward };
         let bound = |slice: Option<&Slice>, pick: fn(&Slice) -> &Bytes| match slice {
             Some(slice) => [prefix, pick(slice)].concat(),
             None => prefix.to_vec(),
@@ -158,11 +154,7 @@ impl EngineRead<'_> {
         let (mut first, last) = key::token_range(command.table, start, end);
         if let Some(resume) = &command.resume {
             let prefix = key::partition_prefix(command.table, resume.token, &resume.key);
-            let from = if resume.clustering.is_some() {
-                prefix
-            } else {
-                key::partition_end(&prefix)
-            };
+            let from = if resume.clustering.is_some() { prefix } else { key::partition_end(&prefix) };
             first = first.max(from);
         }
         if first >= last {
@@ -172,12 +164,7 @@ impl EngineRead<'_> {
         let snapshot = engine.snapshot()?;
         let mut rows = Walk::new(snapshot.cursor(Space::Rows, &first, &last, Direction::Forward)?)?;
         let mut headers = match command.has_clustering {
-            true => Some(Walk::new(snapshot.cursor(
-                Space::Headers,
-                &first,
-                &last,
-                Direction::Forward,
-            )?)?),
+            true => Some(Walk::new(snapshot.cursor(Space::Headers, &first, &last, Direction::Forward)?)?),
             false => None,
         };
         loop {
@@ -189,10 +176,7 @@ impl EngineRead<'_> {
             let parsed = key::parse_engine_key(next)?;
             let prefix = next.get(..parsed.prefix_length).unwrap_or_default().to_vec();
             let mut header = Header::default();
-            if let Some(walk) = headers
-                .as_mut()
-                .filter(|walk| walk.valid && walk.cursor.key() == prefix)
-            {
+            if let Some(walk) = headers.as_mut().filter(|walk| walk.valid && walk.cursor.key() == prefix) {
                 header = self.decode(Space::Headers, &prefix, Bytes::copy_from_slice(walk.cursor.value()))?;
                 walk.advance()?;
             }

@@ -15,10 +15,7 @@ pub(crate) struct RecentCommits {
 
 impl RecentCommits {
     pub(crate) fn new() -> Self {
-        RecentCommits {
-            sequence: 0,
-            slots: vec![0; SLOTS],
-        }
+        RecentCommits { sequence: 0, slots: vec![0; SLOTS] }
     }
 
     /// The sequence of the last commit: taken before a snapshot, it stands for it.
@@ -46,9 +43,7 @@ impl RecentCommits {
 
     /// Whether a partition may have been touched after `sequence`.
     pub(crate) fn touched_since(&self, partition_prefix: &[u8], sequence: u64) -> bool {
-        self.slots
-            .get(slot_of(partition_prefix))
-            .is_none_or(|&touched| touched > sequence)
+        self.slots.get(slot_of(partition_prefix)).is_none_or(|&touched| touched > sequence)
     }
 }
 

@@ -22,12 +22,7 @@ struct Known {
 impl Tables {
     pub(crate) fn new(tables: &[TableRef], next_table_id: u32) -> Self {
         let incarnations = tables.iter().map(|table| (table.id, table.incarnation)).collect();
-        Tables {
-            known: Some(Known {
-                incarnations,
-                next_table_id,
-            }),
-        }
+        Tables { known: Some(Known { incarnations, next_table_id }) }
     }
 
     pub(crate) fn check(&self, table: TableRef) -> Result<(), Refusal> {

@@ -13,20 +13,12 @@ use starling_storage::live::{live_rows, live_static_row};
 use starling_storage::merge::compare_cells;
 use starling_storage::model::*;
 
-pub const TABLE: TableRef = TableRef {
-    id: TableId(1024),
-    incarnation: 1,
-};
+pub const TABLE: TableRef = TableRef { id: TableId(1024), incarnation: 1 };
 /// Values and tombstones are made around this second.
 pub const NOW_S: i64 = 1_000;
 
 pub fn clustering(number: u8) -> Bytes {
-    compose(&[KeyComponent {
-        bytes: &[number],
-        fixed_length: Some(1),
-        reversed: false,
-    }])
-    .into()
+    compose(&[KeyComponent { bytes: &[number], fixed_length: Some(1), reversed: false }]).into()
 }
 
 pub fn deletion() -> impl Strategy<Value = Deletion> {
@@ -38,10 +30,7 @@ pub fn deletion() -> impl Strategy<Value = Deletion> {
 }
 
 pub fn expiry() -> impl Strategy<Value = Option<Expiry>> {
-    option::of((1..3u32, -2..3i64).prop_map(|(ttl_s, s)| Expiry {
-        ttl_s,
-        expires_at_s: NOW_S + s,
-    }))
+    option::of((1..3u32, -2..3i64).prop_map(|(ttl_s, s)| Expiry { ttl_s, expires_at_s: NOW_S + s }))
 }
 
 pub fn content() -> impl Strategy<Value = CellContent> {
@@ -56,42 +45,23 @@ pub fn content() -> impl Strategy<Value = CellContent> {
 }
 
 fn cell(path: Option<Bytes>) -> impl Strategy<Value = Cell> {
-    (0..8i64, content()).prop_map(move |(timestamp_us, content)| Cell {
-        path: path.clone(),
-        timestamp_us,
-        content,
-    })
+    (0..8i64, content()).prop_map(move |(timestamp_us, content)| Cell { path: path.clone(), timestamp_us, content })
 }
 
 /// Column 3 is a collection, the others are plain.
 fn column(id: u32) -> BoxedStrategy<ColumnData> {
     let column = ColumnId(id);
     if id != 3 {
-        let data = |cell| ColumnData {
-            column: ColumnId(0),
-            deletion: None,
-            cells: vec![cell],
-        };
-        return cell(None)
-            .prop_map(move |cell| ColumnData { column, ..data(cell) })
-            .boxed();
+        let data = |cell| ColumnData { column: ColumnId(0), deletion: None, cells: vec![cell] };
+        return cell(None).prop_map(move |cell| ColumnData { column, ..data(cell) }).boxed();
     }
     let cells = btree_map(0..3u8, (0..8i64, content()), 0..3);
     (option::of(deletion()), cells)
-        .prop_filter("says something", |(deletion, cells)| {
-            deletion.is_some() || !cells.is_empty()
-        })
+        .prop_filter("says something", |(deletion, cells)| deletion.is_some() || !cells.is_empty())
         .prop_map(move |(deletion, cells)| {
-            let cell = |(path, (timestamp_us, content))| Cell {
-                path: Some(Bytes::from(vec![path])),
-                timestamp_us,
-                content,
-            };
-            ColumnData {
-                column,
-                deletion,
-                cells: cells.into_iter().map(cell).collect(),
-            }
+            let cell =
+                |(path, (timestamp_us, content))| Cell { path: Some(Bytes::from(vec![path])), timestamp_us, content };
+            ColumnData { column, deletion, cells: cells.into_iter().map(cell).collect() }
         })
         .boxed()
 }
@@ -114,11 +84,7 @@ pub fn range() -> impl Strategy<Value = RangeTombstone> {
             if after { bound_after(&key) } else { bound_before(&key) }
         };
         let (after, through) = if a == b { (false, true) } else { (after, through) };
-        RangeTombstone {
-            start: bound(a.min(b), after),
-            end: bound(a.max(b), through),
-            deletion,
-        }
+        RangeTombstone { start: bound(a.min(b), after), end: bound(a.max(b), through), deletion }
     })
 }
 
@@ -129,63 +95,31 @@ pub fn partition_of(number: u8) -> (Token, Bytes) {
 pub fn partition() -> impl Strategy<Value = Partition> {
     let rows = btree_map((0..7u8).prop_map(clustering), row(true), 0..3);
     let ranges = prop_oneof![2 => Just(vec![]), 1 => vec(range(), 0..3)];
-    (
-        0..3u8,
-        option::weighted(0.1, deletion()),
-        ranges,
-        option::weighted(0.2, row(false)),
-        rows,
-    )
-        .prop_map(|(number, deletion, range_tombstones, static_row, rows)| {
+    (0..3u8, option::weighted(0.1, deletion()), ranges, option::weighted(0.2, row(false)), rows).prop_map(
+        |(number, deletion, range_tombstones, static_row, rows)| {
             let (token, key) = partition_of(number);
-            Partition {
-                token,
-                key,
-                deletion,
-                range_tombstones,
-                static_row,
-                rows: rows.into_iter().collect(),
-            }
-        })
+            Partition { token, key, deletion, range_tombstones, static_row, rows: rows.into_iter().collect() }
+        },
+    )
 }
 
 pub fn mutation() -> impl Strategy<Value = Mutation> {
-    partition().prop_map(|partition| Mutation {
-        table: TABLE,
-        issue_stamp: 0,
-        partition,
-    })
+    partition().prop_map(|partition| Mutation { table: TABLE, issue_stamp: 0, partition })
 }
 
 /// Gives every part of a mutation one timestamp.
 pub fn stamp(mutation: &mut Mutation, timestamp_us: i64) {
     let partition = &mut mutation.partition;
     let stamp_row = |row: &mut Row| {
-        row.marker
-            .iter_mut()
-            .for_each(|marker| marker.timestamp_us = timestamp_us);
-        row.deletion
-            .iter_mut()
-            .for_each(|deletion| deletion.timestamp_us = timestamp_us);
+        row.marker.iter_mut().for_each(|marker| marker.timestamp_us = timestamp_us);
+        row.deletion.iter_mut().for_each(|deletion| deletion.timestamp_us = timestamp_us);
         for column in &mut row.columns {
-            column
-                .deletion
-                .iter_mut()
-                .for_each(|deletion| deletion.timestamp_us = timestamp_us);
-            column
-                .cells
-                .iter_mut()
-                .for_each(|cell| cell.timestamp_us = timestamp_us);
+            column.deletion.iter_mut().for_each(|deletion| deletion.timestamp_us = timestamp_us);
+            column.cells.iter_mut().for_each(|cell| cell.timestamp_us = timestamp_us);
         }
     };
-    partition
-        .deletion
-        .iter_mut()
-        .for_each(|deletion| deletion.timestamp_us = timestamp_us);
-    partition
-        .range_tombstones
-        .iter_mut()
-        .for_each(|range| range.deletion.timestamp_us = timestamp_us);
+    partition.deletion.iter_mut().for_each(|deletion| deletion.timestamp_us = timestamp_us);
+    partition.range_tombstones.iter_mut().for_each(|range| range.deletion.timestamp_us = timestamp_us);
     partition.static_row.iter_mut().for_each(stamp_row);
     partition.rows.iter_mut().for_each(|(_, row)| stamp_row(row));
 }
@@ -195,10 +129,7 @@ pub fn read_all() -> ReadCommand {
         table: TABLE,
         has_clustering: true,
         gc_grace_s: 1_000_000,
-        target: ReadTarget::TokenRange {
-            start: Token::MIN,
-            end: Token::MAX,
-        },
+        target: ReadTarget::TokenRange { start: Token::MIN, end: Token::MAX },
         slices: vec![],
         reversed: false,
         row_limit: u32::MAX,
@@ -224,10 +155,7 @@ fn unexpired(expiry: &Option<Expiry>, now_s: i64) -> bool {
 
 /// The live cells of one row by brute force; `None` if it does not exist.
 fn model_row(fragments: &[&Row], covering: i64, now_s: i64) -> Option<ModelRow> {
-    let covering = fragments
-        .iter()
-        .map(|row| shadow(row.deletion))
-        .fold(covering, i64::max);
+    let covering = fragments.iter().map(|row| shadow(row.deletion)).fold(covering, i64::max);
     let mut cells: BTreeMap<(ColumnId, Option<Bytes>), Vec<&Cell>> = BTreeMap::new();
     let mut collections: BTreeMap<ColumnId, i64> = BTreeMap::new();
     for column in fragments.iter().flat_map(|row| &row.columns) {
@@ -249,12 +177,8 @@ fn model_row(fragments: &[&Row], covering: i64, now_s: i64) -> Option<ModelRow> 
         }
     }
     let markers = fragments.iter().filter_map(|row| row.marker);
-    let marker = markers.max_by_key(|m| {
-        (
-            m.timestamp_us,
-            m.expiry.map(|e| (e.expires_at_s, std::cmp::Reverse(e.ttl_s))),
-        )
-    });
+    let marker =
+        markers.max_by_key(|m| (m.timestamp_us, m.expiry.map(|e| (e.expires_at_s, std::cmp::Reverse(e.ttl_s)))));
     let marked = marker.is_some_and(|m| m.timestamp_us > covering && unexpired(&m.expiry, now_s));
     (marked || !live.is_empty()).then_some(live)
 }
@@ -264,11 +188,8 @@ pub fn model(mutations: &[Mutation], now_s: i64) -> ModelRows {
     let mut rows = ModelRows::new();
     for number in 0..3 {
         let id = partition_of(number);
-        let fragments: Vec<&Partition> = mutations
-            .iter()
-            .map(|m| &m.partition)
-            .filter(|p| (p.token, p.key.clone()) == id)
-            .collect();
+        let fragments: Vec<&Partition> =
+            mutations.iter().map(|m| &m.partition).filter(|p| (p.token, p.key.clone()) == id).collect();
         let whole = fragments.iter().map(|p| shadow(p.deletion)).max().unwrap_or(i64::MIN);
         let mut found = BTreeMap::new();
         let statics: Vec<&Row> = fragments.iter().filter_map(|p| p.static_row.as_ref()).collect();
@@ -278,16 +199,10 @@ pub fn model(mutations: &[Mutation], now_s: i64) -> ModelRows {
         for number in 0..7 {
             let key = clustering(number);
             let ranges = fragments.iter().flat_map(|p| &p.range_tombstones);
-            let covering = ranges
-                .filter(|t| t.start <= key && key < t.end)
-                .map(|t| t.deletion.timestamp_us);
+            let covering = ranges.filter(|t| t.start <= key && key < t.end).map(|t| t.deletion.timestamp_us);
             let covering = covering.fold(whole, i64::max);
-            let rows: Vec<&Row> = fragments
-                .iter()
-                .flat_map(|p| &p.rows)
-                .filter(|(k, _)| *k == key)
-                .map(|(_, row)| row)
-                .collect();
+            let rows: Vec<&Row> =
+                fragments.iter().flat_map(|p| &p.rows).filter(|(k, _)| *k == key).map(|(_, row)| row).collect();
             if let Some(row) = model_row(&rows, covering, now_s) {
                 found.insert(Some(key), row);
             }
@@ -303,20 +218,15 @@ pub fn model(mutations: &[Mutation], now_s: i64) -> ModelRows {
 pub fn add_live(rows: &mut ModelRows, result: &ReadResult, now_s: i64) {
     for partition in &result.partitions {
         let live = |row: starling_storage::live::LiveRow<'_>| -> ModelRow {
-            row.cells()
-                .map(|c| ((c.column, c.path.cloned()), (c.value.clone(), c.timestamp_us)))
-                .collect()
+            row.cells().map(|c| ((c.column, c.path.cloned()), (c.value.clone(), c.timestamp_us))).collect()
         };
-        let mut found: BTreeMap<Option<Bytes>, ModelRow> = live_rows(partition, now_s)
-            .map(|r| (Some(Bytes::copy_from_slice(r.clustering)), live(r)))
-            .collect();
+        let mut found: BTreeMap<Option<Bytes>, ModelRow> =
+            live_rows(partition, now_s).map(|r| (Some(Bytes::copy_from_slice(r.clustering)), live(r))).collect();
         if let Some(row) = live_static_row(partition, now_s) {
             found.insert(None, live(row));
         }
         if !found.is_empty() {
-            rows.entry((partition.token, partition.key.clone()))
-                .or_default()
-                .extend(found);
+            rows.entry((partition.token, partition.key.clone())).or_default().extend(found);
         }
     }
 }

@@ -38,12 +38,7 @@ pub fn step() -> impl Strategy<Value = Step> {
 }
 
 pub fn settings() -> StoreSettings {
-    StoreSettings {
-        shards: 2,
-        header_filter_bytes: 64,
-        fold_threshold: 2,
-        fold_queue_max: 8,
-    }
+    StoreSettings { shards: 2, header_filter_bytes: 64, fold_threshold: 2, fold_queue_max: 8 }
 }
 
 pub fn open(engine: &Arc<dyn Engine>) -> Store {
@@ -52,15 +47,7 @@ pub fn open(engine: &Arc<dyn Engine>) -> Store {
 
 pub fn purge_all(store: &Store, now_s: i64, gc_grace_s: u32) -> PurgeProgress {
     let (start, end) = (Token::MIN, Token::MAX);
-    let mut command = PurgeCommand {
-        table: TABLE,
-        gc_grace_s,
-        now_s,
-        start,
-        end,
-        resume: None,
-        partitions_max: 1,
-    };
+    let mut command = PurgeCommand { table: TABLE, gc_grace_s, now_s, start, end, resume: None, partitions_max: 1 };
     let mut all = PurgeProgress::default();
     loop {
         let progress = store.purge(&command).expect("purges");
@@ -81,11 +68,7 @@ pub fn read_pages(command: &ReadCommand, mut read: impl FnMut(&ReadCommand) -> R
     for _ in 0..1000 {
         let result = read(&command);
         assert_eq!(ReadResult::decode(&result.encode()).as_ref(), Ok(&result));
-        let live: usize = result
-            .partitions
-            .iter()
-            .map(|p| live_rows(p, command.now_s).count())
-            .sum();
+        let live: usize = result.partitions.iter().map(|p| live_rows(p, command.now_s).count()).sum();
         assert!(live <= command.row_limit as usize);
         add_live(&mut rows, &result, command.now_s);
         match result.truncated_at {
@@ -116,28 +99,12 @@ pub fn random_read() -> impl Strategy<Value = ReadCommand> {
             let (token, key) = partition_of(number);
             ReadTarget::Partition { token, key }
         }),
-        (-2..2i64, -2..2i64).prop_map(|(a, b)| ReadTarget::TokenRange {
-            start: Token(a),
-            end: Token(b)
-        }),
-        Just(ReadTarget::TokenRange {
-            start: Token::MIN,
-            end: Token::MAX
-        }),
+        (-2..2i64, -2..2i64).prop_map(|(a, b)| ReadTarget::TokenRange { start: Token(a), end: Token(b) }),
+        Just(ReadTarget::TokenRange { start: Token::MIN, end: Token::MAX }),
     ];
-    let limits = (
-        prop_oneof![Just(u32::MAX), 1..4u32],
-        prop_oneof![Just(u32::MAX), Just(0), Just(100)],
-    );
+    let limits = (prop_oneof![Just(u32::MAX), 1..4u32], prop_oneof![Just(u32::MAX), Just(0), Just(100)]);
     (slices, target, limits, any::<bool>()).prop_map(|(slices, target, (row_limit, size_limit_bytes), reversed)| {
-        ReadCommand {
-            slices,
-            target,
-            row_limit,
-            size_limit_bytes,
-            reversed,
-            ..read_all()
-        }
+        ReadCommand { slices, target, row_limit, size_limit_bytes, reversed, ..read_all() }
     })
 }
 
@@ -146,10 +113,7 @@ pub fn expected(rows: &ModelRows, command: &ReadCommand) -> ModelRows {
     let mut rows = rows.clone();
     rows.retain(|(token, key), rows| {
         let is_target = match &command.target {
-            ReadTarget::Partition {
-                token: wanted,
-                key: wanted_key,
-            } => (token, key) == (wanted, wanted_key),
+            ReadTarget::Partition { token: wanted, key: wanted_key } => (token, key) == (wanted, wanted_key),
             ReadTarget::TokenRange { start, end } => (*start == Token::MIN || start < token) && token <= end,
         };
         rows.retain(|clustering, _| {
@@ -202,19 +166,13 @@ pub fn converges(engines: [Arc<dyn Engine>; 2], mutations: Vec<Mutation>) {
     let [one, other] = engines.map(|engine| open(&engine));
     one.commit(&mutations, Durability::NoSync).expect("commits");
     for mutation in mutations.iter().rev().chain(&mutations) {
-        other
-            .commit(std::slice::from_ref(mutation), Durability::NoSync)
-            .expect("commits");
+        other.commit(std::slice::from_ref(mutation), Durability::NoSync).expect("commits");
         let _ = other.read(&read_all());
         other.fold_pending(0, 1).expect("folds");
     }
     for now_s in [NOW_S, NOW_S + 10] {
         for gc_grace_s in [0, 1_000_000] {
-            let command = ReadCommand {
-                now_s,
-                gc_grace_s,
-                ..read_all()
-            };
+            let command = ReadCommand { now_s, gc_grace_s, ..read_all() };
             assert_eq!(one.read(&command), other.read(&command));
         }
     }
@@ -246,15 +204,8 @@ pub fn is_an_ordered_map(engine: Arc<dyn Engine>, steps: Vec<(u8, u8, u8)>) {
         let before = engine.snapshot().expect("snapshot");
         let held = before.get(Space::Meta, &key).expect("reads");
         engine.write(batch, Durability::NoSync).expect("writes");
-        assert_eq!(
-            before.get(Space::Meta, &key).expect("reads"),
-            held,
-            "a snapshot changed"
-        );
-        assert_eq!(
-            engine.get(Space::Meta, &key).expect("reads").as_deref(),
-            map.get(&key).map(Vec::as_slice)
-        );
+        assert_eq!(before.get(Space::Meta, &key).expect("reads"), held, "a snapshot changed");
+        assert_eq!(engine.get(Space::Meta, &key).expect("reads").as_deref(), map.get(&key).map(Vec::as_slice));
         let snapshot = engine.snapshot().expect("snapshot");
         let (low, high) = (key.clone().min(end.clone()), key.max(end));
         let inside: Vec<_> = map.iter().filter(|(k, _)| low <= **k && **k < high).collect();
@@ -290,10 +241,7 @@ pub fn keeps_metadata_and_refuses_old_incarnations(engine: Arc<dyn Engine>) {
     let store = open(&engine);
     store.put_meta(b"a/1", b"one").expect("writes");
     store
-        .put_meta_all(
-            &[(b"a/2", Some(b"two")), (b"b", Some(b"")), (b"a/1", Some(b"1"))],
-            Durability::NoSync,
-        )
+        .put_meta_all(&[(b"a/2", Some(b"two")), (b"b", Some(b"")), (b"a/1", Some(b"1"))], Durability::NoSync)
         .expect("writes");
     assert_eq!(store.get_meta(b"a/1").expect("reads").as_deref(), Some(&b"1"[..]));
     assert_eq!(store.get_meta(b"b").expect("reads").as_deref(), Some(&b""[..]));
@@ -303,60 +251,25 @@ pub fn keeps_metadata_and_refuses_old_incarnations(engine: Arc<dyn Engine>) {
     assert_eq!(keys(store.scan_meta(b"", None, 2).expect("reads")), ["a/1", "a/2"]);
 
     let (token, key) = partition_of(1);
-    let row = Row {
-        marker: Some(Marker {
-            timestamp_us: 1,
-            expiry: None,
-        }),
-        ..Row::default()
-    };
+    let row = Row { marker: Some(Marker { timestamp_us: 1, expiry: None }), ..Row::default() };
     let rows = vec![(clustering(1), row)];
-    let deletion = Some(Deletion {
-        timestamp_us: 0,
-        local_deletion_time_s: NOW_S,
-        issue_stamp: 0,
-    });
-    let partition = Partition {
-        token,
-        key,
-        deletion,
-        range_tombstones: vec![],
-        static_row: None,
-        rows,
-    };
+    let deletion = Some(Deletion { timestamp_us: 0, local_deletion_time_s: NOW_S, issue_stamp: 0 });
+    let partition = Partition { token, key, deletion, range_tombstones: vec![], static_row: None, rows };
     let mutation = |id: u32, incarnation: u32| Mutation {
-        table: TableRef {
-            id: TableId(id),
-            incarnation,
-        },
+        table: TableRef { id: TableId(id), incarnation },
         issue_stamp: 0,
         partition: partition.clone(),
     };
-    let truncated = TableRef {
-        id: TABLE.id,
-        incarnation: 2,
-    };
+    let truncated = TableRef { id: TABLE.id, incarnation: 2 };
     store.commit(&[mutation(1024, 1)], Durability::Sync).expect("commits");
     store.set_tables(&[truncated], 1030);
-    let batch = [
-        mutation(1024, 1),
-        mutation(1024, 2),
-        mutation(1024, 3),
-        mutation(1029, 0),
-        mutation(1030, 0),
-    ];
+    let batch = [mutation(1024, 1), mutation(1024, 2), mutation(1024, 3), mutation(1029, 0), mutation(1030, 0)];
     let committed = store.commit(&batch, Durability::Sync).expect("commits");
     let (gone, behind) = (Refusal::Gone, Refusal::Behind);
     assert_eq!(committed.refused, [(0, gone), (2, behind), (3, gone), (4, behind)]);
     assert_eq!(store.read(&read_all()), Err(StoreError::Refused(gone)));
-    let all = ReadCommand {
-        table: truncated,
-        ..read_all()
-    };
-    assert_eq!(
-        store.read(&all).expect("reads").partitions,
-        std::slice::from_ref(&partition)
-    );
+    let all = ReadCommand { table: truncated, ..read_all() };
+    assert_eq!(store.read(&all).expect("reads").partitions, std::slice::from_ref(&partition));
     store.drop_table(TABLE.id, Some(2)).expect("drops");
     store.set_tables(&[TABLE], 1030);
     assert_eq!(store.read(&read_all()), Ok(ReadResult::default()));
@@ -373,48 +286,22 @@ pub fn purges_to_nothing(engine: Arc<dyn Engine>, mutations: Vec<Mutation>) {
     let partitions: Vec<Mutation> = (0..3)
         .map(|number| {
             let (token, key) = partition_of(number);
-            let deletion = Some(Deletion {
-                timestamp_us: 100,
-                local_deletion_time_s: NOW_S,
-                issue_stamp: 0,
-            });
-            let partition = Partition {
-                token,
-                key,
-                deletion,
-                range_tombstones: vec![],
-                static_row: None,
-                rows: vec![],
-            };
-            Mutation {
-                table: TABLE,
-                issue_stamp: 0,
-                partition,
-            }
+            let deletion = Some(Deletion { timestamp_us: 100, local_deletion_time_s: NOW_S, issue_stamp: 0 });
+            let partition =
+                Partition { token, key, deletion, range_tombstones: vec![], static_row: None, rows: vec![] };
+            Mutation { table: TABLE, issue_stamp: 0, partition }
         })
         .collect();
     store.commit(&partitions, Durability::NoSync).expect("commits");
     purge_all(&store, NOW_S + 10, 100);
     let found = store.read(&read_all()).expect("reads");
-    assert!(
-        found
-            .partitions
-            .iter()
-            .all(|p| p.rows.is_empty() && p.deletion.is_some()),
-        "shadowed data is left"
-    );
+    assert!(found.partitions.iter().all(|p| p.rows.is_empty() && p.deletion.is_some()), "shadowed data is left");
     purge_all(&store, NOW_S + 10, 1);
     engine.compact().expect("compacts");
     let snapshot = engine.snapshot().expect("snapshot");
     for space in [Space::Rows, Space::Headers] {
-        let mut cursor = snapshot
-            .cursor(space, &[], &[0xFF; 8], Direction::Forward)
-            .expect("cursor");
-        assert!(
-            !cursor.advance().expect("advances"),
-            "{space:?} holds {:?}",
-            cursor.key()
-        );
+        let mut cursor = snapshot.cursor(space, &[], &[0xFF; 8], Direction::Forward).expect("cursor");
+        assert!(!cursor.advance().expect("advances"), "{space:?} holds {:?}", cursor.key());
     }
     assert_eq!(store.read(&read_all()), Ok(ReadResult::default()));
 }
@@ -423,13 +310,7 @@ pub fn purges_to_nothing(engine: Arc<dyn Engine>, mutations: Vec<Mutation>) {
 pub fn reports_damaged_fragments(engine: Arc<dyn Engine>) {
     let store = open(&engine);
     let (token, key) = partition_of(0);
-    let row = Row {
-        marker: Some(Marker {
-            timestamp_us: 1,
-            expiry: None,
-        }),
-        ..Row::default()
-    };
+    let row = Row { marker: Some(Marker { timestamp_us: 1, expiry: None }), ..Row::default() };
     let partition = Partition {
         token,
         key: key.clone(),
@@ -438,22 +319,14 @@ pub fn reports_damaged_fragments(engine: Arc<dyn Engine>) {
         static_row: None,
         rows: vec![(clustering(1), row)],
     };
-    let mutation = Mutation {
-        table: TABLE,
-        issue_stamp: 0,
-        partition,
-    };
+    let mutation = Mutation { table: TABLE, issue_stamp: 0, partition };
     let row_key = starling_storage::key::row_key(TABLE, token, &key, &clustering(1));
-    store
-        .commit(std::slice::from_ref(&mutation), Durability::NoSync)
-        .expect("commits");
+    store.commit(std::slice::from_ref(&mutation), Durability::NoSync).expect("commits");
     for noise in [&b"noise"[..], b"\x01", b"\xfe\x05"] {
         let mut batch = Batch::new();
         batch.merge(Space::Rows, row_key.clone(), noise.to_vec());
         engine.write(batch, Durability::NoSync).expect("writes");
-        store
-            .commit(std::slice::from_ref(&mutation), Durability::NoSync)
-            .expect("commits");
+        store.commit(std::slice::from_ref(&mutation), Durability::NoSync).expect("commits");
         engine.compact().expect("compacts");
     }
     assert!(matches!(store.read(&read_all()), Err(StoreError::Corrupt(_))));

@@ -94,10 +94,7 @@ fn query(text: &str, values: BoundValues, level: ConsistencyLevel, timestamp_us:
         timestamp_us,
         skip_metadata: true,
     };
-    ClientRequest::Query {
-        text: text.to_owned(),
-        parameters,
-    }
+    ClientRequest::Query { text: text.to_owned(), parameters }
 }
 
 /// What an answer says of a write.

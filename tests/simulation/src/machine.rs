@@ -90,20 +90,12 @@ impl Machine {
     pub fn start(&mut self, now_us: &Arc<AtomicU64>, seed_node: SocketAddr) -> Result<(), StoreError> {
         self.lives += 1;
         let engine: Arc<dyn Engine> = self.engine.clone();
-        let settings = StoreSettings {
-            header_filter_bytes: 16 << 10,
-            ..StoreSettings::default()
-        };
+        let settings = StoreSettings { header_filter_bytes: 16 << 10, ..StoreSettings::default() };
         let store = Arc::new(Store::open(engine, settings)?);
-        let before = store
-            .get_meta(GENERATION_KEY)?
-            .and_then(|b| b[..].try_into().ok())
-            .map_or(0, u64::from_be_bytes);
+        let before = store.get_meta(GENERATION_KEY)?.and_then(|b| b[..].try_into().ok()).map_or(0, u64::from_be_bytes);
         let generation = before + 1;
         store.put_meta(GENERATION_KEY, &generation.to_be_bytes())?;
-        let stored = store
-            .get_meta(METADATA_KEY)?
-            .and_then(|bytes| wire::decode(&bytes).ok());
+        let stored = store.get_meta(METADATA_KEY)?.and_then(|bytes| wire::decode(&bytes).ok());
         let life_seed = self.seed.wrapping_add(u64::from(self.lives));
         let outside = SimulatedOutside::new(now_us.clone(), life_seed, self.wall_offset_us, store.clone());
         let identity = self.identity(generation, seed_node);
@@ -159,11 +151,8 @@ impl Machine {
 
     /// Writes the next batch of commits to disk.
     pub fn write_batch(&mut self) {
-        let durability = if self.plant == Some(Plant::LoseUnsyncedTail) {
-            Durability::NoSync
-        } else {
-            Durability::Sync
-        };
+        let durability =
+            if self.plant == Some(Plant::LoseUnsyncedTail) { Durability::NoSync } else { Durability::Sync };
         let Some(life) = &mut self.life else { return };
         let mut batch: Vec<Pending<CommitTicket>> = Vec::new();
         life.committer.take_batch(&mut batch);

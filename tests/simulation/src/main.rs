@@ -39,19 +39,13 @@ fn parse_range(text: &str) -> Result<Range<u64>, String> {
     let (from, to) = text.split_once("..").ok_or("write A..B")?;
     let number = |t: &str| t.parse::<u64>().map_err(|e| format!("{t}: {e}"));
     let range = number(from)?..number(to)?;
-    if range.is_empty() {
-        Err("no seeds in that range".into())
-    } else {
-        Ok(range)
-    }
+    if range.is_empty() { Err("no seeds in that range".into()) } else { Ok(range) }
 }
 
 fn parse_plant(name: &str) -> Result<Plant, String> {
     let known = Plant::ALL.iter().find(|(known, _)| *known == name);
     let names: Vec<&str> = Plant::ALL.iter().map(|(name, _)| *name).collect();
-    known
-        .map(|(_, plant)| *plant)
-        .ok_or_else(|| format!("known bugs: {}", names.join(", ")))
+    known.map(|(_, plant)| *plant).ok_or_else(|| format!("known bugs: {}", names.join(", ")))
 }
 
 fn main() -> ExitCode {
@@ -132,9 +126,5 @@ fn finish(arguments: &Arguments, reports: &[Report]) -> ExitCode {
          faults: {faults}, trace: {trace:016x}",
         reports.len()
     );
-    if violations == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    if violations == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

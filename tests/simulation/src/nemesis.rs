@@ -21,24 +21,15 @@ pub enum Fault {
 /// Draws the next fault.
 pub fn draw(random: &mut Random, nodes: usize) -> Fault {
     match random.below(10) {
-        0 | 1 => Fault::Partition {
-            side: some_of(random, nodes),
-            one_way: random.one_in(3),
-        },
+        0 | 1 => Fault::Partition { side: some_of(random, nodes), one_way: random.one_in(3) },
         2 | 3 => Fault::Heal,
         4 => Fault::Weather(Weather::drawn(random)),
         5 => Fault::Weather(Weather::calm()),
         6..=8 => {
             let node = random.below(nodes as u64) as usize;
-            Fault::Crash {
-                node,
-                back_after_us: random.between(200_000, 25_000_000),
-            }
+            Fault::Crash { node, back_after_us: random.between(200_000, 25_000_000) }
         }
-        _ => Fault::CrashMany {
-            nodes: some_of(random, nodes),
-            back_after_us: random.between(200_000, 15_000_000),
-        },
+        _ => Fault::CrashMany { nodes: some_of(random, nodes), back_after_us: random.between(200_000, 15_000_000) },
     }
 }
 

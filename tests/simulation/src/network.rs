@@ -22,13 +22,7 @@ pub struct Weather {
 impl Weather {
     /// Nothing is lost.
     pub fn calm() -> Self {
-        Weather {
-            loss: 0,
-            duplication: 0,
-            straggling: 0,
-            delay_us: (100, 1_500),
-            delay_us_long: 0,
-        }
+        Weather { loss: 0, duplication: 0, straggling: 0, delay_us: (100, 1_500), delay_us_long: 0 }
     }
 
     /// As bad as the seed draws it.
@@ -54,10 +48,7 @@ pub struct Network {
 impl Network {
     /// A calm network.
     pub fn new() -> Self {
-        Network {
-            weather: Weather::calm(),
-            cut: BTreeSet::new(),
-        }
+        Network { weather: Weather::calm(), cut: BTreeSet::new() }
     }
 
     /// Whether messages from one node reach another at all.
@@ -93,11 +84,7 @@ impl Network {
             .map(|_| {
                 let usual = random.between(weather.delay_us.0, weather.delay_us.1);
                 let late = random.per_mille(weather.straggling);
-                if late {
-                    usual + random.below(weather.delay_us_long.max(1))
-                } else {
-                    usual
-                }
+                if late { usual + random.below(weather.delay_us_long.max(1)) } else { usual }
             })
             .collect()
     }

@@ -40,10 +40,7 @@ pub struct Oracle {
 impl Oracle {
     /// A client is about to write `timestamp` (or to delete with it).
     pub fn write_begins(&mut self, key: i32, timestamp: i64, deletes: bool) {
-        let write = Write {
-            deletes,
-            outcome: Outcome::Unknown,
-        };
+        let write = Write { deletes, outcome: Outcome::Unknown };
         self.registers.entry(key).or_default().writes.insert(timestamp, write);
     }
 
@@ -70,11 +67,7 @@ impl Oracle {
         let register = self.registers.entry(key).or_default();
         let problem = match value {
             None => {
-                let deletion = register
-                    .writes
-                    .iter()
-                    .rev()
-                    .find(|(_, w)| w.deletes && w.outcome != Outcome::Refused);
+                let deletion = register.writes.iter().rev().find(|(_, w)| w.deletes && w.outcome != Outcome::Refused);
                 let newest = deletion.map_or(0, |(timestamp, _)| *timestamp);
                 (newest < floor).then(|| format!("nothing, though {floor} was acknowledged or read before"))
             }

@@ -48,49 +48,16 @@ pub struct Report {
 }
 
 enum Event {
-    Deliver {
-        from: usize,
-        to: usize,
-        bytes: Arc<[u8]>,
-    },
-    ClusterTick {
-        node: usize,
-        life: u32,
-    },
-    ShardTime {
-        node: usize,
-        life: u32,
-        shard: usize,
-    },
-    CommitWrite {
-        node: usize,
-        life: u32,
-    },
-    CommitAcknowledge {
-        node: usize,
-        life: u32,
-    },
-    Start {
-        node: usize,
-    },
-    ClientStep {
-        client: usize,
-    },
-    ClientArrives {
-        client: usize,
-        request: u64,
-        life: u32,
-        body: Box<ClientRequest>,
-    },
-    ClientAnswered {
-        client: usize,
-        request: u64,
-        response: Box<ClientResponse>,
-    },
-    ClientGivesUp {
-        client: usize,
-        request: u64,
-    },
+    Deliver { from: usize, to: usize, bytes: Arc<[u8]> },
+    ClusterTick { node: usize, life: u32 },
+    ShardTime { node: usize, life: u32, shard: usize },
+    CommitWrite { node: usize, life: u32 },
+    CommitAcknowledge { node: usize, life: u32 },
+    Start { node: usize },
+    ClientStep { client: usize },
+    ClientArrives { client: usize, request: u64, life: u32, body: Box<ClientRequest> },
+    ClientAnswered { client: usize, request: u64, response: Box<ClientResponse> },
+    ClientGivesUp { client: usize, request: u64 },
     Nemesis,
 }
 
@@ -188,17 +155,11 @@ impl World {
             };
             self.now_us.store(at_us, Ordering::Relaxed);
             if self.phase == Phase::Setup && at_us > SETUP_US {
-                self.oracle.violation(
-                    at_us,
-                    "the cluster did not form, or its table was not made, in time".into(),
-                );
+                self.oracle.violation(at_us, "the cluster did not form, or its table was not made, in time".into());
             } else if self.phase == Phase::Faults && at_us >= end_us {
                 self.begin_healing();
             } else if at_us >= end_us + 2 * HEALING_US {
-                self.oracle.violation(
-                    at_us,
-                    "after all faults had ended, reads at ALL were not answered".into(),
-                );
+                self.oracle.violation(at_us, "after all faults had ended, reads at ALL were not answered".into());
             }
             if let Some(event) = self.events.remove(&number) {
                 self.handle(event);
@@ -257,19 +218,10 @@ impl World {
             }
             Event::Start { node } => self.start(node),
             Event::ClientStep { client } => self.client_step(client),
-            Event::ClientArrives {
-                client,
-                request,
-                life,
-                body,
-            } => {
+            Event::ClientArrives { client, request, life, body } => {
                 self.client_arrives(client, request, life, *body);
             }
-            Event::ClientAnswered {
-                client,
-                request,
-                response,
-            } => {
+            Event::ClientAnswered { client, request, response } => {
                 self.client_answered(client, request, Some(&response));
             }
             Event::ClientGivesUp { client, request } => self.client_answered(client, request, None),
@@ -290,8 +242,7 @@ impl World {
         let now_us = self.now_us.clone();
         if let Err(error) = self.machines[node].start(&now_us, seed_node) {
             let now = self.now();
-            self.oracle
-                .violation(now, format!("node {node} does not start: {error}"));
+            self.oracle.violation(now, format!("node {node} does not start: {error}"));
             return;
         }
         let life = self.machines[node].lives;
@@ -303,13 +254,8 @@ impl World {
         self.note(2, node as u64, 0);
         self.machines[node].crash();
         // Clients notice that their connection is gone; what became of their requests they do not know.
-        let asked: Vec<(usize, u64)> = self
-            .clients
-            .iter()
-            .enumerate()
-            .filter(|(_, c)| c.node == node)
-            .map(|(n, c)| (n, c.request))
-            .collect();
+        let asked: Vec<(usize, u64)> =
+            self.clients.iter().enumerate().filter(|(_, c)| c.node == node).map(|(n, c)| (n, c.request)).collect();
         for (client, request) in asked {
             self.after(1_000, Event::ClientGivesUp { client, request });
         }
@@ -323,8 +269,7 @@ impl World {
             Ok(message) => node.on_peer_message(host, message),
             Err(error) => {
                 let now = self.now();
-                self.oracle
-                    .violation(now, format!("a message from node {from} does not decode: {error}"));
+                self.oracle.violation(now, format!("a message from node {from} does not decode: {error}"));
             }
         }
         self.carry_out(to);
@@ -353,14 +298,7 @@ impl World {
         };
         if at_ms < life.wakes[shard] {
             life.wakes[shard] = at_ms;
-            self.at(
-                at_ms * 1_000,
-                Event::ShardTime {
-                    node,
-                    life: number,
-                    shard,
-                },
-            );
+            self.at(at_ms * 1_000, Event::ShardTime { node, life: number, shard });
         }
     }
 
@@ -401,14 +339,7 @@ impl World {
                 let client = self.clients.iter().position(|c| c.request == request);
                 if let Some(client) = client {
                     let delay_us = self.random.between(50, 1_000);
-                    self.after(
-                        delay_us,
-                        Event::ClientAnswered {
-                            client,
-                            request,
-                            response: Box::new(response),
-                        },
-                    );
+                    self.after(delay_us, Event::ClientAnswered { client, request, response: Box::new(response) });
                 }
             }
             Effect::Ready => {
@@ -435,14 +366,7 @@ impl World {
         self.note(3, ((from as u64) << 8) | to as u64, xxhash_rust::xxh3::xxh3_64(&bytes));
         let bytes: Arc<[u8]> = bytes.into();
         for delay_us in self.network.fate(&mut self.random, from, to) {
-            self.after(
-                delay_us,
-                Event::Deliver {
-                    from,
-                    to,
-                    bytes: bytes.clone(),
-                },
-            );
+            self.after(delay_us, Event::Deliver { from, to, bytes: bytes.clone() });
         }
     }
 
@@ -505,9 +429,8 @@ impl World {
             self.after(100_000, Event::ClientStep { client });
             return;
         }
-        let open: Vec<usize> = (0..self.machines.len())
-            .filter(|&n| self.machines[n].life.as_ref().is_some_and(|l| l.ready))
-            .collect();
+        let open: Vec<usize> =
+            (0..self.machines.len()).filter(|&n| self.machines[n].life.as_ref().is_some_and(|l| l.ready)).collect();
         if open.is_empty() {
             self.after(200_000, Event::ClientStep { client });
             return;
@@ -525,15 +448,7 @@ impl World {
         asking.request = request;
         asking.node = node;
         let delay_us = self.random.between(50, 1_000);
-        self.after(
-            delay_us,
-            Event::ClientArrives {
-                client,
-                request,
-                life,
-                body: Box::new(body),
-            },
-        );
+        self.after(delay_us, Event::ClientArrives { client, request, life, body: Box::new(body) });
         self.after(CLIENT_PATIENCE_US, Event::ClientGivesUp { client, request });
     }
 
@@ -545,19 +460,12 @@ impl World {
         let key = self.random.below(self.keys as u64 + 1) as i32;
         if self.random.one_in(2) {
             let floor = self.oracle.floor(key);
-            return (
-                Doing::Reading { key, floor },
-                clients::read(key, ConsistencyLevel::Quorum),
-            );
+            return (Doing::Reading { key, floor }, clients::read(key, ConsistencyLevel::Quorum));
         }
         self.last_timestamp = (crate::outside::EPOCH_US + self.now() as i64).max(self.last_timestamp + 1);
         let timestamp = self.last_timestamp;
         let deletes = self.random.one_in(12);
-        let body = if deletes {
-            clients::delete(key, timestamp)
-        } else {
-            clients::write(key, timestamp)
-        };
+        let body = if deletes { clients::delete(key, timestamp) } else { clients::write(key, timestamp) };
         (Doing::Writing { key, timestamp }, body)
     }
 

@@ -15,11 +15,7 @@ fn seeds_are_clean_and_busy() {
         let report = run(seed, None, SECONDS);
         assert!(report.violations.is_empty(), "seed {seed}: {:?}", report.violations);
         let simulated_s = report.simulated_us / 1_000_000;
-        assert!(
-            report.operations >= 10 * simulated_s,
-            "seed {seed}: {} operations",
-            report.operations
-        );
+        assert!(report.operations >= 10 * simulated_s, "seed {seed}: {} operations", report.operations);
         assert!(report.faults >= 20, "seed {seed}: {} faults", report.faults);
         // A cluster that answers nothing breaks no promise: many operations must have succeeded.
         assert!(4 * report.acknowledged > report.operations, "seed {seed}: {report:?}");

@@ -96,11 +96,7 @@ impl ReadProgress {
             current: None,
             limit_left: operation.limit,
             last_grouped: None,
-            state: if operation.targets.is_empty() {
-                State::Done
-            } else {
-                State::Reading
-            },
+            state: if operation.targets.is_empty() { State::Done } else { State::Reading },
             operation,
         };
         if let Some(resume) = progress.operation.resume.take() {
@@ -134,14 +130,8 @@ impl ReadProgress {
         let target = match self.operation.targets.get(self.target)? {
             ReadTarget::TokenRange { start, end } => {
                 // With a resume position the range starts just before its token.
-                let resumed = self
-                    .resume
-                    .as_ref()
-                    .map(|position| Token(position.token.0.saturating_sub(1)));
-                ReadTarget::TokenRange {
-                    start: resumed.or(self.scan_start).unwrap_or(*start),
-                    end: *end,
-                }
+                let resumed = self.resume.as_ref().map(|position| Token(position.token.0.saturating_sub(1)));
+                ReadTarget::TokenRange { start: resumed.or(self.scan_start).unwrap_or(*start), end: *end }
             }
             partition => partition.clone(),
         };
@@ -270,16 +260,8 @@ impl ReadProgress {
 
     /// A position after a whole partition ends a target that is that partition.
     fn skip_finished_target(&mut self) {
-        let over = self
-            .resume
-            .as_ref()
-            .is_some_and(|position| position.clustering.is_none());
-        if over
-            && matches!(
-                self.operation.targets.get(self.target),
-                Some(ReadTarget::Partition { .. })
-            )
-        {
+        let over = self.resume.as_ref().is_some_and(|position| position.clustering.is_none());
+        if over && matches!(self.operation.targets.get(self.target), Some(ReadTarget::Partition { .. })) {
             self.resume = None;
             self.advance(None);
         }
@@ -291,9 +273,9 @@ impl ReadProgress {
             Some(size) if self.operation.plan.sort.is_empty() => {
                 Ok(self.output.row_count() >= size || bytes >= PAGE_BYTES)
             }
-            _ if bytes > UNPAGED_BYTES_MAX => Err(invalid(format!(
-                "The result is larger than {UNPAGED_BYTES_MAX} bytes: read it in pages"
-            ))),
+            _ if bytes > UNPAGED_BYTES_MAX => {
+                Err(invalid(format!("The result is larger than {UNPAGED_BYTES_MAX} bytes: read it in pages")))
+            }
             _ => Ok(false),
         }
     }
@@ -315,17 +297,10 @@ impl ReadProgress {
     /// A full page after the last row that there can be is the last page.
     fn end_if_nothing_is_left(&mut self) {
         let State::PageFull(state) = &self.state else { return };
-        let is_partition = matches!(
-            self.operation.targets.get(self.target),
-            Some(ReadTarget::Partition { .. })
-        );
+        let is_partition = matches!(self.operation.targets.get(self.target), Some(ReadTarget::Partition { .. }));
         let last_target = self.target + 1 >= self.operation.targets.len();
         let slices = &self.operation.slices;
-        let last_slice = if self.operation.plan.reversed {
-            slices.first()
-        } else {
-            slices.last()
-        };
+        let last_slice = if self.operation.plan.reversed { slices.first() } else { slices.last() };
         let at_last_row = || {
             let last_row = last_slice.and_then(|slice| slice.single_row());
             last_row.is_some() && last_row == state.position.clustering.as_ref()

@@ -12,18 +12,11 @@ use super::{Current, LastRow, Next, ReadProgress, State};
 impl ReadProgress {
     /// A partition of an answer begins, or goes on from the answer before.
     pub(super) fn enter(&mut self, partition: &Partition) -> Result<(), CqlError> {
-        if self
-            .current
-            .as_ref()
-            .is_some_and(|current| current.key == partition.key)
-        {
+        if self.current.as_ref().is_some_and(|current| current.key == partition.key) {
             return Ok(());
         }
         self.leave()?;
-        self.current = Some(Current {
-            key: partition.key.clone(),
-            ..Current::default()
-        });
+        self.current = Some(Current { key: partition.key.clone(), ..Current::default() });
         Ok(())
     }
 
@@ -39,10 +32,7 @@ impl ReadProgress {
         if statics.is_none() {
             return Ok(());
         }
-        self.current = Some(Current {
-            key: partition.key.clone(),
-            ..Current::default()
-        });
+        self.current = Some(Current { key: partition.key.clone(), ..Current::default() });
         let shape = &self.operation.plan.shape;
         self.values.set_partition(shape, &partition, statics.as_ref())?;
         self.row(&partition, None)?;
@@ -112,14 +102,8 @@ impl ReadProgress {
         }
         if self.page_is_full()? {
             let partition_done = self.partition_is_exhausted() || row.is_none() || plan.layout.len() == 0;
-            let clustering = row
-                .map(|row| Bytes::copy_from_slice(row.clustering))
-                .filter(|_| !partition_done);
-            self.stop_after(Position {
-                token: partition.token,
-                key: partition.key.clone(),
-                clustering,
-            });
+            let clustering = row.map(|row| Bytes::copy_from_slice(row.clustering)).filter(|_| !partition_done);
+            self.stop_after(Position { token: partition.token, key: partition.key.clone(), clustering });
             return Ok(Next::Stop);
         }
         Ok(Next::Row)
@@ -145,11 +129,7 @@ impl ReadProgress {
             let clustering = row.map(|row| Bytes::copy_from_slice(row.clustering));
             self.last_grouped = Some(LastRow {
                 target: self.target,
-                position: Position {
-                    token: partition.token,
-                    key: partition.key.clone(),
-                    clustering,
-                },
+                position: Position { token: partition.token, key: partition.key.clone(), clustering },
                 taken: self.current.as_ref().map_or(0, |current| current.taken),
             });
         }
@@ -169,24 +149,14 @@ impl ReadProgress {
         if !self.page_is_full()? {
             return Ok(false);
         }
-        let Some(LastRow {
-            target,
-            mut position,
-            taken,
-        }) = self.last_grouped.take()
-        else {
+        let Some(LastRow { target, mut position, taken }) = self.last_grouped.take() else {
             return Ok(false);
         };
         if position.key != next.key {
             position.clustering = None;
         }
         self.target = target;
-        self.current = Some(Current {
-            key: position.key.clone(),
-            taken,
-            has_rows: true,
-            static_only: None,
-        });
+        self.current = Some(Current { key: position.key.clone(), taken, has_rows: true, static_only: None });
         self.stop_after(position);
         Ok(true)
     }

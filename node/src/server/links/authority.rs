@@ -23,10 +23,7 @@ pub fn default_dir() -> Result<PathBuf> {
 pub fn open(dir: &Path) -> Result<(Issuer<'static, KeyPair>, Vec<u8>)> {
     ensure(dir)?;
     let path = dir.join(KEY_FILE);
-    let mode = fs::metadata(&path)
-        .with_context(|| path.display().to_string())?
-        .permissions()
-        .mode();
+    let mode = fs::metadata(&path).with_context(|| path.display().to_string())?.permissions().mode();
     if mode & 0o077 != 0 {
         bail!(
             "{} can be read by others (mode {:03o}): chmod 600 it, or remove the folder",
@@ -77,19 +74,13 @@ fn params() -> Result<CertificateParams> {
     let mut params = CertificateParams::new(Vec::<String>::new())?;
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-    params
-        .distinguished_name
-        .push(DnType::CommonName, "Starling development authority");
+    params.distinguished_name.push(DnType::CommonName, "Starling development authority");
     Ok(params)
 }
 
 fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
     use std::io::Write;
-    let mut file = fs::OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
+    let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     Ok(())

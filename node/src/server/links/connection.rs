@@ -109,11 +109,7 @@ struct LaneTask {
 
 impl LaneTask {
     fn new(links: &Arc<Links>, link: &Arc<Link>) -> Self {
-        LaneTask {
-            links: links.clone(),
-            link: link.clone(),
-            in_order: false,
-        }
+        LaneTask { links: links.clone(), link: link.clone(), in_order: false }
     }
 
     async fn write(mut self, lane: Lane, stream: quinn::SendStream) {
@@ -129,10 +125,7 @@ impl LaneTask {
             // The peer is leaving; its other lane may still bring something.
             Ok(()) => self.in_order = self.link.reading.fetch_sub(1, Ordering::AcqRel) > 1,
             Err(error) => {
-                if error
-                    .chain()
-                    .any(|cause| matches!(cause.downcast_ref(), Some(quinn::ConnectionError::Reset)))
-                {
+                if error.chain().any(|cause| matches!(cause.downcast_ref(), Some(quinn::ConnectionError::Reset))) {
                     self.links.figures.reset.fetch_add(1, Ordering::Relaxed);
                 }
                 tracing::debug!(peer = %self.link.host_id, "link ended: {error:#}");
@@ -162,9 +155,7 @@ impl Links {
             }
         };
         let connecting = self.endpoint.connect(address, CERTIFICATE_NAME)?;
-        let connection = tokio::time::timeout(GREETING_TIMEOUT, connecting)
-            .await
-            .context("no answer")??;
+        let connection = tokio::time::timeout(GREETING_TIMEOUT, connecting).await.context("no answer")??;
         let greeted = tokio::time::timeout(GREETING_TIMEOUT, self.greet(&connection, to));
         let (peer, streams) = refuse_on_error(&connection, greeted.await.context("no greeting").flatten())
             .with_context(|| address.to_string())?;
@@ -253,9 +244,7 @@ impl Links {
         let mut buffer = BytesMut::new();
         while let Some(chunk) = stream.read_chunk(READ_CHUNK_MAX_BYTES, true).await? {
             buffer.extend_from_slice(&chunk.bytes);
-            let Some(inbox) = self.inbox() else {
-                bail!("shutting down")
-            };
+            let Some(inbox) = self.inbox() else { bail!("shutting down") };
             self.deliver(&*inbox, from, &mut buffer)?;
             if buffer.is_empty() && buffer.capacity() > BUFFER_KEPT_BYTES {
                 buffer = BytesMut::new();

@@ -43,11 +43,7 @@ pub async fn write(stream: &mut quinn::SendStream, lane: Lane, greeting: &Greeti
     let body = wire::encode(greeting)?;
     let mut bytes = MAGIC.to_vec();
     bytes.extend_from_slice(&[MESSAGE_VERSION, lane_code(lane)]);
-    bytes.extend_from_slice(
-        &u16::try_from(body.len())
-            .context("cluster name too long")?
-            .to_le_bytes(),
-    );
+    bytes.extend_from_slice(&u16::try_from(body.len()).context("cluster name too long")?.to_le_bytes());
     bytes.extend_from_slice(&body);
     stream.write_all(&bytes).await?;
     Ok(())
@@ -61,10 +57,7 @@ pub async fn read(stream: &mut quinn::RecvStream) -> Result<(Lane, Greeting)> {
         bail!("not a Starling node");
     }
     if header[4] != MESSAGE_VERSION {
-        bail!(
-            "message version {} is not spoken here, only {MESSAGE_VERSION}",
-            header[4]
-        );
+        bail!("message version {} is not spoken here, only {MESSAGE_VERSION}", header[4]);
     }
     let lane = lane_from_code(header[5])?;
     let length = usize::from(u16::from_le_bytes([header[6], header[7]]));

@@ -248,14 +248,8 @@ mod tests {
     }
 
     fn data(size_bytes: usize) -> PeerMessage {
-        let reply_to = ReplyTo {
-            operation: OperationId(1),
-            leg: 0,
-        };
-        PeerMessage::Answer {
-            reply_to,
-            answer: ReplicaAnswer::Data(Payload(vec![7; size_bytes].into())),
-        }
+        let reply_to = ReplyTo { operation: OperationId(1), leg: 0 };
+        PeerMessage::Answer { reply_to, answer: ReplicaAnswer::Data(Payload(vec![7; size_bytes].into())) }
     }
 
     #[test]
@@ -311,10 +305,7 @@ mod tests {
         let lane = LaneQueue::default();
         lane.push(&message(1)).unwrap();
         let before_bytes = lane.depth_bytes();
-        assert!(matches!(
-            lane.push(&data(MESSAGE_SIZE_MAX_BYTES)),
-            Err(LaneError::TooLong(_))
-        ));
+        assert!(matches!(lane.push(&data(MESSAGE_SIZE_MAX_BYTES)), Err(LaneError::TooLong(_))));
         assert_eq!(lane.depth_bytes(), before_bytes);
         lane.push(&data(MESSAGE_SIZE_MAX_BYTES - 100)).unwrap();
     }

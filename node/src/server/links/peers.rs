@@ -67,9 +67,7 @@ impl Peers {
             return Route::Dropped(RouteError::Paused);
         }
         match peer.keep(message) {
-            Ok(()) => Route::Kept {
-                dial: !std::mem::replace(&mut peer.dialing, true),
-            },
+            Ok(()) => Route::Kept { dial: !std::mem::replace(&mut peer.dialing, true) },
             Err(error) => Route::Dropped(error),
         }
     }
@@ -129,9 +127,6 @@ impl Peer {
     }
 
     fn take_kept(&mut self) -> [(Lane, Frames); 2] {
-        [
-            (Lane::Control, std::mem::take(&mut self.control)),
-            (Lane::Data, std::mem::take(&mut self.data)),
-        ]
+        [(Lane::Control, std::mem::take(&mut self.control)), (Lane::Data, std::mem::take(&mut self.data))]
     }
 }

@@ -52,10 +52,7 @@ impl ResetKey {
 
 impl HmacKey for ResetKey {
     fn sign(&self, data: &[u8], signature_out: &mut [u8]) {
-        signature_out
-            .iter_mut()
-            .zip(self.tag(data))
-            .for_each(|(to, from)| *to = from);
+        signature_out.iter_mut().zip(self.tag(data)).for_each(|(to, from)| *to = from);
     }
 
     fn signature_len(&self) -> usize {
@@ -64,15 +61,8 @@ impl HmacKey for ResetKey {
 
     fn verify(&self, data: &[u8], signature: &[u8]) -> Result<(), CryptoError> {
         let tag = self.tag(data);
-        let differing = tag
-            .iter()
-            .zip(signature)
-            .fold(0, |differing, (a, b)| differing | (a ^ b));
-        if signature.len() == TAG_BYTES && differing == 0 {
-            Ok(())
-        } else {
-            Err(CryptoError)
-        }
+        let differing = tag.iter().zip(signature).fold(0, |differing, (a, b)| differing | (a ^ b));
+        if signature.len() == TAG_BYTES && differing == 0 { Ok(()) } else { Err(CryptoError) }
     }
 }
 

@@ -63,12 +63,7 @@ impl Credentials {
         let certificate = params.signed_by(&key, &issuer)?;
         let key = PrivateKeyDer::try_from(key.serialize_der()).map_err(|e| anyhow::anyhow!("own key: {e}"))?;
         let authorities = read_certificates(&authority::certificate_path(dir))?;
-        Self::assemble(
-            vec![certificate.der().clone()],
-            key,
-            &authorities,
-            ResetSecret::new(&secret),
-        )
+        Self::assemble(vec![certificate.der().clone()], key, &authorities, ResetSecret::new(&secret))
     }
 
     fn assemble(
@@ -81,12 +76,7 @@ impl Credentials {
         for authority in authorities {
             roots.add(authority.clone()).context("authority certificate")?;
         }
-        Ok(Credentials {
-            chain,
-            key,
-            roots: Arc::new(roots),
-            reset,
-        })
+        Ok(Credentials { chain, key, roots: Arc::new(roots), reset })
     }
 
     /// What makes a restarted node recognise the packets of its earlier life.

@@ -27,11 +27,8 @@ const REQUESTS_UNDER_WAY_MAX: usize = 4_096;
 const UNREAD_BYTES_MAX: usize = 64 << 20;
 const READ_BUFFER_BYTES: usize = 64 << 10;
 /// Options of SUPPORTED.
-const SUPPORTED: [(&str, &[&str]); 3] = [
-    ("CQL_VERSION", &["3.4.7"]),
-    ("COMPRESSION", &[]),
-    ("PROTOCOL_VERSIONS", &["4/v4"]),
-];
+const SUPPORTED: [(&str, &[&str]); 3] =
+    [("CQL_VERSION", &["3.4.7"]), ("COMPRESSION", &[]), ("PROTOCOL_VERSIONS", &["4/v4"])];
 
 #[derive(Default)]
 struct Outgoing {
@@ -239,10 +236,7 @@ impl Reader {
             Request::Startup(options) => self.start(&head, &options)?,
             Request::AuthResponse(_) => self.refuse(&head, "Unexpected AUTH_RESPONSE: no authentication is configured"),
             _ if !self.started => {
-                self.refuse(
-                    &head,
-                    "Unexpected message: the connection has to begin with STARTUP or OPTIONS",
-                );
+                self.refuse(&head, "Unexpected message: the connection has to begin with STARTUP or OPTIONS");
                 return Err(Close);
             }
             Request::Register(types) => self.register(&head, &types),
@@ -250,10 +244,7 @@ impl Reader {
                 if let Some(request) = requests::to_client_request(&body, request) {
                     self.connection.under_way.fetch_add(1, Ordering::AcqRel);
                     let sink: Arc<dyn ClientSink> = self.connection.clone();
-                    let ticket = ClientTicket {
-                        sink,
-                        request: u64::from(header.stream as u16),
-                    };
+                    let ticket = ClientTicket { sink, request: u64::from(header.stream as u16) };
                     self.server.node.on_client_request(ticket, &self.session, request);
                 }
             }
@@ -267,12 +258,8 @@ impl Reader {
     }
 
     fn start(&mut self, head: &ResponseHead<'_>, options: &[(&str, &str)]) -> Result<(), Close> {
-        let option = |name: &str| {
-            options
-                .iter()
-                .find(|(key, _)| key.eq_ignore_ascii_case(name))
-                .map(|(_, value)| *value)
-        };
+        let option =
+            |name: &str| options.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| *value);
         if let Some(compression) = option("COMPRESSION").filter(|c| !c.is_empty()) {
             self.refuse(head, &format!("Unknown compression algorithm: {compression}"));
             return Err(Close);

@@ -43,14 +43,8 @@ fn to_protocol(event: &ClientEvent) -> Event {
     match event {
         ClientEvent::NewNode(ip, port) => Event::Topology(TopologyChange::NewNode, SocketAddr::new(*ip, *port)),
         ClientEvent::RemovedNode(ip, port) => Event::Topology(TopologyChange::RemovedNode, SocketAddr::new(*ip, *port)),
-        ClientEvent::Up(ip, port) => Event::Status {
-            up: true,
-            node: SocketAddr::new(*ip, *port),
-        },
-        ClientEvent::Down(ip, port) => Event::Status {
-            up: false,
-            node: SocketAddr::new(*ip, *port),
-        },
+        ClientEvent::Up(ip, port) => Event::Status { up: true, node: SocketAddr::new(*ip, *port) },
+        ClientEvent::Down(ip, port) => Event::Status { up: false, node: SocketAddr::new(*ip, *port) },
         ClientEvent::Schema(change) => Event::Schema(schema_change(change)),
     }
 }
@@ -66,9 +60,5 @@ pub(super) fn schema_change(change: &change::SchemaChange) -> SchemaChange {
         (change::ChangeTarget::Table, Some(name)) => ChangeTarget::Table(name.clone()),
         _ => ChangeTarget::Keyspace,
     };
-    SchemaChange {
-        kind,
-        keyspace: change.keyspace.clone(),
-        target,
-    }
+    SchemaChange { kind, keyspace: change.keyspace.clone(), target }
 }

@@ -68,9 +68,7 @@ impl NativeServer {
     /// Listens, and serves until `close`.
     pub async fn open(self: &Arc<Self>) -> Result<()> {
         let address = self.address;
-        let listener = TcpListener::bind(address)
-            .await
-            .with_context(|| format!("listening on TCP {address} (CQL)"))?;
+        let listener = TcpListener::bind(address).await.with_context(|| format!("listening on TCP {address} (CQL)"))?;
         let server = self.clone();
         let mut stage = self.stage.subscribe();
         tokio::spawn(async move {

@@ -11,20 +11,13 @@ use crate::plan::{BoundValue, BoundValues};
 /// The node's form of a request; `None` for those that the connection answers itself.
 pub fn to_client_request(body: &Bytes, request: Request<'_>) -> Option<ClientRequest> {
     Some(match request {
-        Request::Query {
-            query,
-            parameters: given,
-        } => ClientRequest::Query {
-            text: query.to_owned(),
-            parameters: parameters(body, given),
-        },
+        Request::Query { query, parameters: given } => {
+            ClientRequest::Query { text: query.to_owned(), parameters: parameters(body, given) }
+        }
         Request::Prepare { query, .. } => ClientRequest::Prepare { text: query.to_owned() },
-        Request::Execute {
-            id, parameters: given, ..
-        } => ClientRequest::Execute {
-            id: body.slice_ref(id),
-            parameters: parameters(body, given),
-        },
+        Request::Execute { id, parameters: given, .. } => {
+            ClientRequest::Execute { id: body.slice_ref(id), parameters: parameters(body, given) }
+        }
         Request::Batch(batch) => self::batch(body, batch),
         Request::Startup(_) | Request::Options | Request::Register(_) | Request::AuthResponse(_) => return None,
     })
@@ -66,10 +59,7 @@ fn batch(body: &Bytes, batch: wire::Batch<'_>) -> ClientRequest {
             BatchQuery::Text(text) => BatchStatement::Text(text.to_owned()),
             BatchQuery::Prepared(id) => BatchStatement::Prepared(body.slice_ref(id)),
         };
-        (
-            statement,
-            part.values.into_iter().map(|value| bound(body, value)).collect(),
-        )
+        (statement, part.values.into_iter().map(|value| bound(body, value)).collect())
     });
     ClientRequest::Batch {
         kind,

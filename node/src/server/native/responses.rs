@@ -16,11 +16,7 @@ use crate::plan::{self, Page, ResultColumn, Variable};
 pub fn write(out: &mut BytesMut, head: &ResponseHead<'_>, response: &ClientResponse) {
     match response {
         ClientResponse::Void => write_void(out, head),
-        ClientResponse::Rows {
-            metadata,
-            page,
-            skip_metadata,
-        } => write_rows(out, head, metadata, page, *skip_metadata),
+        ClientResponse::Rows { metadata, page, skip_metadata } => write_rows(out, head, metadata, page, *skip_metadata),
         ClientResponse::SetKeyspace(keyspace) => write_set_keyspace(out, head, keyspace),
         ClientResponse::Prepared { id, prepared } => write_statement(out, head, id, prepared),
         ClientResponse::SchemaChange(change) => write_schema_change(out, head, &schema_change(change)),
@@ -35,16 +31,9 @@ fn write_rows(
     page: &Page,
     skip_metadata: bool,
 ) {
-    let columns = if skip_metadata {
-        unnamed(page.width)
-    } else {
-        described(metadata)
-    };
-    let metadata = RowsMetadata {
-        skip_metadata,
-        paging_state: page.paging_state.as_deref(),
-        ..RowsMetadata::new(&columns)
-    };
+    let columns = if skip_metadata { unnamed(page.width) } else { described(metadata) };
+    let metadata =
+        RowsMetadata { skip_metadata, paging_state: page.paging_state.as_deref(), ..RowsMetadata::new(&columns) };
     let mut rows = RowsWriter::begin(out, head, &metadata);
     for cell in &page.cells {
         rows.cell(cell.as_deref());
@@ -54,12 +43,8 @@ fn write_rows(
 
 /// Only their number is written.
 fn unnamed(count: usize) -> Vec<ColumnSpec> {
-    let column = || ColumnSpec {
-        keyspace: String::new(),
-        table: String::new(),
-        name: String::new(),
-        cql_type: CqlType::Int,
-    };
+    let column =
+        || ColumnSpec { keyspace: String::new(), table: String::new(), name: String::new(), cql_type: CqlType::Int };
     std::iter::repeat_with(column).take(count).collect()
 }
 

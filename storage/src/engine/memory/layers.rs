@@ -72,18 +72,13 @@ impl State {
                 Operation::Delete(space, key) => self.replace(*space, key, None),
                 Operation::Merge(space, key, value) => {
                     let memtable = Arc::make_mut(&mut self.memtable);
-                    memtable
-                        .entry((*space, key.clone()))
-                        .or_default()
-                        .operands
-                        .push(value.clone());
+                    memtable.entry((*space, key.clone())).or_default().operands.push(value.clone());
                 }
                 Operation::DeleteRange(space, start, end) if start < end => {
                     let range = (*space, start.clone())..(*space, end.clone());
                     let layers = self.runs.iter().chain([&self.memtable]);
-                    let keys: Vec<Bytes> = layers
-                        .flat_map(|l| l.range(range.clone()).map(|((_, key), _)| key.clone()))
-                        .collect();
+                    let keys: Vec<Bytes> =
+                        layers.flat_map(|l| l.range(range.clone()).map(|((_, key), _)| key.clone())).collect();
                     for key in keys {
                         self.replace(*space, &key, None);
                     }
@@ -94,10 +89,7 @@ impl State {
     }
 
     pub(super) fn replace(&mut self, space: Space, key: &Bytes, value: Option<Bytes>) {
-        let entry = Entry {
-            base: Some(value),
-            operands: Vec::new(),
-        };
+        let entry = Entry { base: Some(value), operands: Vec::new() };
         Arc::make_mut(&mut self.memtable).insert((space, key.clone()), entry);
     }
 

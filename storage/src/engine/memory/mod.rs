@@ -29,11 +29,7 @@ pub struct MemorySettings {
 
 impl Default for MemorySettings {
     fn default() -> Self {
-        MemorySettings {
-            seed: 0,
-            flush_one_in: 64,
-            compact_one_in: 128,
-        }
+        MemorySettings { seed: 0, flush_one_in: 64, compact_one_in: 128 }
     }
 }
 
@@ -55,10 +51,7 @@ impl MemoryEngine {
             failure: None,
             fail_next: None,
         };
-        MemoryEngine {
-            state: Mutex::new(state),
-            settings,
-        }
+        MemoryEngine { state: Mutex::new(state), settings }
     }
 
     /// The power goes: what was not synced is lost, except for a random number of batches that made it to
@@ -148,26 +141,12 @@ impl Engine for MemoryEngine {
     fn size(&self) -> EngineSize {
         let state = self.state.lock();
         let of = |layer: &Layer| -> u64 {
-            let value = |e: &Entry| {
-                e.base
-                    .iter()
-                    .flatten()
-                    .chain(&e.operands)
-                    .map(Bytes::len)
-                    .sum::<usize>()
-            };
-            layer
-                .iter()
-                .map(|((_, key), entry)| (key.len() + value(entry)) as u64)
-                .sum()
+            let value = |e: &Entry| e.base.iter().flatten().chain(&e.operands).map(Bytes::len).sum::<usize>();
+            layer.iter().map(|((_, key), entry)| (key.len() + value(entry)) as u64).sum()
         };
         let disk_bytes = state.runs.iter().map(|run| of(run)).sum();
         let unflushed_bytes = of(&state.memtable);
-        EngineSize {
-            live_bytes: disk_bytes + unflushed_bytes,
-            disk_bytes,
-            unflushed_bytes,
-        }
+        EngineSize { live_bytes: disk_bytes + unflushed_bytes, disk_bytes, unflushed_bytes }
     }
 
     fn failure(&self) -> Option<EngineError> {

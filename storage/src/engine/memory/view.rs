@@ -49,14 +49,7 @@ impl Snapshot for View {
     ) -> Result<Box<dyn Cursor + '_>, EngineError> {
         let (start, end) = (Bytes::copy_from_slice(start), Bytes::copy_from_slice(end));
         let (low, high) = (Bound::Included(start), end);
-        Ok(Box::new(ViewCursor {
-            view: self,
-            space,
-            low,
-            high,
-            direction,
-            current: None,
-        }))
+        Ok(Box::new(ViewCursor { view: self, space, low, high, direction, current: None }))
     }
 }
 
@@ -79,20 +72,11 @@ impl ViewCursor<'_> {
             return None;
         }
         let space = self.space;
-        let range = (
-            self.low.clone().map(|key| (space, key)),
-            Bound::Excluded((space, self.high.clone())),
-        );
+        let range = (self.low.clone().map(|key| (space, key)), Bound::Excluded((space, self.high.clone())));
         let layers = self.view.layers.iter();
         match self.direction {
-            Direction::Forward => layers
-                .filter_map(|l| Some(&l.range(range.clone()).next()?.0.1))
-                .min()
-                .cloned(),
-            Direction::Reverse => layers
-                .filter_map(|l| Some(&l.range(range.clone()).next_back()?.0.1))
-                .max()
-                .cloned(),
+            Direction::Forward => layers.filter_map(|l| Some(&l.range(range.clone()).next()?.0.1)).min().cloned(),
+            Direction::Reverse => layers.filter_map(|l| Some(&l.range(range.clone()).next_back()?.0.1)).max().cloned(),
         }
     }
 }
@@ -125,9 +109,6 @@ impl Cursor for ViewCursor<'_> {
     }
 
     fn value(&self) -> &[u8] {
-        self.current
-            .as_ref()
-            .map(|(_, value)| value.as_ref())
-            .unwrap_or_default()
+        self.current.as_ref().map(|(_, value)| value.as_ref()).unwrap_or_default()
     }
 }
