@@ -11,7 +11,8 @@ use crate::message::ClusterMessage;
 const ROUND_MS: u64 = 100;
 
 pub(super) struct Announcing {
-    since_ms: u64,
+    /// When there was first somebody to announce to; joining may have taken long before that.
+    since_ms: Option<u64>,
     next_round_ms: u64,
     known_by: BTreeSet<HostId>,
     /// When each member last answered anything at all.
@@ -22,7 +23,7 @@ pub(super) struct Announcing {
 impl Announcing {
     pub(super) fn new(now_ms: u64) -> Self {
         Announcing {
-            since_ms: now_ms,
+            since_ms: None,
             next_round_ms: now_ms,
             known_by: BTreeSet::new(),
             heard_ms: BTreeMap::new(),
@@ -42,7 +43,8 @@ impl Cluster {
         }
         let Some(metadata) = self.metadata.clone() else { return };
         let own = self.host_id();
-        let patient = now_ms < self.announcing.since_ms + self.config.announce_patience_ms;
+        let since_ms = *self.announcing.since_ms.get_or_insert(now_ms);
+        let patient = now_ms < since_ms + self.config.announce_patience_ms;
         let missing: Vec<HostId> = metadata
             .members
             .iter()

@@ -1,0 +1,147 @@
+//! Founding, joining, being refused, coming back.
+
+use std::collections::BTreeMap;
+
+use starling_cql_lite::parser::parse_statement;
+use starling_node::cluster::{ChangeRequest, Identity, Metadata};
+use starling_node::schema::{ChangeContext, apply};
+use uuid::Uuid;
+
+use crate::network::{Network, ROUGH, address, identity};
+
+/// A cluster of `count` with one table.
+fn with_table(count: u8) -> Network {
+    let mut network = Network::formed(1, count);
+    network.create_keyspace(0, "k");
+    let change = ChangeRequest::schema(|metadata: &Metadata| {
+        let parsed = parse_statement("CREATE TABLE k.t (a int PRIMARY KEY)").unwrap();
+        let datacenters = BTreeMap::from([("dc1".to_owned(), 1)]);
+        let context = ChangeContext { new_uuid: Uuid::from_u128(5), datacenters: &datacenters };
+        Ok(Some(apply(&metadata.schema, None, &parsed.statement, &context)?.schema))
+    });
+    network.request(0, 100, change);
+    network.run_until(10_000, |n| n.done.contains_key(&100));
+    network.done[&100].as_ref().unwrap();
+    network
+}
+
+#[test]
+fn nodes_join_one_after_another() {
+    let mut network = Network::new(1);
+    for number in 1..=4 {
+        let place = network.add(identity(number));
+        network.run_until(30_000, |n| n.machines[place].is_ready);
+        assert_eq!(network.metadata(place).members.len(), usize::from(number));
+    }
+    network.run_until(5_000, |n| n.common_epoch() == Some(4));
+    let tokens: usize = network.metadata(0).members.iter().map(|m| m.tokens.len()).sum();
+    assert_eq!(tokens, 16);
+}
+
+#[test]
+fn nodes_join_all_at_once_in_any_weather() {
+    for seed in 0..10 {
+        let mut network = Network::new(seed);
+        if seed % 2 == 1 {
+            network.weather = ROUGH;
+        }
+        for number in 1..=5 {
+            network.add(identity(number));
+        }
+        network.run_until(240_000, |n| n.machines.iter().all(|m| m.is_ready));
+        network.run_until(30_000, |n| n.common_epoch() == Some(5));
+        assert!(network.machines.iter().all(|m| m.fatal.is_none()));
+    }
+}
+
+/// Ready means known: by then every other live member counts the newcomer among the living.
+#[test]
+fn who_is_ready_is_seen_alive_by_all() {
+    let mut network = Network::new(3);
+    for number in 1..=3 {
+        let place = network.add(identity(number));
+        network.run_until(30_000, |n| n.machines[place].is_ready);
+        let host = network.machines[place].identity.member.host_id;
+        assert!((0..=place).all(|other| network.cluster(other).is_alive(host)));
+    }
+}
+
+#[test]
+fn another_cluster_name_is_refused() {
+    let mut network = Network::formed(1, 2);
+    let mut stranger = identity(9);
+    stranger.cluster_name = "other".into();
+    let place = network.add(stranger);
+    network.run_until(5_000, |n| n.machines[place].fatal.is_some());
+    assert!(network.machines[place].fatal.as_ref().unwrap().contains("named \"test\""));
+    assert_eq!(network.metadata(0).members.len(), 2);
+}
+
+#[test]
+fn a_wiped_node_is_refused_under_its_old_address() {
+    let mut network = Network::formed(1, 3);
+    for wiped in [2, 0] {
+        network.stop(wiped);
+        let mut fresh = identity(40 + wiped as u8);
+        fresh.member.listen_address = address(wiped as u8 + 1);
+        let place = network.add(fresh);
+        network.run_until(10_000, |n| n.machines[place].fatal.is_some());
+        assert!(network.machines[place].fatal.as_ref().unwrap().contains("empty disk"));
+        assert!(network.machines[place].stored.is_none(), "it has founded nothing");
+    }
+}
+
+/// Two fresh nodes that claim one address at two members at the same time.
+#[test]
+fn one_address_is_given_once() {
+    for seed in 0..20 {
+        let mut network = Network::formed(seed, 2);
+        let (first, mut second) = (identity(3), identity(4));
+        second.member.listen_address = address(3);
+        let (a, b) = (network.add(first), network.add(second));
+        network.run_until(30_000, |n| n.machines[a].fatal.is_some() || n.machines[b].fatal.is_some());
+        network.run_for(5_000);
+        assert_eq!(network.metadata(0).members.len(), 3);
+    }
+}
+
+#[test]
+fn once_there_are_tables_nobody_joins() {
+    let mut network = with_table(2);
+    let place = network.add(identity(3));
+    network.run_until(5_000, |n| n.machines[place].fatal.is_some());
+    assert!(network.machines[place].fatal.as_ref().unwrap().contains("tables"));
+    assert_eq!(network.metadata(0).members.len(), 2);
+}
+
+#[test]
+fn a_member_comes_back_under_another_address() {
+    let mut network = with_table(3);
+    let before = network.metadata(0);
+    network.stop(1);
+    network.run_for(2_000);
+    network.machines[1].identity.member.listen_address = address(77);
+    network.start(1);
+    let host = network.machines[1].identity.member.host_id;
+    network.run_until(60_000, |n| n.metadata(0).member(host).unwrap().listen_address == address(77));
+    network.run_for(30_000);
+    let (old, new) = (before.member(host).unwrap(), network.metadata(2).member(host).unwrap().clone());
+    assert_eq!((&new.tokens, &new.rack, &new.datacenter), (&old.tokens, &old.rack, &old.datacenter));
+    assert_eq!(network.common_epoch(), Some(before.epoch + 1), "one change, not one per attempt");
+}
+
+#[test]
+fn a_restart_in_another_place_or_cluster_is_refused() {
+    let mut network = with_table(2);
+    let changes: [fn(&mut Identity); 2] = [|i| i.member.rack = "r9".into(), |i| i.cluster_name = "x".into()];
+    for change in changes {
+        let kept = network.machines[1].identity.clone();
+        network.stop(1);
+        change(&mut network.machines[1].identity);
+        network.start(1);
+        assert!(network.machines[1].fatal.take().is_some());
+        network.machines[1].identity = kept;
+    }
+    network.start(1);
+    network.run_until(30_000, |n| n.machines[1].is_ready);
+}

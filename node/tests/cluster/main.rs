@@ -1,0 +1,7 @@
+//! Membership and schema over a network that loses, doubles and delays, with restarts: joined, refused, never forked.
+
+#![allow(clippy::unwrap_used)]
+
+mod changes;
+mod joining;
+mod network;
