@@ -167,7 +167,8 @@ impl Settings {
             };
             values.insert(key, parsed);
         }
-        let settings: Settings = serde_json::from_value(serde_json::Value::Object(values))?;
+        let settings: Settings = serde_json::from_value(serde_json::Value::Object(values.clone()))
+            .map_err(|error| culprit(values).unwrap_or_else(|| error.into()))?;
         settings.validate()?;
         Ok(settings)
     }
@@ -224,6 +225,15 @@ impl Settings {
     }
 }
 
+/// Which setting cannot be read: an error of the whole names none where a value has the wrong type.
+fn culprit(values: serde_json::Map<String, serde_json::Value>) -> Option<anyhow::Error> {
+    values.into_iter().find_map(|(key, value)| {
+        let alone = serde_json::Map::from_iter([(key.clone(), value)]);
+        let error = serde_json::from_value::<Settings>(serde_json::Value::Object(alone)).err()?;
+        Some(anyhow::Error::new(error).context(key))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -254,6 +264,7 @@ mod tests {
         for (text, named) in [
             ("clustr_name: x", "clustr_name"),
             ("num_tokens: 0", "num_tokens"),
+            ("num_tokens: many", "num_tokens"),
             ("read_request_timeout: 5", "unit"),
             ("commitlog_sync: never", "never"),
             ("rpc_address: 10.1.1.1", "allow_remote_clients"),
