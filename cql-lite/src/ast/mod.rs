@@ -4,6 +4,7 @@
 pub mod access;
 pub mod data;
 pub mod describe;
+mod display;
 pub mod name;
 pub mod object;
 pub mod relation;

@@ -5,7 +5,7 @@ use starling_cql_lite::types::CqlType;
 use starling_storage::model::Slice;
 
 use super::keys::ClusteringLayout;
-use super::locate::{alternatives, check_product, operand};
+use super::locate::{Use, alternatives, check_product, operand};
 use super::names::TableInfo;
 use super::operand::Operand;
 use super::relation::{Demand, End};
@@ -59,7 +59,7 @@ pub(crate) fn clustering_prefixes(
     for (width, choice) in &restrictions.prefix {
         let columns = info.clustering.get(depth..depth + width).unwrap_or_default();
         let mut options = Vec::new();
-        for values in alternatives(info, columns, choice, environment)? {
+        for values in alternatives(info, columns, choice, environment, Use::Key)? {
             let mut composed = Vec::new();
             for (offset, value) in values.iter().enumerate() {
                 composed.extend_from_slice(&layout.component(depth + offset, value)?);
@@ -95,7 +95,7 @@ fn end_components(
         Operand::Marker(_) => columns.len(),
     };
     let columns = columns.get(..width).unwrap_or(columns);
-    let values = operand(info, columns, &end.operand, environment)?;
+    let values = operand(info, columns, &end.operand, environment, Use::Key)?;
     let components: Result<Vec<Component>, CqlError> = values
         .iter()
         .enumerate()

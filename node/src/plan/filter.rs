@@ -4,7 +4,7 @@ use bytes::Bytes;
 use starling_cql_lite::protocol::error::CqlError;
 
 use super::errors::invalid;
-use super::locate::{alternatives, operand, order_bytes};
+use super::locate::{Use, alternatives, operand, order_bytes};
 use super::names::TableInfo;
 use super::relation::{Demand, End, Restriction};
 use super::values::Environment;
@@ -41,11 +41,11 @@ impl Filter {
         };
         let end = |end: &Option<End>| -> Result<Option<(Key, bool)>, CqlError> {
             let Some(end) = end else { return Ok(None) };
-            Ok(Some((key(&operand(info, columns, &end.operand, environment)?)?, end.inclusive)))
+            Ok(Some((key(&operand(info, columns, &end.operand, environment, Use::Filter)?)?, end.inclusive)))
         };
         let test = match &restriction.demand {
             Demand::Choice(choice) => {
-                let options = alternatives(info, columns, choice, environment)?;
+                let options = alternatives(info, columns, choice, environment, Use::Filter)?;
                 Test::AnyOf(options.iter().map(|values| key(values)).collect::<Result<_, _>>()?)
             }
             Demand::Range { lower, upper } => Test::Range { lower: end(lower)?, upper: end(upper)? },

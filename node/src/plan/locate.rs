@@ -19,12 +19,23 @@ use super::values::{Environment, TermValue};
 /// Most partitions, and most clustering slices, that the product of a statement's INs may name.
 pub(crate) const PRODUCT_MAX: usize = 10_000;
 
+/// What a restriction's values are for; the errors differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// To find keys.
+    Key,
+    /// To judge rows.
+    Filter,
+}
+
 /// The value of a term that may be neither null nor unset.
-pub(crate) fn required(term: &Term, environment: &Environment<'_>, column: &str) -> Result<Bytes, CqlError> {
-    match term.evaluate(environment)? {
-        TermValue::Value(value) => Ok(value),
-        TermValue::Null => Err(invalid(format!("Invalid null value in condition for column {column}"))),
-        TermValue::Unset => Err(invalid(format!("Invalid unset value for column {column}"))),
+fn required(term: &Term, environment: &Environment<'_>, column: &str, reason: Use) -> Result<Bytes, CqlError> {
+    match (term.evaluate(environment)?, reason) {
+        (TermValue::Value(value), _) => Ok(value),
+        (TermValue::Null, Use::Key) => Err(invalid(format!("Invalid null value in condition for column {column}"))),
+        (TermValue::Unset, Use::Key) => Err(invalid(format!("Invalid unset value for column {column}"))),
+        (TermValue::Null, Use::Filter) => Err(invalid(format!("Unsupported null value for column {column}"))),
+        (TermValue::Unset, Use::Filter) => Err(invalid(format!("Unsupported unset value for column {column}"))),
     }
 }
 
@@ -34,16 +45,17 @@ pub(crate) fn operand(
     columns: &[usize],
     operand: &Operand,
     environment: &Environment<'_>,
+    reason: Use,
 ) -> Result<Vec<Bytes>, CqlError> {
     match operand {
         Operand::Terms(terms) => terms
             .iter()
             .zip(columns)
-            .map(|(term, &column)| required(term, environment, &info.column(column).name))
+            .map(|(term, &column)| required(term, environment, &info.column(column).name, reason))
             .collect(),
         Operand::Marker(term) => {
             let name = format!("({})", info.names(columns));
-            let value = required(term, environment, &name)?;
+            let value = required(term, environment, &name, reason)?;
             tuple(info, columns, &value)
         }
     }
@@ -69,23 +81,41 @@ pub(crate) fn alternatives(
     columns: &[usize],
     choice: &Choice,
     environment: &Environment<'_>,
+    reason: Use,
 ) -> Result<Vec<Vec<Bytes>>, CqlError> {
     match choice {
-        Choice::One(one) => Ok(vec![operand(info, columns, one, environment)?]),
-        Choice::Any(any) => any.iter().map(|one| operand(info, columns, one, environment)).collect(),
+        Choice::One(one) => Ok(vec![operand(info, columns, one, environment, reason)?]),
+        Choice::Any(any) => any.iter().map(|one| operand(info, columns, one, environment, reason)).collect(),
         Choice::List(term) => {
-            let name = format!("in({})", info.names(columns));
-            let list = required(term, environment, &name)?;
-            let damaged = |error: &dyn std::fmt::Display| invalid(error.to_string());
-            let mut elements = Elements::new(&list, 1).map_err(|error| damaged(&error))?;
-            let mut all = Vec::new();
-            while let Some(element) = elements.next_element().map_err(|error| damaged(&error))? {
-                let element = list.slice_ref(element);
-                all.push(if columns.len() == 1 { vec![element] } else { tuple(info, columns, &element)? });
-            }
-            Ok(all)
+            let list = match term.evaluate(environment)? {
+                TermValue::Value(list) => list,
+                TermValue::Null => {
+                    return Err(invalid(format!("Invalid null value for column {}", info.names(columns))));
+                }
+                TermValue::Unset => {
+                    return Err(invalid(format!("Invalid unset value for column {}", info.names(columns))));
+                }
+            };
+            Ok(elements(&list)?.into_iter().map(|element| vec![element]).collect())
+        }
+        Choice::Tuples(term) => {
+            let TermValue::Value(list) = term.evaluate(environment)? else {
+                return Err(invalid("Invalid null value for IN restriction"));
+            };
+            let tuples = elements(&list)?;
+            tuples.iter().map(|element| tuple(info, columns, element)).collect()
         }
     }
+}
+
+fn elements(list: &Bytes) -> Result<Vec<Bytes>, CqlError> {
+    let damaged = |error: &dyn std::fmt::Display| invalid(error.to_string());
+    let mut elements = Elements::new(list, 1).map_err(|error| damaged(&error))?;
+    let mut all = Vec::new();
+    while let Some(element) = elements.next_element().map_err(|error| damaged(&error))? {
+        all.push(list.slice_ref(element));
+    }
+    Ok(all)
 }
 
 /// The partition keys that choices for every component name, in order of their values, each once.
@@ -102,7 +132,7 @@ pub(crate) fn partition_keys(
     for (choice, &column) in choices.iter().zip(&info.partition_key) {
         let cql_type = &info.column(column).cql_type;
         let mut values: Vec<(Vec<u8>, Bytes)> = Vec::new();
-        for value in alternatives(info, &[column], choice, environment)?.into_iter().flatten() {
+        for value in alternatives(info, &[column], choice, environment, Use::Key)?.into_iter().flatten() {
             values.push((order_bytes(cql_type, &value)?, value));
         }
         values.sort_unstable();
@@ -135,7 +165,7 @@ fn single_key(
             return Ok(None);
         };
         let Some(term) = terms.first() else { return Ok(None) };
-        components.push(required(term, environment, &info.column(column).name)?);
+        components.push(required(term, environment, &info.column(column).name, Use::Key)?);
     }
     Ok(Some(components))
 }
@@ -149,29 +179,26 @@ pub(crate) fn check_product(left: usize, right: usize, what: &str) -> Result<(),
     Ok(())
 }
 
-/// Bytes that compare as values of a type do.
+/// Bytes that compare as values of a type do; those of durations tell equality alone.
 pub(crate) fn order_bytes(cql_type: &CqlType, wire: &[u8]) -> Result<Vec<u8>, CqlError> {
-    let mut bytes = Vec::with_capacity(wire.len());
-    if wire.is_empty() {
-        return Ok(bytes);
+    if wire.is_empty() || matches!(cql_type, CqlType::Duration) {
+        return Ok(wire.to_vec());
     }
+    let mut bytes = Vec::with_capacity(wire.len());
     ordered::encode(cql_type, wire, &mut bytes).map_err(|error| invalid(error.to_string()))?;
     Ok(bytes)
 }
 
 /// The range of tokens that a demand on `token(...)` names; `None`: no token at all.
-pub(crate) fn token_range(
-    info: &TableInfo,
-    demand: &Demand,
-    environment: &Environment<'_>,
-) -> Result<Option<ReadTarget>, CqlError> {
-    let name = format!("token({})", info.names(&info.partition_key));
+pub(crate) fn token_range(demand: &Demand, environment: &Environment<'_>) -> Result<Option<ReadTarget>, CqlError> {
     let value = |operand: &Operand| -> Result<i64, CqlError> {
         let Operand::Terms(terms) = operand else {
             return Err(invalid("Invalid token value"));
         };
         let term = terms.first().ok_or_else(|| invalid("Invalid token value"))?;
-        let bytes = required(term, environment, &name)?;
+        let TermValue::Value(bytes) = term.evaluate(environment)? else {
+            return Err(invalid("Invalid null token value"));
+        };
         let bytes = <[u8; 8]>::try_from(&bytes[..]).map_err(|_| invalid("Invalid empty token value"))?;
         Ok(i64::from_be_bytes(bytes))
     };

@@ -183,6 +183,9 @@ fn build(
     assignments: Vec<(usize, Term)>,
     attributes: Attributes,
 ) -> Result<Modification, CqlError> {
+    if action == Action::Set {
+        check_static_relations(info, purpose, &relations, &assignments)?;
+    }
     let restrictions = Restrictions::new(info, relations, purpose)?;
     let (mut statics, mut regular): (Vec<_>, Vec<_>) =
         assignments.into_iter().partition(|(index, _)| info.column(*index).kind == ColumnKind::Static);
@@ -190,12 +193,6 @@ fn build(
     regular.sort_by_key(|(index, _)| info.column(*index).id);
     let only_static = !statics.is_empty() && regular.is_empty();
     if action != Action::Delete {
-        if only_static && action == Action::Set && restrictions.clustering_depth > 0 {
-            let statement = if purpose == Purpose::DeleteColumns { "DELETE" } else { "UPDATE" };
-            return Err(invalid(format!(
-                "Invalid restrictions on clustering columns since the {statement} statement modifies only static columns"
-            )));
-        }
         let skipped = only_static && restrictions.clustering_depth == 0;
         let missing = info.clustering.get(restrictions.clustering_depth..).unwrap_or_default();
         if !skipped && !missing.is_empty() {
@@ -204,6 +201,24 @@ fn build(
     }
     let layout = ClusteringLayout::new(info);
     Ok(Modification { info: Arc::clone(info), layout, restrictions, action, regular, statics, attributes })
+}
+
+/// What writes static columns alone names no rows.
+fn check_static_relations(
+    info: &TableInfo,
+    purpose: Purpose,
+    relations: &Relations,
+    assignments: &[(usize, Term)],
+) -> Result<(), CqlError> {
+    let is_static = |(index, _): &(usize, Term)| info.column(*index).kind == ColumnKind::Static;
+    let mut restricted = relations.columns.iter().flat_map(|restriction| &restriction.columns);
+    if assignments.iter().all(is_static) && restricted.any(|column| info.clustering.contains(column)) {
+        let statement = if purpose == Purpose::DeleteColumns { "DELETE" } else { "UPDATE" };
+        return Err(invalid(format!(
+            "Invalid restrictions on clustering columns since the {statement} statement modifies only static columns"
+        )));
+    }
+    Ok(())
 }
 
 fn is_key(info: &TableInfo, index: usize) -> bool {

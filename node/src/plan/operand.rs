@@ -1,6 +1,6 @@
 //! Right-hand sides of relations: single values, tuples, and the alternatives of IN.
 
-use starling_cql_lite::ast::{self, InValues, TermKind};
+use starling_cql_lite::ast::{self, InValues, RelationKind, TermKind};
 use starling_cql_lite::protocol::error::CqlError;
 use starling_cql_lite::types::CqlType;
 
@@ -26,13 +26,16 @@ pub(crate) enum Choice {
     One(Operand),
     /// `IN (...)`
     Any(Vec<Operand>),
-    /// `IN ?`: a marker for the list, bound to a list of values or of tuples.
+    /// `c IN ?`: a marker for the list, bound to a list of values.
     List(Term),
+    /// `(a, b) IN ?`: a marker for the list, bound to a list of tuples.
+    Tuples(Term),
 }
 
 /// The clustering columns of a tuple, which must be neighbours in their order.
 pub(crate) fn tuple_columns(
     info: &TableInfo,
+    relation: &RelationKind,
     names: &[ast::Identifier],
 ) -> Result<(Vec<usize>, Vec<Receiver>), CqlError> {
     let mut indices = Vec::with_capacity(names.len());
@@ -48,10 +51,8 @@ pub(crate) fn tuple_columns(
             return Err(invalid(format!("Column \"{name}\" appeared twice in a relation")));
         }
         if previous.is_some_and(|previous: usize| position != previous + 1) {
-            let list: Vec<String> = names.iter().map(ToString::to_string).collect();
             return Err(invalid(format!(
-                "Clustering columns must appear in the PRIMARY KEY order in multi-column relations: ({})",
-                list.join(", ")
+                "Clustering columns must appear in the PRIMARY KEY order in multi-column relations: {relation}"
             )));
         }
         previous = Some(position);
@@ -83,7 +84,8 @@ pub(crate) fn tuple_operand(
             Ok(Operand::Terms(prepared?))
         }
         TermKind::Tuple(elements) => {
-            Err(invalid(format!("Expected {} elements in value tuple, but got {}", receivers.len(), elements.len())))
+            let (wanted, given) = (receivers.len(), elements.len());
+            Err(invalid(format!("Expected {wanted} elements in value tuple, but got {given}: {value}")))
         }
         TermKind::Marker(_) => {
             let receiver = Receiver::new(tuple_name(receivers), tuple_type(receivers));
@@ -93,31 +95,46 @@ pub(crate) fn tuple_operand(
     }
 }
 
-/// The alternatives of an IN; `receivers` are one column or those of a tuple.
-pub(crate) fn choice(terms: &mut Terms<'_>, values: &InValues, receivers: &[Receiver]) -> Result<Choice, CqlError> {
-    let single = match receivers {
-        [only] => Some(only.clone()),
-        _ => None,
-    };
+/// The alternatives of an IN on one column.
+pub(crate) fn column_choice(terms: &mut Terms<'_>, values: &InValues, receiver: &Receiver) -> Result<Choice, CqlError> {
     match values {
         InValues::List(list) => {
             let mut any = Vec::with_capacity(list.len());
             for value in list {
-                any.push(match &single {
-                    Some(receiver) => Operand::Terms(vec![terms.prepare(value, receiver)?]),
-                    None => tuple_operand(terms, value, receivers)?,
-                });
+                any.push(Operand::Terms(vec![terms.prepare(value, receiver)?]));
             }
             Ok(Choice::Any(any))
         }
         InValues::Marker { marker, .. } => {
-            let (name, element) = match &single {
-                Some(receiver) => (format!("in({})", receiver.name), receiver.cql_type.clone()),
-                None => (format!("in{}", tuple_name(receivers)), tuple_type(receivers)),
-            };
-            let receiver = Receiver::new(name, CqlType::List(Box::new(element)));
-            let index = terms.variables.note(marker, terms.info, &receiver)?;
-            Ok(Choice::List(Term::Marker(index, receiver.cql_type)))
+            let list = list_marker(terms, marker, &format!("({})", receiver.name), receiver.cql_type.clone())?;
+            Ok(Choice::List(list))
         }
     }
+}
+
+/// The alternatives of an IN on a tuple of columns, which may be a tuple of one.
+pub(crate) fn tuple_choice(
+    terms: &mut Terms<'_>,
+    values: &InValues,
+    receivers: &[Receiver],
+) -> Result<Choice, CqlError> {
+    match values {
+        InValues::List(list) => {
+            let mut any = Vec::with_capacity(list.len());
+            for value in list {
+                any.push(tuple_operand(terms, value, receivers)?);
+            }
+            Ok(Choice::Any(any))
+        }
+        InValues::Marker { marker, .. } => {
+            let list = list_marker(terms, marker, &tuple_name(receivers), tuple_type(receivers))?;
+            Ok(Choice::Tuples(list))
+        }
+    }
+}
+
+fn list_marker(terms: &mut Terms<'_>, marker: &ast::Marker, name: &str, element: CqlType) -> Result<Term, CqlError> {
+    let receiver = Receiver::new(format!("in{name}"), CqlType::List(Box::new(element)));
+    let index = terms.variables.note(marker, terms.info, &receiver)?;
+    Ok(Term::Marker(index, receiver.cql_type))
 }

@@ -144,7 +144,7 @@ fn targets(
             .into_iter()
             .map(|key| ReadTarget::Partition { token: Token::from_key(&key), key })
             .collect(),
-        PartitionRestriction::Token(demand) => locate::token_range(info, demand, environment)?.into_iter().collect(),
+        PartitionRestriction::Token(demand) => locate::token_range(demand, environment)?.into_iter().collect(),
         PartitionRestriction::All => vec![ReadTarget::TokenRange { start: Token::MIN, end: Token::MAX }],
     })
 }
@@ -160,7 +160,7 @@ fn limit(term: Option<&Term>, environment: &Environment<'_>, name: &str) -> Resu
     let Some(term) = term else { return Ok(None) };
     match term.evaluate(environment)? {
         TermValue::Unset => Ok(None),
-        TermValue::Null => Err(invalid(format!("Invalid null value of {name}"))),
+        TermValue::Null => Err(invalid("Invalid null value of limit")),
         TermValue::Value(bytes) => {
             let bytes = <[u8; 4]>::try_from(&bytes[..]).map_err(|_| invalid(format!("Invalid {name} value")))?;
             let value = i32::from_be_bytes(bytes);

@@ -1,12 +1,12 @@
 //! The relations of a WHERE clause with columns and types resolved, grouped by what they restrict.
 
-use starling_cql_lite::ast::{self, Operator, RelationKind, TermKind};
+use starling_cql_lite::ast::{self, Operator, RelationKind};
 use starling_cql_lite::protocol::error::CqlError;
 use starling_cql_lite::types::CqlType;
 
 use super::errors::{invalid, unsupported};
 use super::names::TableInfo;
-use super::operand::{Choice, Operand, choice, tuple_columns, tuple_operand};
+use super::operand::{Choice, Operand, column_choice, tuple_choice, tuple_columns, tuple_operand};
 use super::term::Terms;
 use super::variables::Receiver;
 use crate::schema::ColumnKind;
@@ -79,28 +79,24 @@ impl Relations {
         match relation {
             RelationKind::Column { column, operator, value } => {
                 let index = info.find(column)?;
-                check_operator(info, index, *operator)?;
-                if matches!(value.kind, TermKind::Null) {
-                    let name = &column.name;
-                    return Err(invalid(format!("Invalid null value in condition for column {name}")));
-                }
+                check_operator(info, index, *operator, relation)?;
                 let operand = Operand::Terms(vec![terms.prepare(value, &Receiver::column(info, index))?]);
                 self.merge(info, vec![index], demand(*operator, operand)?)
             }
             RelationKind::In { column, values } => {
                 let index = info.find(column)?;
                 let receiver = Receiver::column(info, index);
-                let choice = choice(terms, values, &[receiver])?;
+                let choice = column_choice(terms, values, &receiver)?;
                 self.merge(info, vec![index], Demand::Choice(choice))
             }
             RelationKind::Tuple { columns, operator, value } => {
-                let (indices, receivers) = tuple_columns(info, columns)?;
+                let (indices, receivers) = tuple_columns(info, relation, columns)?;
                 let operand = tuple_operand(terms, value, &receivers)?;
                 self.merge(info, indices, demand(*operator, operand)?)
             }
             RelationKind::TupleIn { columns, values } => {
-                let (indices, receivers) = tuple_columns(info, columns)?;
-                let choice = choice(terms, values, &receivers)?;
+                let (indices, receivers) = tuple_columns(info, relation, columns)?;
+                let choice = tuple_choice(terms, values, &receivers)?;
                 self.merge(info, indices, Demand::Choice(choice))
             }
             RelationKind::Token { columns, operator, value } => {
@@ -135,11 +131,16 @@ impl Relations {
             self.columns.push(Restriction { columns, demand });
             return Ok(());
         };
-        let name = info.names(&columns);
+        let shared: Vec<usize> = columns.iter().filter(|column| earlier.columns.contains(column)).copied().collect();
+        let name = info.names(&shared);
         // Tuples may be of different lengths, as in (a, b) > (1, 2) AND (a) < (5), if they start alike.
-        if earlier.columns.first() != columns.first() || !earlier.is_range() || !matches!(demand, Demand::Range { .. })
-        {
-            return Err(conflict(&name, &earlier.demand, &demand));
+        let starts_alike = earlier.columns.first() == columns.first();
+        if !starts_alike && earlier.is_range() && matches!(demand, Demand::Range { .. }) {
+            // What they share begins with the later of their first columns.
+            let first = info.names(shared.get(..1).unwrap_or_default());
+            return Err(invalid(format!(
+                "Column \"{first}\" cannot be restricted by two inequalities not starting with the same column"
+            )));
         }
         earlier.demand = combine(&name, earlier.demand.clone(), demand)?;
         if columns.len() > earlier.columns.len() {
@@ -149,13 +150,13 @@ impl Relations {
     }
 }
 
-fn check_operator(info: &TableInfo, index: usize, operator: Operator) -> Result<(), CqlError> {
+fn check_operator(info: &TableInfo, index: usize, operator: Operator, relation: &RelationKind) -> Result<(), CqlError> {
     let column = info.column(index);
     let name = &column.name;
     match operator {
-        Operator::NotEq => Err(invalid(format!("Unsupported \"!=\" relation: {name} != "))),
+        Operator::NotEq => Err(invalid(format!("Unsupported \"!=\" relation: {relation}"))),
         Operator::Like => Err(invalid(format!(
-            "LIKE restriction is only supported on properly indexed columns. {name} LIKE is not valid."
+            "LIKE restriction is only supported on properly indexed columns. {relation} is not valid."
         ))),
         Operator::Contains | Operator::ContainsKey if column.cql_type.is_collection() => {
             Err(unsupported(format!("{} on column {name}", operator.as_str())))
@@ -184,27 +185,32 @@ fn demand(operator: Operator, operand: Operand) -> Result<Demand, CqlError> {
 }
 
 fn combine(name: &str, earlier: Demand, later: Demand) -> Result<Demand, CqlError> {
-    match (earlier, later) {
-        (Demand::Range { lower: a, upper: b }, Demand::Range { lower: c, upper: d }) => {
-            let twice =
-                |side: &str| invalid(format!("More than one restriction was found for the {side} bound on {name}"));
-            if a.is_some() && c.is_some() {
-                return Err(twice("start"));
-            }
-            if b.is_some() && d.is_some() {
-                return Err(twice("end"));
-            }
-            Ok(Demand::Range { lower: a.or(c), upper: b.or(d) })
+    // The earlier of two that do not go together is blamed.
+    let (a, b) = match earlier {
+        Demand::Choice(choice) => {
+            let what = match choice {
+                Choice::One(_) => "an Equal",
+                Choice::Any(_) | Choice::List(_) | Choice::Tuples(_) => "a IN",
+            };
+            return Err(invalid(format!(
+                "{name} cannot be restricted by more than one relation if it includes {what}"
+            )));
         }
-        (earlier, later) => Err(conflict(name, &earlier, &later)),
+        Demand::Range { lower, upper } => (lower, upper),
+    };
+    let Demand::Range { lower: c, upper: d } = later else {
+        return Err(invalid(format!(
+            "Column \"{name}\" cannot be restricted by both an equality and an inequality relation"
+        )));
+    };
+    let twice = |side: &str| invalid(format!("More than one restriction was found for the {side} bound on {name}"));
+    if a.is_some() && c.is_some() {
+        return Err(twice("start"));
     }
-}
-
-fn conflict(name: &str, earlier: &Demand, later: &Demand) -> CqlError {
-    let is_in = |demand: &Demand| matches!(demand, Demand::Choice(Choice::Any(_) | Choice::List(_)));
-    let is_equal = |demand: &Demand| matches!(demand, Demand::Choice(Choice::One(_)));
-    let what = if is_equal(later) || (is_equal(earlier) && !is_in(later)) { "an Equal" } else { "a IN" };
-    invalid(format!("{name} cannot be restricted by more than one relation if it includes {what}"))
+    if b.is_some() && d.is_some() {
+        return Err(twice("end"));
+    }
+    Ok(Demand::Range { lower: a.or(c), upper: b.or(d) })
 }
 
 fn check_token(info: &TableInfo, columns: &[ast::Identifier]) -> Result<(), CqlError> {

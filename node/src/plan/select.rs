@@ -93,6 +93,9 @@ pub(crate) fn prepare(
     let mut terms = Terms { info, variables };
     let clause = SelectClause::prepare(&mut terms, &select.selection)?;
     let relations = Relations::prepare(&mut terms, &select.relations)?;
+    if select.distinct {
+        check_distinct_relations(info, &relations)?;
+    }
     let filtering = select.allow_filtering || filters_freely(info);
     let restrictions = Restrictions::new(info, relations, Purpose::Select { filtering })?;
     check_static_selection(info, select, &clause, &restrictions)?;
@@ -156,18 +159,19 @@ fn check_static_selection(
     Ok(())
 }
 
-fn check_distinct(info: &TableInfo, clause: &SelectClause, restrictions: &Restrictions) -> Result<(), CqlError> {
-    let filters_on_others = restrictions.filters.iter().any(|filter| {
-        filter
-            .columns
-            .iter()
-            .any(|&column| matches!(info.column(column).kind, ColumnKind::Clustering { .. } | ColumnKind::Regular))
-    });
-    if restrictions.clustering_depth > 0 || filters_on_others {
+fn check_distinct_relations(info: &TableInfo, relations: &Relations) -> Result<(), CqlError> {
+    let mut columns = relations.columns.iter().flat_map(|restriction| &restriction.columns);
+    let row_wise =
+        |&column: &usize| matches!(info.column(column).kind, ColumnKind::Clustering { .. } | ColumnKind::Regular);
+    if columns.any(row_wise) {
         return Err(invalid(
             "SELECT DISTINCT with WHERE clause only supports restriction by partition key and/or static columns.",
         ));
     }
+    Ok(())
+}
+
+fn check_distinct(info: &TableInfo, clause: &SelectClause, restrictions: &Restrictions) -> Result<(), CqlError> {
     let requested = clause.read_columns();
     for &column in &requested {
         if matches!(info.column(column).kind, ColumnKind::Clustering { .. } | ColumnKind::Regular) {

@@ -44,6 +44,12 @@ fn variables_are_named_after_what_they_stand_for() {
         ]
     );
     assert_eq!(variables("SELECT v FROM b WHERE k = 1 AND j = '' AND (c, d) IN ?"), [named("in(c,d)", list(tuple()))]);
+    let one = CqlType::Tuple(vec![CqlType::Int]);
+    assert_eq!(variables("SELECT v FROM b WHERE k = 1 AND j = '' AND (c) IN ?"), [named("in(c)", list(one.clone()))]);
+    assert_eq!(
+        variables("SELECT v FROM b WHERE k = 1 AND j = '' AND (c) IN (?, (?))"),
+        [named("(c)", one), named("c", CqlType::Int)]
+    );
     assert_eq!(variables("SELECT v FROM b WHERE token(k, j) > ?"), [named("partition key token", CqlType::BigInt)]);
 }
 

@@ -59,7 +59,32 @@ fn where_clauses_of_selects() {
             "Clustering column \"c2\" cannot be restricted (preceding column \"c1\" is restricted by a non-EQ relation)",
         ),
         ("k = 1 AND k = 2 AND j = 1", "k cannot be restricted by more than one relation if it includes an Equal"),
-        ("k = 1 AND k IN (2) AND j = 1", "k cannot be restricted by more than one relation if it includes a IN"),
+        ("k = 1 AND k IN (2) AND j = 1", "k cannot be restricted by more than one relation if it includes an Equal"),
+        ("k IN (2) AND k = 1 AND j = 1", "k cannot be restricted by more than one relation if it includes a IN"),
+        (
+            "k = 1 AND j = 1 AND c1 > 1 AND c1 = 2",
+            "Column \"c1\" cannot be restricted by both an equality and an inequality relation",
+        ),
+        (
+            "k = 1 AND j = 1 AND (c1, c2) > (1, 1) AND (c2) < (5)",
+            "Column \"c2\" cannot be restricted by two inequalities not starting with the same column",
+        ),
+        (
+            "k = 1 AND j = 1 AND (c1, c2) = (1, 1) AND c1 = 1",
+            "c1 cannot be restricted by more than one relation if it includes an Equal",
+        ),
+        (
+            "k = 1 AND j = 1 AND (c2, c1) > (?, 1)",
+            "Clustering columns must appear in the PRIMARY KEY order in multi-column relations: (c2, c1) > (?, 1)",
+        ),
+        ("k = 1 AND j = 1 AND (c1, c2) > (1, 2, :x)", "Expected 2 elements in value tuple, but got 3: (1, 2, :x)"),
+        ("k != -1", "Unsupported \"!=\" relation: k != -1"),
+        ("v = ? ALLOW FILTERING", "Unsupported null value for column v"),
+        ("v > null ALLOW FILTERING", "Unsupported null value for column v"),
+        ("v = null", FILTERING),
+        ("k IN ? AND j = 1", "Invalid null value for column k"),
+        ("k = 1 AND j = 1 AND (c1, c2) IN ?", "Invalid null value for IN restriction"),
+        ("token(k, j) > ?", "Invalid null token value"),
         ("k = 1 AND j = 1 AND c1 > 1 AND c1 >= 2", "More than one restriction was found for the start bound on c1"),
         ("k = 1 AND j = 1 AND c1 < 1 AND c1 <= 2", "More than one restriction was found for the end bound on c1"),
         (
@@ -79,7 +104,7 @@ fn where_clauses_of_selects() {
         ("k = 1.5 AND j = 1", "Invalid FLOAT constant (1.5) for \"k\" of type int"),
         ("k = 1 AND j = 1 LIMIT 0", "LIMIT must be strictly positive"),
         ("k = 1 AND j = 1 PER PARTITION LIMIT 0", "PER PARTITION LIMIT must be strictly positive"),
-        ("k = 1 AND j = 1 LIMIT ?", "Invalid null value of LIMIT"),
+        ("k = 1 AND j = 1 LIMIT ?", "Invalid null value of limit"),
     ] {
         assert_eq!(db.error(&format!("SELECT v FROM w WHERE {condition}")), expected, "{condition}");
     }
@@ -109,6 +134,10 @@ fn selections_and_orders() {
         (
             "SELECT DISTINCT * FROM w",
             "SELECT DISTINCT queries must only request partition key columns and/or static columns (not c1)",
+        ),
+        (
+            "SELECT DISTINCT k, j FROM w WHERE v = 1",
+            "SELECT DISTINCT with WHERE clause only supports restriction by partition key and/or static columns.",
         ),
         ("SELECT DISTINCT k FROM w", "SELECT DISTINCT queries must request all the partition key columns (missing j)"),
         ("SELECT k, count(*) FROM w GROUP BY k", "Group by is not supported on only a part of the partition key"),
@@ -180,6 +209,14 @@ fn modifications() {
         (
             "UPDATE w SET s = 1 WHERE k = 1 AND j = 1 AND c1 = 1 AND c2 = 1 AND c3 = 1",
             "Invalid restrictions on clustering columns since the UPDATE statement modifies only static columns",
+        ),
+        (
+            "UPDATE w SET s = 1 WHERE k = 1 AND j = 1 AND c1 > 1",
+            "Invalid restrictions on clustering columns since the UPDATE statement modifies only static columns",
+        ),
+        (
+            "DELETE s FROM w WHERE k = 1 AND j = 1 AND c1 = 1",
+            "Invalid restrictions on clustering columns since the DELETE statement modifies only static columns",
         ),
         ("DELETE k FROM t WHERE k = 1", "Invalid identifier k for deletion (should not be a PRIMARY KEY part)"),
         ("DELETE v FROM w WHERE k = 1 AND j = 1 AND c1 = 1", "Some clustering keys are missing: c2, c3"),

@@ -213,3 +213,17 @@ fn damaged_paging_states_are_refused() {
     let limited = db.prepare("SELECT v FROM g WHERE k = 1 LIMIT 5").unwrap();
     assert!(limited.bind(none(), &context).is_err());
 }
+
+#[test]
+fn durations_are_equal_or_not() {
+    let mut db = Db::new(&["CREATE TABLE d (k int PRIMARY KEY, d duration)"]);
+    for (k, d) in [(1, "1h"), (2, "60m"), (3, "1d"), (4, "null")] {
+        db.run(&format!("INSERT INTO d (k, d) VALUES ({k}, {d})"));
+    }
+    assert_eq!(numbers(db.rows("SELECT k FROM d WHERE d = 3600s AND k IN (1, 2, 3, 4) ALLOW FILTERING")), [1, 2]);
+    assert_eq!(numbers(db.rows("SELECT k FROM d WHERE d IN (1d, 2d) ALLOW FILTERING")), [3]);
+    assert_eq!(
+        db.error("SELECT k FROM d WHERE d > 1h ALLOW FILTERING"),
+        "Slice restrictions are not supported on duration columns"
+    );
+}
