@@ -24,7 +24,7 @@ const TEXT_BYTES_MAX: usize = 32 << 20;
 
 struct Kept {
     entry: Entry,
-    /// New, or run since it came to the front of the queue: it gets a second chance.
+    /// Run since it came to the front of the queue: it gets a second chance.
     is_used: AtomicBool,
 }
 
@@ -57,31 +57,40 @@ impl PreparedStatements {
 
     /// Keeps an entry, in place of old ones that nobody runs where there is no more room.
     pub(super) fn put(&self, id: StatementId, entry: Entry) {
+        let text_bytes = entry.text.len();
         let mut entries = self.entries.write();
-        entries.text_bytes += entry.text.len();
-        match entries.by_id.insert(id, Kept { entry, is_used: AtomicBool::new(true) }) {
-            Some(former) => entries.text_bytes -= former.entry.text.len(),
-            None => entries.in_order.push_back(id),
+        if let Some(known) = entries.by_id.get_mut(&id) {
+            // One id, one text: what it takes stays the same.
+            known.entry = entry;
+            return;
         }
-        while entries.in_order.len() > 1 && (entries.in_order.len() > self.max || entries.text_bytes > TEXT_BYTES_MAX) {
-            entries.drop_one();
+        // Room first: the newest is not the one that goes.
+        while entries.in_order.len() >= self.max || entries.text_bytes + text_bytes > TEXT_BYTES_MAX {
+            if !entries.drop_one() {
+                break;
+            }
         }
+        entries.text_bytes += text_bytes;
+        entries.in_order.push_back(id);
+        entries.by_id.insert(id, Kept { entry, is_used: AtomicBool::new(false) });
     }
 }
 
 impl Entries {
-    /// Drops the oldest entry that was not used since it was last passed over (CLOCK).
-    fn drop_one(&mut self) {
-        for _ in 0..=self.in_order.len() {
-            let Some(id) = self.in_order.pop_front() else { return };
-            let Some(kept) = self.by_id.get(&id) else { return };
-            if !kept.is_used.swap(false, Ordering::Relaxed) {
-                self.text_bytes -= kept.entry.text.len();
-                self.by_id.remove(&id);
-                return;
+    /// Drops the oldest entry that was not used since it was last passed over (CLOCK); `false` if there is none.
+    fn drop_one(&mut self) -> bool {
+        while let Some(id) = self.in_order.pop_front() {
+            match self.by_id.get(&id) {
+                Some(kept) if kept.is_used.swap(false, Ordering::Relaxed) => self.in_order.push_back(id),
+                Some(kept) => {
+                    self.text_bytes -= kept.entry.text.len();
+                    self.by_id.remove(&id);
+                    return true;
+                }
+                None => return true,
             }
-            self.in_order.push_back(id);
         }
+        false
     }
 }
 
@@ -115,7 +124,7 @@ mod tests {
             let id = statement_id(None, &text);
             kept.put(id, entry(&text));
             assert!(kept.get(&hot).is_some(), "gone after {number}");
-            assert!(number < 20 || kept.entries.read().by_id.contains_key(&id), "the newest is kept");
+            assert!(kept.entries.read().by_id.contains_key(&id), "the newest is kept");
             assert!(kept.entries.read().in_order.len() <= 10);
         }
         assert_eq!(kept.entries.read().by_id.len(), 10);
