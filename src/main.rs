@@ -9,6 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use starling_bench::BenchArgs;
 use starling_node::settings::Settings;
 use starling_shell::ShellArgs;
 
@@ -32,6 +33,8 @@ enum Command {
     Demo(demo::DemoArguments),
     /// Talk CQL to a node.
     Shell(ShellArgs),
+    /// Load a server, this or another that speaks CQL, and measure it.
+    Bench(Box<BenchArgs>),
     /// Look after a running node.
     Admin(admin::AdminArguments),
 }
@@ -93,6 +96,7 @@ fn main() -> ExitCode {
         Command::Node(arguments) => arguments.settings().and_then(starling_node::server::run_node),
         Command::Demo(arguments) => demo::run(arguments),
         Command::Shell(arguments) => return exit_code(starling_shell::run(arguments)),
+        Command::Bench(arguments) => starling_bench::run(*arguments),
         Command::Admin(arguments) => admin::run(&arguments),
     };
     match outcome {

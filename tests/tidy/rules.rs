@@ -30,6 +30,11 @@ pub const LAYERS: &[Layer] = &[
         never: &[],
     },
     Layer {
+        package: "starling-bench",
+        may_use: &["starling-ring", "starling-cql-lite", "starling-storage", "starling-node"],
+        never: &[],
+    },
+    Layer {
         package: "starling-simulation",
         may_use: &["starling-ring", "starling-cql-lite", "starling-storage", "starling-repair", "starling-node"],
         never: &["tokio"],
@@ -43,6 +48,7 @@ pub const LAYERS: &[Layer] = &[
             "starling-node",
             "starling-driver",
             "starling-shell",
+            "starling-bench",
         ],
         never: &[],
     },
