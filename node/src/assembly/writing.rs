@@ -26,10 +26,19 @@ impl Node {
             Ok(legs) => legs,
             Err(error) => return ticket.fail(error),
         };
-        let deadline_ms = self.now().us / 1_000 + self.config.write_timeout_ms;
+        let now_ms = self.now().us / 1_000;
+        let deadline_ms = now_ms + self.config.write_timeout_ms;
         let local_datacenter = view.topology().datacenter_of(view.local_index).unwrap_or(u16::MAX);
         let mut orders = Vec::new();
-        let write = match WriteCoordination::start(legs, kind, self.local, local_datacenter, deadline_ms, &mut orders) {
+        let write = match WriteCoordination::start(
+            legs,
+            kind,
+            self.local,
+            local_datacenter,
+            now_ms,
+            deadline_ms,
+            &mut orders,
+        ) {
             Ok(write) => write,
             Err(error) => return self.finish_write(WriteRun { ticket }, Err(error)),
         };

@@ -24,12 +24,16 @@ pub struct WriteLeg {
     pub requirement: Requirement,
 }
 
+/// How long a replica that is reached through another is waited for before it is asked directly, in milliseconds:
+/// above a round trip between continents.
+const FORWARD_PATIENCE_MS: u64 = 400;
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Standing {
     NotAsked,
     Asked,
     /// To be asked again at this time.
-    Behind(u64),
+    AgainAt(u64),
     Answered,
 }
 
@@ -60,6 +64,7 @@ impl WriteCoordination {
         kind: WriteType,
         local: HostId,
         local_datacenter: u16,
+        now_ms: u64,
         deadline_ms: u64,
         orders: &mut Vec<Order>,
     ) -> Outcome<Self> {
@@ -83,13 +88,14 @@ impl WriteCoordination {
         let mut write =
             WriteCoordination { legs, unmet, again_ms: NEVER_MS, kind, deadline_ms, local, local_datacenter };
         for index in 0..write.legs.len() {
-            write.send(index, orders);
+            write.send(index, now_ms, orders);
         }
         Ok(write)
     }
 
-    /// One message per replica here, one per remote datacentre.
-    fn send(&mut self, index: usize, orders: &mut Vec<Order>) {
+    /// One message per replica here, one per remote datacentre. Whoever is reached through another replica is
+    /// asked directly if it stays silent: the one in between may have died with the message.
+    fn send(&mut self, index: usize, now_ms: u64, orders: &mut Vec<Order>) {
         let (local, local_datacenter) = (self.local, self.local_datacenter);
         let leg = &mut self.legs[index];
         let mut remote: Vec<(u16, Vec<HostId>)> = Vec::new();
@@ -104,7 +110,11 @@ impl WriteCoordination {
                 orders.push(order(&leg.parts.encoded, mutation, index, replica.host, Vec::new()));
             } else {
                 match remote.iter_mut().find(|(dc, _)| *dc == replica.datacenter) {
-                    Some((_, hosts)) => hosts.push(replica.host),
+                    Some((_, hosts)) => {
+                        hosts.push(replica.host);
+                        *standing = Standing::AgainAt(now_ms + FORWARD_PATIENCE_MS);
+                        self.again_ms = self.again_ms.min(now_ms + FORWARD_PATIENCE_MS);
+                    }
                     None => remote.push((replica.datacenter, vec![replica.host])),
                 }
             }
@@ -132,7 +142,7 @@ impl WriteCoordination {
             }
             Answer::Failed(ReplicaFailure::Behind) => {
                 let again_ms = now_ms + BEHIND_RETRY_MS;
-                leg.standing[place] = Standing::Behind(again_ms);
+                leg.standing[place] = Standing::AgainAt(again_ms);
                 self.again_ms = self.again_ms.min(again_ms);
             }
             Answer::Failed(_) | Answer::Data(_) | Answer::Digest(_) => {
@@ -170,7 +180,7 @@ impl WriteCoordination {
         self.again_ms = NEVER_MS;
         for (index, leg) in self.legs.iter_mut().enumerate() {
             for (replica, standing) in leg.parts.replicas.iter().zip(&mut leg.standing) {
-                let Standing::Behind(at_ms) = *standing else { continue };
+                let Standing::AgainAt(at_ms) = *standing else { continue };
                 if now_ms >= at_ms {
                     *standing = Standing::Asked;
                     orders.push(order(&leg.parts.encoded, None, index, replica.host, Vec::new()));

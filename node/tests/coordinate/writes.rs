@@ -37,7 +37,7 @@ pub fn start(
         requirement: layout.for_write(level),
     };
     let legs = (0..legs).map(|_| leg()).collect();
-    WriteCoordination::start(legs, WriteType::Simple, host(0), 0, DEADLINE_MS, orders)
+    WriteCoordination::start(legs, WriteType::Simple, host(0), 0, 0, DEADLINE_MS, orders)
 }
 
 /// All replicas that orders reach, directly or passed on.
@@ -84,6 +84,29 @@ fn every_live_replica_is_asked_once_and_remote_datacentres_by_one_message() {
             }
         }
     });
+}
+
+#[test]
+fn those_behind_a_silent_forwarder_are_asked_directly() {
+    let layout = Layout::new(&[1, 3]);
+    let mut orders = Vec::new();
+    let mut write = start(&layout, ConsistencyLevel::All, 0, 1, &mut orders).unwrap();
+    let passed_on: Vec<HostId> = orders
+        .iter()
+        .flat_map(|o| match &o.work {
+            Work::Mutate { forward_to, .. } => forward_to.clone(),
+            Work::Read { .. } => Vec::new(),
+        })
+        .collect();
+    assert_eq!(passed_on.len(), 2);
+    // One of them answered: the message got through to it.
+    assert!(write.on_answer(10, 0, passed_on[0], &Answer::Applied).is_none());
+    let at_ms = write.next_deadline_ms();
+    assert!(at_ms < DEADLINE_MS);
+    let mut again = Vec::new();
+    assert!(write.on_time(at_ms, &mut again).is_none());
+    assert_eq!(again.iter().map(|o| o.to).collect::<Vec<_>>(), vec![passed_on[1]]);
+    assert_eq!(write.next_deadline_ms(), DEADLINE_MS, "asked directly once");
 }
 
 #[test]
