@@ -89,13 +89,13 @@ fn where_clauses_of_selects() {
         ("k = 1 AND j = 1 AND c1 < 1 AND c1 <= 2", "More than one restriction was found for the end bound on c1"),
         (
             "k = 1 AND j = 1 AND (c2, c1) > (1, 2)",
-            "Clustering columns must appear in the PRIMARY KEY order in multi-column relations: (c2, c1)",
+            "Clustering columns must appear in the PRIMARY KEY order in multi-column relations: (c2, c1) > (1, 2)",
         ),
         (
             "k = 1 AND j = 1 AND (c1, v) > (1, 2)",
             "Multi-column relations can only be applied to clustering columns but was applied to: v",
         ),
-        ("k = 1 AND j = 1 AND (c1, c2) > (1)", "Expected 2 elements in value tuple, but got 1"),
+        ("k = 1 AND j = 1 AND (c1, c2) > (1)", "Expected 2 elements in value tuple, but got 1: (1)"),
         ("token(j, k) > 1", "The token function arguments must be in the partition key order: k, j"),
         ("token(k) > 1", "The token() function must be applied to all partition key components or none of them"),
         ("k = null AND j = 1", "Invalid null value in condition for column k"),
