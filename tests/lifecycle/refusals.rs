@@ -28,7 +28,7 @@ fn a_member_that_was_given_another_cluster_name() {
     cluster.node(0).set_environment("STARLING_CLUSTER_NAME", "ignored: the flag stands over it");
     cluster.node(0).start();
     assert!(cluster.node(0).stop().success());
-    fs::write(&cluster.node(0).stdout_path.clone(), "").unwrap();
+    fs::write(cluster.node(0).stdout_path.clone(), "").unwrap();
     cluster.node(0).add_arguments(&["--cluster-name", "other-name"]);
     let log = refused(cluster.node(0));
     assert!(log.contains("other-name") && log.contains("kept-name"), "{log}");
