@@ -161,6 +161,11 @@ impl Node {
             );
             match plan {
                 Err(unavailable) => Err((run, errors::unavailable(unavailable))),
+                // A keyspace without replicas here (a factor of 0): nobody could answer.
+                Ok(plan) if plan.contacts.is_empty() => {
+                    let level = run.requirement.level();
+                    Err((run, CqlError::unavailable(level, 1, 0)))
+                }
                 Ok(_) if shard.operation_count() >= self.config.operations_per_shard_max => {
                     Err((run, self.overloaded()))
                 }
