@@ -41,16 +41,17 @@ fn mistakes_end_the_start_and_are_named() {
         ("num_tokens: many\n", "num_tokens"),
         ("num_tokens: 0\n", "num_tokens"),
         ("read_request_timeout: 5\n", "read_request_timeout"),
-        ("- a\n- list\n", "starling.yaml"),
+        ("- a\n- list\n", "expected mapping"),
     ] {
         let file = cluster.folder().join("starling.yaml");
         fs::write(&file, text).unwrap();
         let mut node = cluster.prepare(&["--config", file.to_str().unwrap()]);
+        // All these nodes share an address, and so a log.
+        fs::write(&node.stderr_path, "").unwrap();
         node.begin();
         assert_eq!(node.wait().code(), Some(1), "{text}");
         let log = node.log_tail();
-        let last = log.lines().last().unwrap_or_default();
-        assert!(last.contains(named), "{text}: {last}");
+        assert!(log.contains(named), "{text}: {log}");
         assert!(!node.data_dir.exists(), "a node that cannot start touches nothing");
     }
     let mut node = cluster.prepare(&["--config", "/nowhere/starling.yaml"]);
