@@ -223,3 +223,24 @@ fn what_is_read_in_fragments_is_folded_once() {
     assert_eq!(store.read(&read_all()).unwrap(), found);
     assert_eq!(store.fold_pending(shard, 9), Ok(0));
 }
+
+/// A key that is written again and again without being read is folded too, and means the same afterwards.
+#[test]
+fn what_piles_up_is_folded_unread() {
+    let settings = MemorySettings { seed: 1, flush_one_in: 0, compact_one_in: 0 };
+    let store = open(&(Arc::new(MemoryEngine::new(settings)) as Arc<dyn Engine>));
+    let (token, key) = partition_of(0);
+    let shard = store.shard_of(token);
+    for timestamp_us in 1..=64 {
+        assert_eq!(store.fold_pending(shard, 9), Ok(0), "{timestamp_us}");
+        let row = Row { marker: Some(Marker { timestamp_us, expiry: None }), ..Row::default() };
+        let (key, rows) = (key.clone(), vec![(clustering(1), row)]);
+        let partition = Partition { token, key, deletion: None, range_tombstones: vec![], static_row: None, rows };
+        store.commit(&[Mutation { table: TABLE, issue_stamp: 0, partition }], Durability::NoSync).unwrap();
+    }
+    assert_eq!(store.fold_pending(shard, 9), Ok(1));
+    let found = store.read(&read_all()).unwrap();
+    let marker = found.partitions[0].rows[0].1.marker;
+    assert_eq!(marker, Some(Marker { timestamp_us: 64, expiry: None }));
+    assert_eq!(store.fold_pending(shard, 9), Ok(0), "nothing is left to fold");
+}

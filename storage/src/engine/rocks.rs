@@ -31,8 +31,8 @@ pub struct RocksSettings {
     pub background_jobs: i32,
     /// Files kept open; each costs a descriptor and some memory for its reader. At least 64.
     pub open_files_max: i32,
-    /// Fragments on one key in the memtable after which the next write merges them (at least 2): bounds what a
-    /// read of a hot row merges, costs that write a lookup.
+    /// Fragments on one key in the memtable after which the next write merges them; 0 for never. It costs every write
+    /// a lookup, a quarter of its CPU time; the store folds keys that gather fragments without it.
     pub successive_merges_max: usize,
 }
 
@@ -44,7 +44,7 @@ impl Default for RocksSettings {
             wal_bytes_max: 256 << 20,
             background_jobs: 2,
             open_files_max: 512,
-            successive_merges_max: 16,
+            successive_merges_max: 0,
         }
     }
 }
@@ -167,7 +167,7 @@ fn space_options(space: Space, settings: &RocksSettings, cache: &Cache) -> Optio
         Space::Headers | Space::Meta => SMALL_WRITE_BUFFER_BYTES,
     });
     options.set_max_write_buffer_number(3);
-    options.set_max_successive_merges(settings.successive_merges_max.max(2));
+    options.set_max_successive_merges(settings.successive_merges_max);
     if space != Space::Meta {
         let merge = move |_: &[u8], existing: Option<&[u8]>, operands: &MergeOperands| {
             Some(space.combine(existing.into_iter().chain(operands)))

@@ -6,6 +6,7 @@ mod filter;
 mod fold;
 mod memory_read;
 mod meta;
+mod pileup;
 mod purge;
 mod read;
 mod recent;
@@ -141,6 +142,7 @@ impl Store {
         let mut committed = Committed::default();
         let mut guards = self.lock_shards_of(mutations.clone().map(|mutation| mutation.partition.token));
         let mut batch = Batch::new();
+        let mut piled = Vec::new();
         {
             let tables = self.tables.read();
             for (index, mutation) in mutations.enumerate() {
@@ -148,7 +150,7 @@ impl Store {
                     Ok(()) => {
                         let shard = self.shard_of(mutation.partition.token);
                         let recent = guards.iter_mut().find(|(number, _)| *number == shard);
-                        self.add(mutation, recent.map(|(_, recent)| &mut **recent), &mut batch);
+                        self.add(mutation, recent.map(|(_, recent)| &mut **recent), &mut batch, &mut piled);
                     }
                     Err(refusal) => committed.refused.push((index, refusal)),
                 }
@@ -157,23 +159,40 @@ impl Store {
         if !batch.is_empty() {
             self.engine.write(batch, durability)?;
         }
+        drop(guards);
+        self.remember_folds(piled);
         Ok(committed)
     }
 
-    fn add(&self, mutation: &Mutation, recent: Option<&mut RecentCommits>, batch: &mut Batch) {
+    /// Adds a mutation's fragments to the batch, and to `piled` the keys that have gathered too many.
+    fn add(
+        &self,
+        mutation: &Mutation,
+        mut recent: Option<&mut RecentCommits>,
+        batch: &mut Batch,
+        piled: &mut Vec<(Space, Bytes)>,
+    ) {
+        let mut merge = |recent: Option<&mut &mut RecentCommits>, space: Space, key: Vec<u8>, value: Vec<u8>| {
+            let is_piled = recent.is_some_and(|recent| recent.pile_up.add(&key));
+            let key = Bytes::from(key);
+            if is_piled {
+                piled.push((space, key.clone()));
+            }
+            batch.merge(space, key, value);
+        };
         let partition = &mutation.partition;
         let prefix = key::partition_prefix(mutation.table, partition.token, &partition.key);
-        if let Some(recent) = recent {
+        if let Some(recent) = recent.as_mut() {
             recent.touch(&prefix);
         }
         if let Some(header) = Header::of(partition) {
             // Before the write: who reads after it must look the header up.
             self.filter.insert(&prefix);
-            batch.merge(Space::Headers, prefix.clone(), fragment(&header));
+            merge(recent.as_mut(), Space::Headers, prefix.clone(), fragment(&header));
         }
         for (clustering, row) in &partition.rows {
             let key = if clustering.is_empty() { prefix.clone() } else { [&prefix, clustering.as_ref()].concat() };
-            batch.merge(Space::Rows, key, fragment(row));
+            merge(recent.as_mut(), Space::Rows, key, fragment(row));
         }
     }
 

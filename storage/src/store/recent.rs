@@ -2,6 +2,8 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::pileup::PileUp;
+
 /// Slots per shard. Partitions that share one only make a purge be tried again.
 const SLOTS: usize = 4096;
 
@@ -11,11 +13,13 @@ const SLOTS: usize = 4096;
 pub(crate) struct RecentCommits {
     sequence: u64,
     slots: Vec<u64>,
+    /// Keys that these commits pile fragments on.
+    pub(crate) pile_up: PileUp,
 }
 
 impl RecentCommits {
     pub(crate) fn new() -> Self {
-        RecentCommits { sequence: 0, slots: vec![0; SLOTS] }
+        RecentCommits { sequence: 0, slots: vec![0; SLOTS], pile_up: PileUp::new() }
     }
 
     /// The sequence of the last commit: taken before a snapshot, it stands for it.
