@@ -1,6 +1,6 @@
 //! A thousand members: how fast news spreads, what it costs, and that loss convicts nobody.
 //!
-//! `STARLING_GOSSIP_SEEDS` says how many seeds are run.
+//! `GOSSIP_SEEDS` says how many seeds are run.
 
 mod cluster;
 
@@ -11,8 +11,8 @@ const MEMBERS: usize = 1000;
 
 fn seeds() -> u64 {
     // A debug build is some ten times slower.
-    let by_default = if cfg!(debug_assertions) { 1 } else { 50 };
-    std::env::var("STARLING_GOSSIP_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(by_default)
+    let by_default = if cfg!(debug_assertions) { 1 } else { 100 };
+    std::env::var("GOSSIP_SEEDS").ok().and_then(|text| text.parse().ok()).unwrap_or(by_default)
 }
 
 #[test]

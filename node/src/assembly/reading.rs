@@ -89,6 +89,12 @@ impl Node {
             let response = read_virtual(view, operation, skip_metadata);
             return ticket.respond(response.unwrap_or_else(ClientResponse::Error));
         }
+        if level.is_serial() {
+            // A quorum read would look the same, but promises less.
+            return ticket.fail(CqlError::Invalid(format!(
+                "Consistency level {level} is not supported yet: there are no lightweight transactions"
+            )));
+        }
         let keyspace = operation.table().keyspace.clone();
         let Some(known) = view.schema().keyspaces.get(&keyspace) else {
             return ticket.fail(CqlError::Invalid(format!("Keyspace {keyspace} does not exist")));
