@@ -32,7 +32,7 @@ pub struct RocksSettings {
     /// Files kept open; each costs a descriptor and some memory for its reader. At least 64.
     pub open_files_max: i32,
     /// Fragments on one key in the memtable after which the next write merges them; 0 for never. It costs every write
-    /// a lookup, a quarter of its CPU time; the store folds keys that gather fragments without it.
+    /// a lookup, and almost every write of a hot key a merge; the store folds keys that gather fragments without it.
     pub successive_merges_max: usize,
 }
 
