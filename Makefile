@@ -45,7 +45,7 @@ test: setup-test deny
 	$(CARGO) clippy $(RELEASE) --workspace --all-targets -- -D warnings
 	@if [ -x "$(CLIENTS_PYTHON)" ]; then export TEST_CLIENTS_PYTHON="$(CLIENTS_PYTHON)"; fi; \
 	echo 'cargo test $(RELEASE) --workspace --no-fail-fast'; \
-	$(CARGO) test $(RELEASE) --workspace --no-fail-fast
+	.ci/summary $(CARGO) test $(RELEASE) --workspace --no-fail-fast
 
 # The advisory database is not fetched: it cannot be reached from everywhere, and a build must not hang on it.
 deny: setup-test
