@@ -2,6 +2,7 @@
 //!
 //! The only threads and the only clock of this crate.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -75,27 +76,27 @@ impl<C: Completion> CommitterThreads<C> {
         Ok(committers)
     }
 
-    /// Queues a mutation with its shard's committer. A full queue completes it at once as overloaded.
-    pub fn submit(&self, mutation: Mutation, ticket: C) {
+    /// Queues a mutation with its shard's committer. What is not taken comes back with the reason; it is not
+    /// completed, for the caller may hold what a completion needs.
+    pub fn submit(&self, mutation: Mutation, ticket: C) -> Result<(), (C, StoreError)> {
         let Some(shard) = self.shards.get(self.store.shard_of(mutation.partition.token)) else {
-            return ticket.complete(Err(StoreError::Closed));
+            return Err((ticket, StoreError::Closed));
         };
-        let refused = {
-            let mut state = shard.state.lock();
-            if state.is_closing {
-                Some((ticket, StoreError::Closed))
-            } else {
-                let was_empty = state.committer.waiting() == 0;
-                let refused = state.committer.enqueue(mutation, ticket).err();
-                if was_empty {
-                    shard.wake.notify_one();
-                }
-                refused.map(|ticket| (ticket, StoreError::Overloaded))
-            }
-        };
-        if let Some((ticket, error)) = refused {
-            ticket.complete(Err(error));
+        let mut state = shard.state.lock();
+        if state.is_closing {
+            return Err((ticket, StoreError::Closed));
         }
+        let was_empty = state.committer.waiting() == 0;
+        let taken = state.committer.enqueue(mutation, ticket);
+        if was_empty {
+            shard.wake.notify_one();
+        }
+        taken.map_err(|ticket| (ticket, StoreError::Overloaded))
+    }
+
+    /// Whether every shard's committer is at work; one that has ended takes no writes any more.
+    pub fn is_running(&self) -> bool {
+        !self.threads.iter().any(JoinHandle::is_finished)
     }
 
     /// Lets idle committers fold what reads have noticed. Cheap; for a timer of about a second.
@@ -119,13 +120,41 @@ impl<C: Completion> Drop for CommitterThreads<C> {
             shard.wake.notify_one();
         }
         for thread in self.threads.drain(..) {
-            // A committer that panicked has completed nothing since: nothing false was acknowledged.
+            // A committer that panicked has acknowledged nothing since.
             let _ = thread.join();
         }
     }
 }
 
+/// Closes a shard whose committer ends, should it panic: what waits is told, and nothing is taken any more.
+struct Ending<'a, C: Completion>(&'a Shard<C>);
+
+impl<C: Completion> Drop for Ending<'_, C> {
+    fn drop(&mut self) {
+        let mut waiting = Vec::new();
+        loop {
+            {
+                let mut state = self.0.state.lock();
+                state.is_closing = true;
+                state.committer.take_batch(&mut waiting);
+                state.committer.complete(&waiting);
+            }
+            if waiting.is_empty() {
+                return;
+            }
+            waiting.drain(..).for_each(|pending| tell(pending.ticket, Err(StoreError::Closed)));
+        }
+    }
+}
+
+/// Tells an outcome. A completion that panics (the panic hook reports it) does not take the committer with it:
+/// others wait for theirs.
+fn tell<C: Completion>(ticket: C, outcome: Result<(), StoreError>) {
+    let _ = catch_unwind(AssertUnwindSafe(|| ticket.complete(outcome)));
+}
+
 fn run<C: Completion>(store: &Store, number: usize, shard: &Shard<C>, mode: SyncMode) {
+    let _ending = Ending(shard);
     let interval = match mode {
         SyncMode::Batch => None,
         SyncMode::Periodic { interval_ms } => Some(Duration::from_millis(interval_ms)),
@@ -190,12 +219,12 @@ fn commit<C: Completion>(store: &Store, shard: &Shard<C>, batch: &mut Vec<Pendin
                     Some((_, refusal)) => Err(refusal.into()),
                     None => Ok(()),
                 };
-                pending.ticket.complete(outcome);
+                tell(pending.ticket, outcome);
             }
         }
         Err(error) => {
             for pending in batch.drain(..) {
-                pending.ticket.complete(Err(error.clone()));
+                tell(pending.ticket, Err(error.clone()));
             }
         }
     }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use starling_ring::Token;
 use starling_storage::committer::{Committer, CommitterLimits};
 use starling_storage::engine::memory::{MemoryEngine, MemorySettings};
-use starling_storage::engine::{Engine, EngineError};
+use starling_storage::engine::{Batch, Durability, Engine, EngineError, EngineSize, Snapshot, Space};
 use starling_storage::model::*;
 use starling_storage::store::{Refusal, Store, StoreError, StoreSettings};
 use starling_storage::threads::{CommitterThreads, SyncMode};
@@ -71,7 +71,10 @@ fn submit_all(committers: &CommitterThreads<Ticket>, mutations: Vec<Mutation>) -
     let count = mutations.len();
     for (index, mutation) in mutations.into_iter().enumerate() {
         let sender = sender.clone();
-        committers.submit(mutation, Box::new(move |outcome| sender.send((index, outcome)).unwrap()));
+        let ticket: Ticket = Box::new(move |outcome| sender.send((index, outcome)).unwrap());
+        if let Err((ticket, error)) = committers.submit(mutation, ticket) {
+            ticket(Err(error));
+        }
     }
     let mut outcomes: Vec<_> = receiver.iter().take(count).collect();
     outcomes.sort_by_key(|(index, _)| *index);
@@ -136,4 +139,100 @@ fn refusals_and_failures_reach_the_tickets_they_belong_to() {
     let outcomes = submit_all(&committers, (0..30).map(|number| mutation(number, 1)).collect());
     assert!(outcomes.iter().all(|outcome| matches!(outcome, Err(StoreError::Engine(_)))));
     assert!(engine.failure().is_some());
+}
+
+/// What a full or closing committer refuses comes back untold: the caller may hold what the completion needs.
+#[test]
+fn a_refused_ticket_comes_back_untold() {
+    let (_, store, committers) = start(SyncMode::Batch);
+    drop(committers);
+    let limits = CommitterLimits { count_max: 1, ..CommitterLimits::default() };
+    let (entered, enter) = channel();
+    let (release, released) = channel::<()>();
+    let committers = CommitterThreads::start(store, limits, SyncMode::Batch).unwrap();
+    let ticket = move |entered: std::sync::mpsc::Sender<()>, released: std::sync::mpsc::Receiver<()>| -> Ticket {
+        Box::new(move |_| {
+            entered.send(()).unwrap();
+            released.recv().unwrap();
+        })
+    };
+    // While its ticket is told, the committer takes nothing: of two more, of the same shard, one finds no room.
+    assert!(committers.submit(mutation(3, 1), ticket(entered, released)).is_ok());
+    enter.recv().unwrap();
+    assert!(committers.submit(mutation(6, 1), Box::new(|_| ())).is_ok());
+    let refused = committers.submit(mutation(9, 1), Box::new(|_| panic!("told on the caller's stack")));
+    assert!(matches!(refused, Err((_, StoreError::Overloaded))));
+    release.send(()).unwrap();
+}
+
+/// A completion that panics harms no other: the rest of its batch is told, and the committer goes on.
+#[test]
+fn a_completion_that_panics_leaves_the_committer_running() {
+    let (_, store, committers) = start(SyncMode::Batch);
+    assert!(committers.submit(mutation(3, 1), Box::new(|_| panic!("meant to panic"))).is_ok());
+    let outcomes = submit_all(&committers, (0..30).map(|number| mutation(number, 1)).collect());
+    assert!(outcomes.iter().all(Result::is_ok));
+    assert!(committers.is_running());
+    drop(committers);
+    assert_eq!(count(&store), 30);
+}
+
+/// A committer that panics itself tells those who wait, and takes nothing more.
+#[test]
+fn a_committer_that_ends_leaves_nobody_waiting() {
+    let engine = Arc::new(PanickingEngine(MemoryEngine::new(MemorySettings::default())));
+    let store = Arc::new(Store::open(engine, StoreSettings::default()).unwrap());
+    let limits = CommitterLimits { batch_count_max: 1, ..CommitterLimits::default() };
+    let committers: CommitterThreads<Ticket> = CommitterThreads::start(store, limits, SyncMode::Batch).unwrap();
+    let (sender, receiver) = channel();
+    for number in 0..20 {
+        let sender = sender.clone();
+        let ticket: Ticket = Box::new(move |outcome| sender.send(outcome).unwrap());
+        if let Err((ticket, error)) = committers.submit(mutation(number, 1), ticket) {
+            ticket(Err(error));
+        }
+    }
+    drop(sender);
+    // Every ticket is told or dropped, so this ends; none is told that it was applied.
+    let outcomes: Outcomes = receiver.iter().collect();
+    assert_eq!(outcomes, vec![Err(StoreError::Closed); 19]);
+    let last = committers.submit(mutation(0, 1), Box::new(|_| ()));
+    assert!(matches!(last, Err((_, StoreError::Closed))));
+}
+
+/// Panics in every write.
+struct PanickingEngine(MemoryEngine);
+
+impl Engine for PanickingEngine {
+    fn write(&self, _: Batch, _: Durability) -> Result<(), EngineError> {
+        panic!("meant to panic")
+    }
+
+    fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>, EngineError> {
+        self.0.get(space, key)
+    }
+
+    fn snapshot(&self) -> Result<Box<dyn Snapshot + '_>, EngineError> {
+        self.0.snapshot()
+    }
+
+    fn sync(&self) -> Result<(), EngineError> {
+        self.0.sync()
+    }
+
+    fn flush(&self) -> Result<(), EngineError> {
+        self.0.flush()
+    }
+
+    fn compact(&self) -> Result<(), EngineError> {
+        self.0.compact()
+    }
+
+    fn size(&self) -> EngineSize {
+        self.0.size()
+    }
+
+    fn failure(&self) -> Option<EngineError> {
+        self.0.failure()
+    }
 }

@@ -64,17 +64,17 @@ fn writer() {
     say("");
     for number in first..first + count {
         let finished = finished.clone();
-        committers.submit(
-            mutation(number),
-            Box::new(move |outcome: Result<(), _>| {
-                match outcome {
-                    Ok(()) => say(&format!("acked {number}")),
-                    Err(error) => say(&format!("failed {number} {error}")),
-                }
-                // The last ones end while the committers are dropped: nobody waits for them.
-                let _ = finished.send(());
-            }) as Box<dyn FnOnce(Result<(), starling_storage::store::StoreError>) + Send>,
-        );
+        let ticket = Box::new(move |outcome: Result<(), _>| {
+            match outcome {
+                Ok(()) => say(&format!("acked {number}")),
+                Err(error) => say(&format!("failed {number} {error}")),
+            }
+            // The last ones end while the committers are dropped: nobody waits for them.
+            let _ = finished.send(());
+        }) as Box<dyn FnOnce(Result<(), starling_storage::store::StoreError>) + Send>;
+        if let Err((ticket, error)) = committers.submit(mutation(number), ticket) {
+            ticket(Err(error));
+        }
         // Sixteen in flight.
         if number >= first + 16 {
             wait.recv().unwrap();

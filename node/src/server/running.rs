@@ -153,6 +153,10 @@ impl Running {
                 ticks = ticks.wrapping_add(1);
                 if ticks.is_multiple_of(20) {
                     world.nudge_committers();
+                    if let Some(reason) = world.storage_verdict() {
+                        // No more gossip: the others see this node as down.
+                        return world.on_fatal(reason);
+                    }
                 }
             }
         }));

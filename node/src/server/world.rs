@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock, Weak};
 
 use starling_ring::HostId;
+use starling_storage::engine::EngineError;
 use starling_storage::model::Mutation;
 use starling_storage::store::{Store, StoreError};
 use starling_storage::threads::{CommitterThreads, Completion};
@@ -105,9 +106,25 @@ impl World {
         }
     }
 
+    /// Why this node must end, if its storage says so. A node that answers reads and takes part but can write nothing
+    /// is worse than one that is seen to be down; only where the disk is full the reads are worth keeping.
+    pub fn storage_verdict(&self) -> Option<String> {
+        let committers = self.committers.read();
+        verdict(self.store.engine().failure(), committers.as_ref().is_none_or(CommitterThreads::is_running))
+    }
+
     /// Bytes that wait to be committed.
     pub fn commit_queue_bytes(&self) -> usize {
         self.committers.read().as_ref().map_or(0, CommitterThreads::queued_bytes)
+    }
+}
+
+fn verdict(failure: Option<EngineError>, committers_run: bool) -> Option<String> {
+    match failure {
+        Some(EngineError::Full(_)) => None,
+        Some(failure) => Some(format!("storage failed: {failure}")),
+        None if !committers_run => Some("a committer has ended: writes cannot be taken any more".into()),
+        None => None,
     }
 }
 
@@ -132,8 +149,8 @@ impl Outside for World {
         let node = self.node.get().cloned().ok_or(ReplicaFailure::Overloaded)?;
         let committers = self.committers.read();
         let committers = committers.as_ref().ok_or(ReplicaFailure::Overloaded)?;
-        committers.submit(mutation, Committed { node, ticket });
-        Ok(())
+        let taken = committers.submit(mutation, Committed { node, ticket });
+        taken.map_err(|(_, error)| crate::assembly::replica_failure(&error))
     }
 
     fn persist(&self, metadata: &Metadata) -> Result<(), String> {
@@ -186,5 +203,19 @@ impl Inbox for Node {
     fn internode_address(&self, host: HostId) -> Option<SocketAddr> {
         let member = self.member(host)?;
         Some(SocketAddr::new(member.listen_address, member.storage_port))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failed_storage_is_the_end_but_a_full_disk_is_not() {
+        assert_eq!(verdict(None, true), None);
+        assert_eq!(verdict(Some(EngineError::Full("no space".into())), true), None);
+        assert!(verdict(Some(EngineError::Io("fsync".into())), true).is_some());
+        assert!(verdict(Some(EngineError::Corrupt("block".into())), true).is_some());
+        assert!(verdict(None, false).is_some());
     }
 }
