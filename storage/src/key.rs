@@ -236,7 +236,7 @@ pub fn partition_end(prefix: &[u8]) -> Vec<u8> {
 
 /// The engine keys `start..end` of the tokens `start < token <= end`; `Token::MIN` includes the lowest.
 pub fn token_range(table: TableRef, start: Token, end: Token) -> (Vec<u8>, Vec<u8>) {
-    let table_end = table_incarnation_end(table);
+    let table_end = incarnation_end(table);
     let first = match start.0.checked_add(1) {
         Some(_) if start == Token::MIN => token_prefix(table, start).to_vec(),
         Some(next) => token_prefix(table, Token(next)).to_vec(),
@@ -246,7 +246,8 @@ pub fn token_range(table: TableRef, start: Token, end: Token) -> (Vec<u8>, Vec<u
     (first, last)
 }
 
-fn table_incarnation_end(table: TableRef) -> Vec<u8> {
+/// The first engine key after all keys of a table's incarnation.
+pub(crate) fn incarnation_end(table: TableRef) -> Vec<u8> {
     let number = (u64::from(table.id.0) << 32) | u64::from(table.incarnation);
     // Table u32::MAX in its last incarnation is never handed out.
     number.checked_add(1).map_or_else(|| vec![0xFF; ENGINE_PREFIX_LENGTH + 1], |next| next.to_be_bytes().to_vec())
@@ -264,7 +265,7 @@ pub fn older_incarnations(id: TableId, incarnation: u32) -> (Vec<u8>, Vec<u8>) {
 
 /// The engine keys `start..end` of a table in all its incarnations.
 pub fn whole_table(id: TableId) -> (Vec<u8>, Vec<u8>) {
-    let end = table_incarnation_end(TableRef { id, incarnation: u32::MAX });
+    let end = incarnation_end(TableRef { id, incarnation: u32::MAX });
     (id.0.to_be_bytes().to_vec(), end)
 }
 

@@ -77,7 +77,7 @@ proptest! {
     fn a_purge_loses_no_commit_that_comes_in_between(
         before in vec(mutation(), 1..10), meanwhile in vec(mutation(), 1..6), seed in any::<u64>(),
     ) {
-        let intruding = Arc::new(IntrudingEngine { inner: engine(seed), intruder: Default::default() });
+        let intruding = Arc::new(IntrudingEngine::new(engine(seed)));
         let engine: Arc<dyn Engine> = intruding.clone();
         let store = Arc::new(open(&engine));
         let mut mutations = before;
@@ -155,10 +155,26 @@ fn tables_without_clustering_have_one_row() {
     assert_eq!(found.truncated_at.map(|position| position.clustering), Some(None));
 }
 
-/// Runs an intruder once, right after a snapshot was taken for a purge.
+type Intruder = parking_lot::Mutex<Option<Box<dyn FnOnce() + Send>>>;
+
+/// Runs intruders once: right after a snapshot was taken, and right before something is looked at.
 struct IntrudingEngine {
     inner: Arc<dyn Engine>,
-    intruder: parking_lot::Mutex<Option<Box<dyn FnOnce() + Send>>>,
+    intruder: Intruder,
+    before: Intruder,
+}
+
+impl IntrudingEngine {
+    fn new(inner: Arc<dyn Engine>) -> Self {
+        IntrudingEngine { inner, intruder: Default::default(), before: Default::default() }
+    }
+
+    fn intrude(intruder: &Intruder) {
+        let intruder = intruder.lock().take();
+        if let Some(intruder) = intruder {
+            intruder();
+        }
+    }
 }
 
 impl Engine for IntrudingEngine {
@@ -167,15 +183,14 @@ impl Engine for IntrudingEngine {
     }
 
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<bytes::Bytes>, EngineError> {
+        Self::intrude(&self.before);
         self.inner.get(space, key)
     }
 
     fn snapshot(&self) -> Result<Box<dyn Snapshot + '_>, EngineError> {
+        Self::intrude(&self.before);
         let snapshot = self.inner.snapshot()?;
-        let intruder = self.intruder.lock().take();
-        if let Some(intruder) = intruder {
-            intruder();
-        }
+        Self::intrude(&self.intruder);
         Ok(snapshot)
     }
 
@@ -243,4 +258,97 @@ fn what_piles_up_is_folded_unread() {
     let marker = found.partitions[0].rows[0].1.marker;
     assert_eq!(marker, Some(Marker { timestamp_us: 64, expiry: None }));
     assert_eq!(store.fold_pending(shard, 9), Ok(0), "nothing is left to fold");
+}
+
+/// A partition is deleted, then an older write comes, both between a read's look at the filter and its look at the
+/// row: the row was never there to be seen.
+#[test]
+fn a_read_that_sees_a_row_sees_the_deletion_before_it() {
+    for rows_read in [1, 2] {
+        let intruding = Arc::new(IntrudingEngine::new(engine(3)));
+        let engine: Arc<dyn Engine> = intruding.clone();
+        let store = Arc::new(open(&engine));
+        let (token, key) = partition_of(0);
+        let partition =
+            Partition { token, key, deletion: None, range_tombstones: vec![], static_row: None, rows: vec![] };
+        let mut command = read_all();
+        command.target = ReadTarget::Partition { token, key: partition.key.clone() };
+        command.slices = (1..=rows_read).map(|number| Slice::of_row(clustering(number))).collect();
+        let committer = store.clone();
+        *intruding.before.lock() = Some(Box::new(move || {
+            let deletion = Deletion { timestamp_us: 9, local_deletion_time_s: NOW_S, issue_stamp: 0 };
+            let deleted = Partition { deletion: Some(deletion), ..partition.clone() };
+            let row = Row { marker: Some(Marker { timestamp_us: 5, expiry: None }), ..Row::default() };
+            let written = Partition { rows: vec![(clustering(1), row)], ..partition };
+            for partition in [deleted, written] {
+                let mutation = Mutation { table: TABLE, issue_stamp: 0, partition };
+                committer.commit(&[mutation], Durability::NoSync).unwrap();
+            }
+        }));
+        let found = store.read(&command).unwrap();
+        assert!(found.partitions.iter().all(|partition| partition.rows.is_empty()), "{found:?}");
+    }
+}
+
+/// A value that does not decode fails its reads, and keeps no other partition from being purged.
+#[test]
+fn a_purge_passes_over_damage() {
+    let engine = engine(4);
+    let store = open(&engine);
+    let deleted = |number: u8| {
+        let (token, key) = partition_of(number);
+        let deletion = Some(Deletion { timestamp_us: 9, local_deletion_time_s: NOW_S - 5, issue_stamp: 0 });
+        let partition = Partition { token, key, deletion, range_tombstones: vec![], static_row: None, rows: vec![] };
+        Mutation { table: TABLE, issue_stamp: 0, partition }
+    };
+    let mut garbage = Batch::new();
+    let (token, key) = partition_of(0);
+    garbage.put(Space::Rows, starling_storage::key::row_key(TABLE, token, &key, &clustering(1)), vec![0x77, 1, 2]);
+    engine.write(garbage, Durability::NoSync).unwrap();
+    store.commit(&[deleted(0), deleted(1), deleted(2)], Durability::NoSync).unwrap();
+    assert!(matches!(store.read(&read_all()), Err(StoreError::Corrupt(_))));
+    let (start, end) = (Token::MIN, Token::MAX);
+    let (table, gc_grace_s, now_s) = (TABLE, 0, NOW_S);
+    let purge = PurgeCommand { table, gc_grace_s, now_s, start, end, resume: None, partitions_max: 9 };
+    let progress = store.purge(&purge).unwrap();
+    assert_eq!((progress.partitions, progress.damaged, progress.keys), (3, 1, 2));
+}
+
+/// What is stored of tables and incarnations that are gone is found, and nothing else goes.
+#[test]
+fn data_of_gone_tables_is_found_and_dropped() {
+    let engine = engine(6);
+    let store = open(&engine);
+    let tables = [(1024, 0), (1024, 1), (1024, 2), (1025, 0), (1026, 0), (1030, 0)];
+    let of = |(id, incarnation)| TableRef { id: TableId(id), incarnation };
+    for (number, table) in tables.into_iter().enumerate() {
+        let (token, key) = partition_of(1);
+        let row = Row { marker: Some(Marker { timestamp_us: 1, expiry: None }), ..Row::default() };
+        let deletion = Some(Deletion { timestamp_us: 0, local_deletion_time_s: NOW_S, issue_stamp: 0 });
+        let partition = if number % 2 == 0 {
+            Partition {
+                token,
+                key,
+                deletion: None,
+                range_tombstones: vec![],
+                static_row: None,
+                rows: vec![(clustering(1), row)],
+            }
+        } else {
+            Partition { token, key, deletion, range_tombstones: vec![], static_row: None, rows: vec![] }
+        };
+        let mutation = Mutation { table: of(table), issue_stamp: 0, partition };
+        store.commit(&[mutation], Durability::NoSync).unwrap();
+    }
+    assert_eq!(store.drop_gone_tables(), Ok(0), "which are current is not known yet");
+    // 1025 was dropped, 1030 is of a schema that has not come yet.
+    store.set_tables(&[of((1024, 2)), of((1026, 0))], 1027);
+    assert_eq!(store.drop_gone_tables(), Ok(3));
+    assert_eq!(store.drop_gone_tables(), Ok(0));
+    let reopened = open(&engine);
+    let left = |table| {
+        let command = ReadCommand { table: of(table), ..read_all() };
+        !reopened.read(&command).unwrap().partitions.is_empty()
+    };
+    assert_eq!(tables.map(left), [false, false, true, false, true, true]);
 }

@@ -1,23 +1,18 @@
 //! Upkeep of the store in the background: data of dropped and truncated tables leaves the disk, and deletions
 //! older than `gc_grace_seconds` are purged, at a budget.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use anyhow::Result;
 use starling_ring::Token;
-use starling_storage::model::{TableId, TableRef};
+use starling_storage::model::TableRef;
 use starling_storage::store::{PurgeCommand, Store, StoreError};
 
 use super::clock;
 use crate::assembly::{Node, View};
-use crate::message::wire;
 
-/// Which tables the disk may hold data of: id and incarnation.
-const TABLES_KEY: &[u8] = b"storage/tables";
 /// Between two looks at the schema.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// Partitions visited by a purge between two pauses, and the pause: about 10,000 partitions a second at most.
@@ -65,9 +60,10 @@ impl Work {
         while !self.is_stopped(LOOK_INTERVAL) {
             let Some(view) = self.node.view() else { continue };
             if view.metadata.epoch != self.known_epoch {
-                match self.forget_tables(&view) {
-                    Ok(()) => self.known_epoch = view.metadata.epoch,
-                    Err(error) => tracing::warn!("data of dropped tables cannot be removed: {error:#}"),
+                // The store knows the tables of this epoch: it is told before the view is there to be seen.
+                match self.store.drop_gone_tables() {
+                    Ok(_) => self.known_epoch = view.metadata.epoch,
+                    Err(error) => tracing::warn!("data of dropped tables cannot be removed: {error}"),
                 }
             }
             let now_s = clock::monotonic_us() / 1_000_000;
@@ -81,26 +77,6 @@ impl Work {
     /// Waits; whether it is time to end.
     fn is_stopped(&self, wait: Duration) -> bool {
         !matches!(self.stopped.recv_timeout(wait), Err(RecvTimeoutError::Timeout))
-    }
-
-    /// Removes the data of tables that are gone, or whose incarnation is.
-    fn forget_tables(&self, view: &View) -> Result<()> {
-        let current: BTreeMap<u32, u32> = view.user_tables().map(|t| (t.table.id.0, t.table.incarnation)).collect();
-        let on_disk: BTreeMap<u32, u32> = match self.store.get_meta(TABLES_KEY)? {
-            Some(bytes) => wire::decode(&bytes)?,
-            None => BTreeMap::new(),
-        };
-        for (&id, &incarnation) in &on_disk {
-            match current.get(&id) {
-                None => self.store.drop_table(TableId(id), None)?,
-                Some(&kept) if kept > incarnation => self.store.drop_table(TableId(id), Some(kept))?,
-                Some(_) => {}
-            }
-        }
-        if on_disk != current {
-            self.store.put_meta(TABLES_KEY, &wire::encode(&current)?)?;
-        }
-        Ok(())
     }
 
     fn purge_all(&self, view: &View) {
@@ -127,6 +103,9 @@ impl Work {
         loop {
             let progress = self.store.purge(&command)?;
             keys += progress.keys;
+            if progress.damaged > 0 {
+                tracing::error!(partitions = progress.damaged, "stored values do not decode; not purged");
+            }
             if progress.resume.is_none() || self.is_stopped(PAUSE) {
                 return Ok(keys);
             }

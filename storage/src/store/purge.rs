@@ -53,6 +53,8 @@ pub struct PurgeProgress {
     pub keys: usize,
     /// Partitions left for the next time because something was committed meanwhile.
     pub postponed: usize,
+    /// Partitions left as they were, or in part, because a stored value does not decode.
+    pub damaged: usize,
 }
 
 struct PartitionPurge<'a> {
@@ -83,9 +85,12 @@ impl Store {
             let parsed = key::parse_engine_key(&found)?;
             let prefix = found.get(..parsed.prefix_length).unwrap_or_default().to_vec();
             from = key::partition_end(&prefix);
-            match self.purge_partition(parsed.token, prefix, horizon)? {
-                Some(keys) => progress.keys += keys,
-                None => progress.postponed += 1,
+            match self.purge_partition(parsed.token, prefix, horizon) {
+                Ok(Some(keys)) => progress.keys += keys,
+                Ok(None) => progress.postponed += 1,
+                // A value that does not decode must not keep the deletions of all other partitions for ever.
+                Err(StoreError::Corrupt(_)) => progress.damaged += 1,
+                Err(error) => return Err(error),
             }
             progress.partitions += 1;
             if progress.partitions >= command.partitions_max.max(1) {
