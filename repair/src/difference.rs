@@ -1,7 +1,7 @@
 //! What one state of a partition has that another lacks.
 
 use starling_storage::canonical::{partition_is_empty, row_is_empty};
-use starling_storage::model::{Cell, ColumnData, Deletion, Partition, Row};
+use starling_storage::model::{Cell, ColumnData, Deletion, Partition, RangeTombstone, Row};
 
 /// The parts of `merged` that are not in `theirs`, to be sent as a mutation; `None` if nothing is missing. Both are in
 /// canonical form, and `merged` holds all that `theirs` holds and that is not shadowed.
@@ -17,8 +17,11 @@ pub fn difference(merged: &Partition, theirs: Option<&Partition>) -> Option<Part
         static_row: None,
         rows: Vec::new(),
     };
-    let ranges = merged.range_tombstones.iter().filter(|piece| !theirs.range_tombstones.contains(piece));
-    missing.range_tombstones.extend(ranges.cloned());
+    let is_known = |piece: &RangeTombstone| {
+        let at = theirs.range_tombstones.binary_search_by(|known| known.start.cmp(&piece.start)).ok();
+        at.and_then(|at| theirs.range_tombstones.get(at)) == Some(piece)
+    };
+    missing.range_tombstones.extend(merged.range_tombstones.iter().filter(|piece| !is_known(piece)).cloned());
     missing.static_row = merged.static_row.as_ref().and_then(|row| row_difference(row, theirs.static_row.as_ref()));
     for (clustering, row) in &merged.rows {
         let known = theirs.rows.binary_search_by(|(key, _)| key.cmp(clustering)).ok();

@@ -34,10 +34,21 @@ impl Header {
 
     /// Joins another fragment; range tombstones come out normalised.
     pub fn merge(&mut self, other: Header) {
+        self.gather(other);
+        self.normalise();
+    }
+
+    /// [`Header::merge`] that leaves the range tombstones as they lie: normalising after each of many fragments would
+    /// cost their number times all the tombstones there are.
+    pub(crate) fn gather(&mut self, other: Header) {
         merge_deletion(&mut self.deletion, other.deletion);
         self.range_tombstones.extend(other.range_tombstones);
-        ranges::normalise(&mut self.range_tombstones);
         merge_optional_row(&mut self.static_row, other.static_row);
+    }
+
+    /// Brings the range tombstones into their unique form.
+    pub(crate) fn normalise(&mut self) {
+        ranges::normalise(&mut self.range_tombstones);
     }
 
     /// Applies shadowing within the header and normalises it. Deletions stay, whatever their age: they are

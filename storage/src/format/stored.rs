@@ -24,7 +24,9 @@ const DAMAGED: u8 = 0xFE;
 pub(crate) trait Stored: Default {
     fn put(&self, out: &mut Vec<u8>);
     fn take(reader: &mut Reader<'_>) -> Result<Self, FormatError>;
+    /// Joins a fragment; [`Stored::settle`] comes after the last one.
     fn join(&mut self, other: Self);
+    fn settle(&mut self) {}
 
     /// The stored form, with a count of unfolded fragments.
     fn to_stored(&self, fragments: u8) -> Vec<u8> {
@@ -73,7 +75,11 @@ impl Stored for Header {
     }
 
     fn join(&mut self, other: Self) {
-        self.merge(other);
+        self.gather(other);
+    }
+
+    fn settle(&mut self) {
+        self.normalise();
     }
 }
 
@@ -97,6 +103,7 @@ fn damaged_parts(bytes: &Bytes) -> Result<Vec<Bytes>, FormatError> {
 #[derive(Default)]
 struct Accumulator<T> {
     merged: Option<T>,
+    is_joined: bool,
     fragments: u8,
     damaged: BTreeSet<Bytes>,
 }
@@ -107,7 +114,10 @@ impl<T: Stored> Accumulator<T> {
             Ok((value, fragments)) => {
                 self.fragments = self.fragments.saturating_add(fragments);
                 match &mut self.merged {
-                    Some(merged) => merged.join(value),
+                    Some(merged) => {
+                        merged.join(value);
+                        self.is_joined = true;
+                    }
                     None => self.merged = Some(value),
                 }
             }
@@ -127,7 +137,10 @@ impl<T: Stored> Accumulator<T> {
         }
     }
 
-    fn finish(self) -> Vec<u8> {
+    fn finish(mut self) -> Vec<u8> {
+        if let Some(merged) = self.merged.as_mut().filter(|_| self.is_joined) {
+            merged.settle();
+        }
         let merged = self.merged.map(|merged| merged.to_stored(self.fragments));
         if self.damaged.is_empty() {
             return merged.unwrap_or_else(|| T::default().to_stored(0));
@@ -143,7 +156,7 @@ impl<T: Stored> Accumulator<T> {
 
 /// Merges stored values, oldest first. Total, and associative over any grouping of them.
 pub(crate) fn combine<'a, T: Stored>(parts: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
-    let mut accumulator = Accumulator::<T> { merged: None, fragments: 0, damaged: BTreeSet::new() };
+    let mut accumulator = Accumulator::<T> { merged: None, is_joined: false, fragments: 0, damaged: BTreeSet::new() };
     for part in parts {
         accumulator.add(Bytes::copy_from_slice(part));
     }
