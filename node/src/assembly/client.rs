@@ -94,6 +94,14 @@ impl RowsMetadata {
         }
     }
 
+    /// What the client is warned of.
+    pub fn warnings(&self) -> Vec<String> {
+        match self {
+            RowsMetadata::Select(plan) => plan.warnings(),
+            RowsMetadata::Text(_) => Vec::new(),
+        }
+    }
+
     /// The columns.
     pub fn columns(&self) -> Vec<ResultColumn> {
         match self {

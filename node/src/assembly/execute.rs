@@ -8,7 +8,9 @@ use starling_cql_lite::parser::parse_statement;
 use starling_cql_lite::protocol::error::CqlError;
 use starling_ring::ConsistencyLevel;
 
-use super::client::{BatchStatement, ClientRequest, ClientResponse, ClientTicket, Parameters, RowsMetadata, Session};
+use super::client::{
+    BatchStatement, ClientRequest, ClientResponse, ClientTicket, Parameters, RowsMetadata, Session, StatementId,
+};
 use super::prepared::{Entry, statement_id};
 use super::shard::Operation;
 use super::{Node, View};
@@ -46,13 +48,14 @@ impl Node {
                 self.run(view, ticket, session, &prepared, parameters)
             }
             ClientRequest::Prepare { text } => {
-                let (id, prepared) = self.prepare_and_keep(view, session.keyspace(), &text)?;
-                ticket.respond(ClientResponse::Prepared { id, prepared });
+                let (id, entry) = self.prepare_and_keep(view, session.keyspace(), &text, None)?;
+                ticket.respond(ClientResponse::Prepared { id, prepared: entry.prepared });
                 Ok(())
             }
-            ClientRequest::Execute { id, parameters } => {
-                let prepared = self.prepared(view, &id)?;
-                self.run(view, ticket, session, &prepared, parameters)
+            ClientRequest::Execute { id, mut parameters } => {
+                let entry = self.prepared(view, &id)?;
+                parameters.skip_metadata &= entry.columns_are_known();
+                self.run(view, ticket, session, &entry.prepared, parameters)
             }
             ClientRequest::Batch { kind, statements, consistency, timestamp_us } => {
                 self.run_batch(view, ticket, session, kind, statements, consistency, timestamp_us)
@@ -60,27 +63,31 @@ impl Node {
         }
     }
 
+    /// Prepares a statement and keeps it. `before`: the same as it was until the schema changed.
     fn prepare_and_keep(
         &self,
         view: &View,
         keyspace: Option<Arc<str>>,
         text: &str,
-    ) -> Result<(super::client::StatementId, Arc<Prepared>), CqlError> {
-        let prepared = Arc::new(prepare(view, keyspace.as_deref(), text)?);
+        before: Option<&Entry>,
+    ) -> Result<(StatementId, Entry), CqlError> {
+        let (keyspace, prepared) = prepare_qualified(view, keyspace, text)?;
         let id = statement_id(keyspace.as_deref(), text);
-        let entry = Entry { keyspace, text: Arc::from(text), prepared: prepared.clone(), epoch: view.metadata.epoch };
-        self.prepared.put(id, entry);
-        Ok((id, prepared))
+        let has_new_columns = before.is_some_and(|b| b.has_new_columns || b.prepared.columns != prepared.columns);
+        let (text, prepared, epoch) = (Arc::from(text), Arc::new(prepared), view.metadata.epoch);
+        let entry = Entry { keyspace, text, prepared, epoch, has_new_columns };
+        self.prepared.put(id, entry.clone());
+        Ok((id, entry))
     }
 
     /// A prepared statement by id, prepared anew if the schema has changed since.
-    fn prepared(&self, view: &View, id: &Bytes) -> Result<Arc<Prepared>, CqlError> {
+    fn prepared(&self, view: &View, id: &Bytes) -> Result<Entry, CqlError> {
         let entry = self.prepared.get(id).ok_or_else(|| CqlError::unprepared(id.clone()))?;
         if entry.epoch == view.metadata.epoch {
-            return Ok(entry.prepared);
+            return Ok(entry);
         }
-        let (_, prepared) = self.prepare_and_keep(view, entry.keyspace, &entry.text)?;
-        Ok(prepared)
+        let (_, entry) = self.prepare_and_keep(view, entry.keyspace.clone(), &entry.text, Some(&entry))?;
+        Ok(entry)
     }
 
     fn bind_context(&self, parameters: &Parameters) -> BindContext {
@@ -142,7 +149,7 @@ impl Node {
         for (statement, values) in statements {
             let prepared = match statement {
                 BatchStatement::Text(text) => Arc::new(prepare(view, session.keyspace().as_deref(), &text)?),
-                BatchStatement::Prepared(id) => self.prepared(view, &id)?,
+                BatchStatement::Prepared(id) => self.prepared(view, &id)?.prepared,
             };
             parts.push((prepared, values));
         }
@@ -182,6 +189,23 @@ impl Node {
         let next = self.next_shard.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
         (next % self.shards.len() as u64) as usize
     }
+}
+
+/// Prepares a statement. The keyspace comes back if the statement depends on it: one that names its keyspace itself
+/// is the same, and has the same id, whatever keyspace is used.
+fn prepare_qualified(
+    view: &View,
+    keyspace: Option<Arc<str>>,
+    text: &str,
+) -> Result<(Option<Arc<str>>, Prepared), CqlError> {
+    if keyspace.is_some()
+        && let Ok(prepared) = prepare(view, None, text)
+        && prepared.table.is_some()
+    {
+        return Ok((None, prepared));
+    }
+    let prepared = prepare(view, keyspace.as_deref(), text)?;
+    Ok((keyspace, prepared))
 }
 
 fn prepare(view: &View, keyspace: Option<&str>, text: &str) -> Result<Prepared, CqlError> {

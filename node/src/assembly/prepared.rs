@@ -17,6 +17,15 @@ pub(super) struct Entry {
     pub text: Arc<str>,
     pub prepared: Arc<Prepared>,
     pub epoch: u64,
+    /// The result's columns are not those that it was first prepared with: a client may know the old ones.
+    pub has_new_columns: bool,
+}
+
+impl Entry {
+    /// Whether a result may leave its columns out because the client knows them from the preparation.
+    pub(super) fn columns_are_known(&self) -> bool {
+        !self.has_new_columns && !self.prepared.selects_all
+    }
 }
 
 /// Most bytes of statements' texts that are kept. Plans take a few times as much. 1 MiB to 1 GiB.
@@ -111,7 +120,7 @@ mod tests {
         let schema = crate::system::with_system(&crate::schema::Schema::default());
         let parsed = starling_cql_lite::parser::parse_statement("USE system").expect("valid");
         let prepared = Arc::new(crate::plan::prepare(&schema, None, parsed).expect("plans"));
-        Entry { keyspace: None, text: Arc::from(text), prepared, epoch: 1 }
+        Entry { keyspace: None, text: Arc::from(text), prepared, epoch: 1, has_new_columns: false }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use starling_cql_lite::protocol::error::CqlError;
+use starling_ring::placement::Placement;
 use starling_ring::{ConsistencyLevel, Requirement, Token};
 use starling_storage::model::{ReadCommand, ReadResult, ReadTarget};
 use starling_storage::store::read_partitions;
@@ -52,28 +53,8 @@ impl ReadRun {
 
 /// The furthest token up to `end` for which the replicas are those of the first range after `start`.
 fn end_of_same_replicas(view: &View, keyspace: &str, start: Token, end: Token) -> Token {
-    let sorted = |replicas: &[u16]| {
-        let mut set = replicas.to_vec();
-        set.sort_unstable();
-        set
-    };
-    let mut first: Option<Vec<u16>> = None;
-    let mut reached = end;
-    for (_, to, replicas) in view.placement(keyspace).into_iter().flat_map(|p| p.ranges()) {
-        if to <= start {
-            continue;
-        }
-        match &first {
-            None => first = Some(sorted(replicas)),
-            Some(first) if *first != sorted(replicas) => break,
-            Some(_) => {}
-        }
-        reached = to;
-        if to >= end {
-            break;
-        }
-    }
-    reached.min(end)
+    let ranges = view.placement(keyspace).map(Placement::scan_ranges).unwrap_or_default();
+    ranges.iter().find(|(_, to, _)| *to > start).map_or(end, |(_, to, _)| end.min(*to))
 }
 
 impl Node {
@@ -139,6 +120,11 @@ impl Node {
         let Some(command) = run.next_command() else {
             return self.answer_read(*run, Ok(()));
         };
+        // A scan of what this node holds itself never waits, so that no timer would end it.
+        if self.now().us / 1_000 >= run.deadline_ms {
+            let error = CqlError::read_timeout(run.requirement.level(), 0, run.requirement.required(), false);
+            return self.answer_read(*run, Err(error));
+        }
         let token = match command.target {
             ReadTarget::Partition { token, .. } => token,
             ReadTarget::TokenRange { end, .. } => end,

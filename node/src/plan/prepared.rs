@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use starling_cql_lite::ast::{BatchKind, Identifier, ParsedStatement, Statement};
+use starling_cql_lite::ast::{BatchKind, Identifier, ParsedStatement, Selection, Statement};
 use starling_cql_lite::protocol::error::{CqlError, WriteType};
 
 use super::batch::{self, BatchPlan, Merged};
@@ -30,6 +30,8 @@ pub struct Prepared {
     pub columns: Vec<ResultColumn>,
     /// The table whose columns variables and result show; `None` for BATCH over several, USE and DDL.
     pub table: Option<Arc<Table>>,
+    /// `SELECT *`: its columns are whatever the table has when it is run.
+    pub selects_all: bool,
     plan: Plan,
 }
 
@@ -50,6 +52,7 @@ enum Plan {
 /// system tables.
 pub fn prepare(schema: &Schema, session: Option<&str>, parsed: ParsedStatement) -> Result<Prepared, CqlError> {
     let mut variables = Variables::new(parsed.markers.len());
+    let selects_all = matches!(&parsed.statement, Statement::Select(select) if select.selection == Selection::All);
     let (plan, table) = match parsed.statement {
         Statement::Select(select) => {
             let info = Arc::new(names::table(schema, session, &select.table)?);
@@ -97,7 +100,7 @@ pub fn prepare(schema: &Schema, session: Option<&str>, parsed: ParsedStatement) 
         Plan::Select(select) => (key_markers(&select.restrictions), select.clause.columns.clone()),
         _ => (Vec::new(), Vec::new()),
     };
-    Ok(Prepared { variables: variables.finish()?, partition_key_indices, columns, table, plan })
+    Ok(Prepared { variables: variables.finish()?, partition_key_indices, columns, table, selects_all, plan })
 }
 
 fn modification_plan(modification: Modification) -> (Plan, Option<Arc<Table>>) {

@@ -53,6 +53,11 @@ impl ResultMetadata {
     pub fn columns(&self) -> &[ResultColumn] {
         &self.0.clause.columns
     }
+
+    /// What clients are warned of.
+    pub fn warnings(&self) -> Vec<String> {
+        self.0.warnings()
+    }
 }
 
 impl ReadOperation {

@@ -1,5 +1,6 @@
 //! Connections that registered for events.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 
@@ -13,7 +14,7 @@ use crate::schema::change;
 /// Who wants to hear of what.
 #[derive(Default)]
 pub struct EventListeners {
-    listeners: Mutex<Vec<(Weak<Connection>, Vec<String>)>>,
+    listeners: Mutex<Vec<(Weak<Connection>, BTreeSet<String>)>>,
 }
 
 impl EventListeners {
@@ -21,7 +22,12 @@ impl EventListeners {
     pub(super) fn register(&self, connection: &Arc<Connection>, types: Vec<String>) {
         let mut listeners = self.listeners.lock();
         listeners.retain(|(listener, _)| listener.strong_count() > 0);
-        listeners.push((Arc::downgrade(connection), types));
+        // Once more for the same types means no second copy of each event.
+        let known = listeners.iter_mut().find(|(listener, _)| std::ptr::eq(listener.as_ptr(), Arc::as_ptr(connection)));
+        match known {
+            Some((_, wanted)) => wanted.extend(types),
+            None => listeners.push((Arc::downgrade(connection), types.into_iter().collect())),
+        }
     }
 
     /// Tells all who registered.
@@ -30,7 +36,7 @@ impl EventListeners {
         let name = event.type_name();
         let interested: Vec<Arc<Connection>> = {
             let listeners = self.listeners.lock();
-            let wanted = listeners.iter().filter(|(_, types)| types.iter().any(|t| t == name));
+            let wanted = listeners.iter().filter(|(_, types)| types.contains(name));
             wanted.filter_map(|(listener, _)| listener.upgrade()).collect()
         };
         for connection in interested {

@@ -4,13 +4,15 @@ mod connection;
 pub mod events;
 mod requests;
 mod responses;
+#[cfg(test)]
+mod tests;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use anyhow::{Context, Result};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::watch;
 
 use super::world::World;
@@ -19,6 +21,11 @@ use crate::settings::Settings;
 
 /// Largest request body in bytes. Bounds: above the largest mutation, far below memory.
 pub const REQUEST_BYTES_MAX: usize = 32 << 20;
+/// Bytes of requests under way, all connections together; beyond it requests are refused as OVERLOADED. Frames that
+/// have only come in part are not among them.
+const REQUEST_BYTES_TOTAL_MAX: usize = 512 << 20;
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1_024;
 /// Connections at a time; one more is closed at once.
 const CONNECTIONS_MAX: usize = 16_384;
 
@@ -27,9 +34,11 @@ const CONNECTIONS_MAX: usize = 16_384;
 pub struct NativeFigures {
     /// Open connections.
     pub connections: AtomicUsize,
+    /// Bytes of requests under way.
+    pub request_bytes: AtomicUsize,
     /// Requests taken in.
     pub requests: AtomicU64,
-    /// Connections closed for bytes that are no CQL.
+    /// Frames that were no CQL.
     pub protocol_errors: AtomicU64,
 }
 
@@ -68,7 +77,7 @@ impl NativeServer {
     /// Listens, and serves until `close`.
     pub async fn open(self: &Arc<Self>) -> Result<()> {
         let address = self.address;
-        let listener = TcpListener::bind(address).await.with_context(|| format!("listening on TCP {address} (CQL)"))?;
+        let listener = listen(address).with_context(|| format!("listening on TCP {address} (CQL)"))?;
         let server = self.clone();
         let mut stage = self.stage.subscribe();
         tokio::spawn(async move {
@@ -112,4 +121,13 @@ impl NativeServer {
         };
         let _ = tokio::time::timeout(std::time::Duration::from_secs(1), gone).await;
     }
+}
+
+/// Connections inherit keepalive from the listener: a client whose machine has gone says no farewell.
+fn listen(address: SocketAddr) -> std::io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.set_keepalive(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }

@@ -32,6 +32,8 @@ fn write_rows(
     skip_metadata: bool,
 ) {
     let columns = if skip_metadata { unnamed(page.width) } else { described(metadata) };
+    let warnings = metadata.warnings();
+    let head = &ResponseHead { warnings: &warnings, ..*head };
     let metadata =
         RowsMetadata { skip_metadata, paging_state: page.paging_state.as_deref(), ..RowsMetadata::new(&columns) };
     let mut rows = RowsWriter::begin(out, head, &metadata);

@@ -1,0 +1,93 @@
+//! What a connection does whatever is asked over it.
+
+use std::sync::atomic::Ordering;
+
+use starling_cql_lite::protocol::client::Response;
+use starling_cql_lite::protocol::error::CqlError;
+use starling_cql_lite::protocol::frame::Opcode;
+use starling_cql_lite::protocol::request::Request;
+use tokio::io::AsyncWriteExt;
+
+use super::super::{REQUEST_BYTES_MAX, REQUEST_BYTES_TOTAL_MAX};
+use super::fixture::{query, serve, startup, until};
+use crate::assembly::NodeConfig;
+
+#[tokio::test]
+async fn registering_twice_brings_each_event_once() {
+    let served = serve(NodeConfig::default()).await;
+    let (mut listener, mut other) = (served.client().await, served.client().await);
+    for types in [vec!["SCHEMA_CHANGE", "SCHEMA_CHANGE"], vec!["schema_change"]] {
+        assert_eq!(listener.ask(&Request::Register(types)).await, Response::Ready);
+    }
+    other.query("CREATE TABLE ks.u (k int PRIMARY KEY)").await;
+    listener.send(&Request::Options).await;
+    let mut events = 0;
+    loop {
+        match listener.frame().await {
+            (header, _) if header.opcode == Opcode::Event => events += 1,
+            (_, frame) => break assert!(matches!(frame.response, Response::Supported(_))),
+        }
+    }
+    assert_eq!(events, 1);
+}
+
+#[tokio::test]
+async fn a_second_startup_is_refused_and_the_connection_goes_on() {
+    let served = serve(NodeConfig::default()).await;
+    let mut client = served.client().await;
+    let refused = client.ask(&startup()).await;
+    assert!(matches!(refused, Response::Error(CqlError::Protocol(_))), "{refused:?}");
+    client.query("SELECT * FROM ks.t").await;
+}
+
+#[tokio::test]
+async fn a_request_that_is_too_long_is_refused_and_the_connection_goes_on() {
+    let served = serve(NodeConfig::default()).await;
+    let mut client = served.client().await;
+    let length = REQUEST_BYTES_MAX + 1;
+    let mut frame = vec![4, 0, 0, 9, Opcode::Query as u8];
+    frame.extend_from_slice(&(length as u32).to_be_bytes());
+    frame.resize(frame.len() + length, 0);
+    client.stream.write_all(&frame).await.expect("the server reads on");
+    let (header, answer) = client.frame().await;
+    assert_eq!(header.stream, 9);
+    assert!(matches!(answer.response, Response::Error(CqlError::Invalid(_))), "{:?}", answer.response);
+    client.query("SELECT * FROM ks.t").await;
+}
+
+#[tokio::test]
+async fn nothing_stays_of_a_client_that_leaves_without_having_read() {
+    let served = serve(NodeConfig::default()).await;
+    let mut client = served.client().await;
+    let value = "00".repeat(500 << 10);
+    client.query(&format!("INSERT INTO ks.t (k, v) VALUES (1, 0x{value})")).await;
+    for _ in 0..400 {
+        client.send(&query("SELECT v FROM ks.t WHERE k = 1")).await;
+    }
+    let figures = &served.server.figures;
+    let (mut taken_in, mut unchanged) = (0, 0);
+    // Until the server reads no further, because its answers are not read.
+    while unchanged < 50 {
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+        let now = figures.requests.load(Ordering::Relaxed);
+        unchanged = if now == taken_in { unchanged + 1 } else { 0 };
+        taken_in = now;
+    }
+    drop(client);
+    // The first client of the fixture has gone as well.
+    until("the end of all connections", || figures.connections.load(Ordering::Relaxed) == 0).await;
+    assert_eq!(figures.request_bytes.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn requests_beyond_the_memory_for_all_are_refused_as_overloaded() {
+    let served = serve(NodeConfig::default()).await;
+    let mut client = served.client().await;
+    let bytes = &served.server.figures.request_bytes;
+    bytes.fetch_add(REQUEST_BYTES_TOTAL_MAX, Ordering::Relaxed);
+    let refused = client.ask(&query("SELECT * FROM ks.t")).await;
+    assert!(matches!(refused, Response::Error(CqlError::Overloaded(_))), "{refused:?}");
+    bytes.fetch_sub(REQUEST_BYTES_TOTAL_MAX, Ordering::Relaxed);
+    client.query("SELECT * FROM ks.t").await;
+    assert_eq!(bytes.load(Ordering::Relaxed), 0);
+}

@@ -1,0 +1,6 @@
+//! Connections against a node that keeps its data in memory.
+
+mod connections;
+mod fixture;
+mod hostile;
+mod statements;

@@ -1,0 +1,84 @@
+//! Statements over a connection: preparations that outlive changes, warnings, deadlines.
+
+use bytes::Bytes;
+use starling_cql_lite::protocol::client::{PreparedStatement, Response};
+use starling_cql_lite::protocol::error::CqlError;
+use starling_cql_lite::protocol::request::{QueryParameters, Request};
+use starling_ring::ConsistencyLevel;
+
+use super::fixture::{Client, query, serve};
+use crate::assembly::NodeConfig;
+
+async fn prepare(client: &mut Client, text: &str) -> PreparedStatement {
+    match client.ask(&Request::Prepare { query: text, keyspace: None }).await {
+        Response::Prepared(prepared) => prepared,
+        other => panic!("{text}: {other:?}"),
+    }
+}
+
+/// Runs a prepared statement as a client that knows the columns. Answers the columns that came all the same.
+async fn columns_sent(client: &mut Client, id: &Bytes) -> Option<Vec<String>> {
+    let parameters = QueryParameters { skip_metadata: true, ..QueryParameters::new(ConsistencyLevel::One) };
+    match client.ask(&Request::Execute { id, result_metadata_id: &[], parameters }).await {
+        Response::Rows(rows) => Some(rows.metadata.columns?.into_iter().map(|column| column.name).collect()),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn columns_are_left_out_only_where_the_client_must_know_them() {
+    let served = serve(NodeConfig::default()).await;
+    let mut client = served.client().await;
+    let all = prepare(&mut client, "SELECT * FROM ks.t").await;
+    let one = prepare(&mut client, "SELECT v FROM ks.t").await;
+    let key = prepare(&mut client, "SELECT k FROM ks.t").await;
+    assert_eq!(columns_sent(&mut client, &one.id).await, None);
+    client.query("ALTER TABLE ks.t ADD a int").await;
+    let expected = ["k", "a", "v"].map(str::to_owned).to_vec();
+    assert_eq!(columns_sent(&mut client, &all.id).await, Some(expected));
+    assert_eq!(columns_sent(&mut client, &one.id).await, None);
+    // The same name with another type.
+    client.query("DROP TABLE ks.t").await;
+    client.query("CREATE TABLE ks.t (k int PRIMARY KEY, v text)").await;
+    assert_eq!(columns_sent(&mut client, &one.id).await, Some(vec!["v".to_owned()]));
+    client.query("CREATE TABLE ks.u (k int PRIMARY KEY)").await;
+    // Nor are they forgotten by the next change.
+    assert_eq!(columns_sent(&mut client, &one.id).await, Some(vec!["v".to_owned()]));
+    assert_eq!(columns_sent(&mut client, &key.id).await, None);
+}
+
+#[tokio::test]
+async fn a_statement_that_names_its_keyspace_is_the_same_after_use() {
+    let served = serve(NodeConfig::default()).await;
+    let mut client = served.client().await;
+    let named = prepare(&mut client, "SELECT * FROM ks.t").await;
+    client.query("USE ks").await;
+    let unnamed = prepare(&mut client, "SELECT * FROM t").await;
+    assert_eq!(unnamed.result.columns.map(|columns| columns[1].name.clone()), Some("v".to_owned()));
+    client.query("USE other").await;
+    assert_eq!(prepare(&mut client, "SELECT * FROM ks.t").await.id, named.id);
+    let elsewhere = prepare(&mut client, "SELECT * FROM t").await;
+    assert_ne!(elsewhere.id, unnamed.id);
+    // What was prepared stays with its keyspace, whichever is used.
+    assert_eq!(columns_sent(&mut client, &unnamed.id).await, Some(vec!["k".to_owned(), "v".to_owned()]));
+    assert_eq!(columns_sent(&mut client, &elsewhere.id).await, Some(vec!["k".to_owned(), "w".to_owned()]));
+}
+
+#[tokio::test]
+async fn aggregation_over_all_partitions_is_warned_of() {
+    let served = serve(NodeConfig::default()).await;
+    let mut client = served.client().await;
+    client.send(&query("SELECT count(*) FROM ks.t")).await;
+    assert_eq!(client.frame().await.1.warnings, ["Aggregation query used without partition key"]);
+    client.send(&query("SELECT count(*) FROM ks.t WHERE k = 1")).await;
+    assert!(client.frame().await.1.warnings.is_empty());
+}
+
+#[tokio::test]
+async fn a_scan_of_local_data_ends_at_its_deadline() {
+    let served = serve(NodeConfig { range_timeout_ms: 0, ..NodeConfig::default() }).await;
+    let mut client = served.client().await;
+    let late = client.ask(&query("SELECT * FROM ks.t")).await;
+    assert!(matches!(late, Response::Error(CqlError::ReadTimeout { .. })), "{late:?}");
+    client.query("SELECT * FROM ks.t WHERE k = 1").await;
+}
