@@ -54,7 +54,7 @@ pub struct Connection {
     broken: watch::Sender<bool>,
 }
 
-/// Counts a connection for as long as it is there, however it ends.
+/// Counts a connection until reader and writer have ended, however they do.
 struct Counted(Arc<NativeServer>);
 
 impl Drop for Counted {
@@ -78,10 +78,10 @@ pub fn serve(server: Arc<NativeServer>, stream: TcpStream) {
     let (read, write) = stream.into_split();
     let connection = Arc::new(Connection::new(server.clone()));
     server.figures.connections.fetch_add(1, Ordering::Relaxed);
-    let counted = Counted(server.clone());
+    let counted = Arc::new(Counted(server.clone()));
     let (finish, mut broken) = (Finish(connection.clone()), connection.broken.subscribe());
     tokio::spawn({
-        let connection = connection.clone();
+        let (connection, counted) = (connection.clone(), counted.clone());
         async move {
             let _counted = counted;
             tokio::select! {
@@ -92,6 +92,7 @@ pub fn serve(server: Arc<NativeServer>, stream: TcpStream) {
         }
     });
     tokio::spawn(async move {
+        let _counted = counted;
         let stage = server.stage.subscribe();
         let broken = connection.broken.subscribe();
         let session = Session::default();
