@@ -59,13 +59,7 @@ impl Work {
     fn run(&mut self) {
         while !self.is_stopped(LOOK_INTERVAL) {
             let Some(view) = self.node.view() else { continue };
-            if view.metadata.epoch != self.known_epoch {
-                // The store knows the tables of this epoch: it is told before the view is there to be seen.
-                match self.store.drop_gone_tables() {
-                    Ok(_) => self.known_epoch = view.metadata.epoch,
-                    Err(error) => tracing::warn!("data of dropped tables cannot be removed: {error}"),
-                }
-            }
+            self.drop_gone_tables(&view);
             let now_s = clock::monotonic_us() / 1_000_000;
             if now_s >= self.purged_epoch_s + self.purge_interval_s {
                 self.purged_epoch_s = now_s;
@@ -79,9 +73,21 @@ impl Work {
         !matches!(self.stopped.recv_timeout(wait), Err(RecvTimeoutError::Timeout))
     }
 
-    fn purge_all(&self, view: &View) {
+    /// Removes the data of tables that are gone, or whose incarnation is.
+    fn drop_gone_tables(&mut self, view: &View) {
+        if view.metadata.epoch == self.known_epoch {
+            return;
+        }
+        // The store knows the tables of this epoch: it is told before the view is there to be seen.
+        match self.store.drop_gone_tables() {
+            Ok(_) => self.known_epoch = view.metadata.epoch,
+            Err(error) => tracing::warn!("data of dropped tables cannot be removed: {error}"),
+        }
+    }
+
+    fn purge_all(&mut self, view: &View) {
         for table in view.user_tables() {
-            match self.purge(table.table, table.options.gc_grace_s) {
+            match self.purge(table.table) {
                 Ok(keys) if keys > 0 => tracing::debug!(table = %table.name, keys, "purged"),
                 Ok(_) | Err(StoreError::Refused(_)) => {}
                 Err(error) => tracing::warn!(table = %table.name, "purge failed: {error}"),
@@ -89,10 +95,12 @@ impl Work {
         }
     }
 
-    fn purge(&self, table: TableRef, gc_grace_s: u32) -> Result<usize, StoreError> {
+    /// Purges a table. It may take hours: `gc_grace_seconds` is looked up at each step, and what is dropped meanwhile
+    /// does not wait.
+    fn purge(&mut self, table: TableRef) -> Result<usize, StoreError> {
         let mut command = PurgeCommand {
             table,
-            gc_grace_s,
+            gc_grace_s: u32::MAX,
             now_s: clock::wall_us() / 1_000_000,
             start: Token::MIN,
             end: Token::MAX,
@@ -101,6 +109,10 @@ impl Work {
         };
         let mut keys = 0;
         loop {
+            let Some(view) = self.node.view() else { return Ok(keys) };
+            self.drop_gone_tables(&view);
+            let Some(known) = view.table(table.id) else { return Ok(keys) };
+            command.gc_grace_s = known.options.gc_grace_s;
             let progress = self.store.purge(&command)?;
             keys += progress.keys;
             if progress.damaged > 0 {

@@ -102,8 +102,9 @@ fn damaged_parts(bytes: &Bytes) -> Result<Vec<Bytes>, FormatError> {
 
 #[derive(Default)]
 struct Accumulator<T> {
-    merged: Option<T>,
-    is_joined: bool,
+    /// The oldest part, often a large whole: the others are joined among themselves before they reach it.
+    first: Option<T>,
+    others: Option<T>,
     fragments: u8,
     damaged: BTreeSet<Bytes>,
 }
@@ -113,12 +114,10 @@ impl<T: Stored> Accumulator<T> {
         match T::from_stored(&bytes) {
             Ok((value, fragments)) => {
                 self.fragments = self.fragments.saturating_add(fragments);
-                match &mut self.merged {
-                    Some(merged) => {
-                        merged.join(value);
-                        self.is_joined = true;
-                    }
-                    None => self.merged = Some(value),
+                match (&self.first, &mut self.others) {
+                    (None, _) => self.first = Some(value),
+                    (Some(_), None) => self.others = Some(value),
+                    (Some(_), Some(others)) => others.join(value),
                 }
             }
             Err(FormatError::Damaged(_)) => {
@@ -138,10 +137,11 @@ impl<T: Stored> Accumulator<T> {
     }
 
     fn finish(mut self) -> Vec<u8> {
-        if let Some(merged) = self.merged.as_mut().filter(|_| self.is_joined) {
-            merged.settle();
+        if let (Some(first), Some(others)) = (&mut self.first, self.others) {
+            first.join(others);
+            first.settle();
         }
-        let merged = self.merged.map(|merged| merged.to_stored(self.fragments));
+        let merged = self.first.map(|merged| merged.to_stored(self.fragments));
         if self.damaged.is_empty() {
             return merged.unwrap_or_else(|| T::default().to_stored(0));
         }
@@ -156,7 +156,7 @@ impl<T: Stored> Accumulator<T> {
 
 /// Merges stored values, oldest first. Total, and associative over any grouping of them.
 pub(crate) fn combine<'a, T: Stored>(parts: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
-    let mut accumulator = Accumulator::<T> { merged: None, is_joined: false, fragments: 0, damaged: BTreeSet::new() };
+    let mut accumulator = Accumulator::<T> { first: None, others: None, fragments: 0, damaged: BTreeSet::new() };
     for part in parts {
         accumulator.add(Bytes::copy_from_slice(part));
     }
