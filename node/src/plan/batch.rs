@@ -7,7 +7,7 @@ use bytes::Bytes;
 use starling_cql_lite::ast::{self, BatchKind, BatchStatementKind};
 use starling_cql_lite::protocol::error::{CqlError, WriteType};
 use starling_storage::merge::merge_partition;
-use starling_storage::model::{Mutation, TableRef};
+use starling_storage::model::{Mutation, Partition, TableRef};
 
 use super::attributes::Attributes;
 use super::errors::{invalid, unsupported};
@@ -88,42 +88,82 @@ impl BatchPlan {
         let mut merged = Merged::default();
         for modification in &self.modifications {
             for mutation in write::mutations(modification, environment, times)? {
-                merged.add(&modification.info.table, mutation);
+                merged.add(&modification.info.table, mutation)?;
             }
         }
         merged.finish(self.kind)
     }
 }
 
+/// Most rows, ranges and whole partitions that one batch may write. `IN` multiplies: a short batch may name more than memory holds.
+const BATCH_ROWS_MAX: usize = 100_000;
+
+/// The writes of a batch to one partition.
+struct Part {
+    table: Arc<Table>,
+    mutation: Mutation,
+    /// Further fragments of the partition, joined at the end.
+    more: Vec<Partition>,
+}
+
 /// Mutations by table and partition.
 #[derive(Default)]
 pub(crate) struct Merged {
-    mutations: Vec<TableMutation>,
+    parts: Vec<Part>,
     places: HashMap<(TableRef, Bytes), usize>,
+    rows: usize,
 }
 
 impl Merged {
-    /// Adds one, merging it with what there is of its partition.
-    pub fn add(&mut self, table: &Arc<Table>, mutation: Mutation) {
+    /// Adds one, to be merged with what there is of its partition.
+    ///
+    /// # Errors
+    /// Invalid once there are too many rows.
+    pub fn add(&mut self, table: &Arc<Table>, mutation: Mutation) -> Result<(), CqlError> {
+        self.rows += (mutation.partition.rows.len() + mutation.partition.range_tombstones.len()).max(1);
+        if self.rows > BATCH_ROWS_MAX {
+            return Err(invalid(format!("Batch too large: it writes more than {BATCH_ROWS_MAX} rows")));
+        }
         let place = (mutation.table, mutation.partition.key.clone());
-        let known = self.places.get(&place).and_then(|&index| self.mutations.get_mut(index));
-        match known {
-            Some(known) => merge_partition(&mut known.mutation.partition, mutation.partition),
+        match self.places.get(&place).and_then(|&index| self.parts.get_mut(index)) {
+            Some(known) => known.more.push(mutation.partition),
             None => {
-                self.places.insert(place, self.mutations.len());
-                self.mutations.push(TableMutation { table: Arc::clone(table), mutation });
+                self.places.insert(place, self.parts.len());
+                self.parts.push(Part { table: Arc::clone(table), mutation, more: Vec::new() });
             }
         }
+        Ok(())
     }
 
     /// The write. A logged batch of one partition is atomic as it is; others need a log.
     pub fn finish(self, kind: BatchKind) -> Result<WriteOperation, CqlError> {
-        if kind == BatchKind::Logged && self.mutations.len() > 1 {
+        if kind == BatchKind::Logged && self.parts.len() > 1 {
             return Err(invalid(
                 "Logged batches over more than one partition are not supported yet; use BEGIN UNLOGGED BATCH",
             ));
         }
-        let kind = if self.mutations.len() > 1 { WriteType::UnloggedBatch } else { WriteType::Simple };
-        Ok(WriteOperation { mutations: self.mutations, kind })
+        let kind = if self.parts.len() > 1 { WriteType::UnloggedBatch } else { WriteType::Simple };
+        let joined = |Part { table, mut mutation, more }: Part| {
+            if let Some(more) = join(more) {
+                merge_partition(&mut mutation.partition, more);
+            }
+            TableMutation { table, mutation }
+        };
+        Ok(WriteOperation { mutations: self.parts.into_iter().map(joined).collect(), kind })
     }
+}
+
+/// Merges fragments of one partition pair by pair: one after the other, each would move all rows before it.
+fn join(mut fragments: Vec<Partition>) -> Option<Partition> {
+    while fragments.len() > 1 {
+        let mut pairs = fragments.into_iter();
+        fragments = Vec::with_capacity(pairs.len().div_ceil(2));
+        while let Some(mut first) = pairs.next() {
+            if let Some(second) = pairs.next() {
+                merge_partition(&mut first, second);
+            }
+            fragments.push(first);
+        }
+    }
+    fragments.pop()
 }

@@ -189,7 +189,7 @@ pub fn bind_batch(
         let values = BoundValues::Positional(values).resolve(&prepared.variables)?;
         let environment = Environment { values: &values, now_us: context.now_us, entropy: &entropy };
         for mutation in write::mutations(modification, &environment, times)? {
-            merged.add(&modification.info.table, mutation);
+            merged.add(&modification.info.table, mutation)?;
         }
     }
     merged.finish(kind)

@@ -82,3 +82,29 @@ async fn a_scan_of_local_data_ends_at_its_deadline() {
     assert!(matches!(late, Response::Error(CqlError::ReadTimeout { .. })), "{late:?}");
     client.query("SELECT * FROM ks.t WHERE k = 1").await;
 }
+
+#[tokio::test]
+async fn a_batch_is_joined_in_any_order_and_bounded_in_rows() {
+    let served = serve(NodeConfig::default()).await;
+    let mut client = served.client().await;
+    client.query("CREATE TABLE ks.w (k int, c int, v int, PRIMARY KEY (k, c))").await;
+    let mut batch = String::from("BEGIN BATCH ");
+    for c in (0..1_500).rev() {
+        batch += &format!("INSERT INTO ks.w (k, c, v) VALUES (1, {c}, {c}); ");
+    }
+    client.query(&(batch + "APPLY BATCH")).await;
+    let Response::Rows(counted) = client.query("SELECT count(*), min(c), max(c), sum(v) FROM ks.w WHERE k = 1").await
+    else {
+        panic!("no rows");
+    };
+    let expected = [&1_500_i64.to_be_bytes()[..], &0_i32.to_be_bytes(), &1_499_i32.to_be_bytes()];
+    let cells: Vec<&[u8]> = counted.rows[0].iter().flatten().map(|cell| &cell[..]).collect();
+    assert_eq!(cells[..3], expected);
+
+    let numbers: Vec<String> = (0..100).map(|number| number.to_string()).collect();
+    let numbers = numbers.join(", ");
+    let many = format!("DELETE FROM ks.w WHERE k IN ({numbers}) AND c IN ({numbers}); ");
+    let refused = client.ask(&query(&format!("BEGIN UNLOGGED BATCH {} APPLY BATCH", many.repeat(11)))).await;
+    assert!(matches!(&refused, Response::Error(CqlError::Invalid(text)) if text.contains("too large")), "{refused:?}");
+    client.query(&format!("BEGIN UNLOGGED BATCH {many} APPLY BATCH")).await;
+}
