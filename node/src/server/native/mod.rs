@@ -2,6 +2,7 @@
 
 mod connection;
 pub mod events;
+mod reader;
 mod requests;
 mod responses;
 #[cfg(test)]

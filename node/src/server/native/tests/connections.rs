@@ -9,7 +9,7 @@ use starling_cql_lite::protocol::request::Request;
 use tokio::io::AsyncWriteExt;
 
 use super::super::{REQUEST_BYTES_MAX, REQUEST_BYTES_TOTAL_MAX};
-use super::fixture::{query, serve, startup, until};
+use super::fixture::{Client, Served, query, serve, startup, until};
 use crate::assembly::NodeConfig;
 
 #[tokio::test]
@@ -55,28 +55,44 @@ async fn a_request_that_is_too_long_is_refused_and_the_connection_goes_on() {
     client.query("SELECT * FROM ks.t").await;
 }
 
-#[tokio::test]
-async fn nothing_stays_of_a_client_that_leaves_without_having_read() {
-    let served = serve(NodeConfig::default()).await;
-    let mut client = served.client().await;
+/// Asks for more than a connection's answers may take, until the server reads no further because none is read.
+async fn ask_without_reading(served: &Served, client: &mut Client) {
     let value = "00".repeat(500 << 10);
     client.query(&format!("INSERT INTO ks.t (k, v) VALUES (1, 0x{value})")).await;
     for _ in 0..400 {
         client.send(&query("SELECT v FROM ks.t WHERE k = 1")).await;
     }
-    let figures = &served.server.figures;
     let (mut taken_in, mut unchanged) = (0, 0);
-    // Until the server reads no further, because its answers are not read.
     while unchanged < 50 {
         tokio::time::sleep(std::time::Duration::from_millis(2)).await;
-        let now = figures.requests.load(Ordering::Relaxed);
+        let now = served.server.figures.requests.load(Ordering::Relaxed);
         unchanged = if now == taken_in { unchanged + 1 } else { 0 };
         taken_in = now;
     }
+}
+
+#[tokio::test]
+async fn nothing_stays_of_a_client_that_leaves_without_having_read() {
+    let served = serve(NodeConfig::default()).await;
+    let mut client = served.client().await;
+    ask_without_reading(&served, &mut client).await;
     drop(client);
+    let figures = &served.server.figures;
     // The first client of the fixture has gone as well.
     until("the end of all connections", || figures.connections.load(Ordering::Relaxed) == 0).await;
     assert_eq!(figures.request_bytes.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_its_events_is_disconnected() {
+    let served = serve(NodeConfig::default()).await;
+    let (mut client, mut other) = (served.client().await, served.client().await);
+    assert_eq!(client.ask(&Request::Register(vec!["SCHEMA_CHANGE"])).await, Response::Ready);
+    ask_without_reading(&served, &mut client).await;
+    other.query("CREATE TABLE ks.u (k int PRIMARY KEY)").await;
+    let connections = &served.server.figures.connections;
+    until("the end of the silent one", || connections.load(Ordering::Relaxed) == 1).await;
+    other.query("SELECT * FROM ks.u").await;
 }
 
 #[tokio::test]
