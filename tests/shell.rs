@@ -5,7 +5,7 @@
 mod harness;
 
 use std::fs;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use harness::{Cluster, program};
 
@@ -62,6 +62,21 @@ fn scripts_run_and_results_are_tables() {
     assert!(stdout(&output).contains("shop"), "{}", stdout(&output));
     let output = shell(&cluster, &["-e", "DESC TABLE shop.orders;"]);
     assert!(stdout(&output).contains("CREATE TABLE shop.orders ("), "{}", stdout(&output));
+}
+
+#[test]
+fn whoever_stops_reading_does_not_stop_the_script() {
+    let cluster = Cluster::of("shell-unread", 1);
+    let mut shell_unread = Command::new(program());
+    let table = "CREATE TABLE shop.later (k int PRIMARY KEY)";
+    let script = format!("{SCHEMA} SELECT * FROM orders; {table}");
+    shell_unread.arg("shell").arg(&cluster.contact_points()[0]).args(["-e", &script]);
+    let mut child = shell_unread.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(stderr(&output), "");
+    assert!(shell(&cluster, &["-e", "SELECT * FROM shop.later"]).status.success());
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub fn run(runtime: &Runtime, shell: &mut Shell) -> i32 {
         let _ = editor.load_history(path);
     }
     shell.at_prompt = true;
-    println!("{}", shell.greeting());
+    say!("{}", shell.greeting());
     let code = read_lines(runtime, shell, &mut editor);
     if let Some(path) = &history {
         let folder = path.parent().map_or(Ok(()), std::fs::create_dir_all);

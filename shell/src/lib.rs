@@ -1,6 +1,7 @@
 //! The shell: statements from a prompt, a file or the command line, results as aligned tables.
 
-#![allow(clippy::print_stdout, reason = "a shell's results are what it prints")]
+#[macro_use]
+mod output;
 
 mod command;
 mod complaint;

@@ -101,33 +101,33 @@ impl Shell {
         match command {
             Command::Exit => return Outcome::Exit,
             Command::Help(topic) => match help(topic.as_deref()) {
-                Some(text) => print!("{text}"),
+                Some(text) => put!("{text}"),
                 None => return failed(&format!("there is no help about {}", topic.unwrap_or_default())),
             },
-            Command::Consistency(None) => println!("Current consistency level is {}.", self.consistency),
+            Command::Consistency(None) => say!("Current consistency level is {}.", self.consistency),
             Command::Consistency(Some(level)) => {
                 self.consistency = level;
-                println!("Consistency level set to {level}.");
+                say!("Consistency level set to {level}.");
             }
             Command::SerialConsistency(None) => {
                 let level = self.serial_consistency.unwrap_or(ConsistencyLevel::Serial);
-                println!("Current serial consistency level is {level}.");
+                say!("Current serial consistency level is {level}.");
             }
             Command::SerialConsistency(Some(level)) => {
                 self.serial_consistency = Some(level);
-                println!("Serial consistency level set to {level}.");
+                say!("Serial consistency level set to {level}.");
             }
             Command::Paging(change) => self.set_paging(change),
             Command::Expand(change) => {
                 self.expand = change.unwrap_or(self.expand);
-                println!("Expanded output is {}.", if self.expand { "on" } else { "off" });
+                say!("Expanded output is {}.", if self.expand { "on" } else { "off" });
             }
             Command::ShowVersion => return self.show_version().await,
             Command::ShowHost => {
-                println!("Connected to {} at {}.", self.session.cluster().name(), self.host);
+                say!("Connected to {} at {}.", self.session.cluster().name(), self.host);
             }
             Command::Source(path) => return self.source(&path).await,
-            Command::Clear => print!("\x1b[2J\x1b[H"),
+            Command::Clear => put!("\x1b[2J\x1b[H"),
             Command::Describe(statement) => return self.describe(&statement).await,
         }
         Outcome::Done
@@ -141,8 +141,8 @@ impl Shell {
             Some(Paging::Rows(rows)) => self.page_rows = Some(rows),
         }
         match self.page_rows {
-            Some(rows) => println!("Query paging is on, {rows} rows at a time."),
-            None => println!("Query paging is off."),
+            Some(rows) => say!("Query paging is on, {rows} rows at a time."),
+            None => say!("Query paging is off."),
         }
     }
 
@@ -192,16 +192,16 @@ impl Shell {
                 break;
             }
         }
-        println!("\n{}\n", table::count(shown));
+        say!("\n{}\n", table::count(shown));
         Outcome::Done
     }
 
     fn print_page(&self, page: &QueryResult, shown: usize) {
         let names: Vec<String> = page.columns().iter().map(|column| column.name.clone()).collect();
         if self.expand {
-            print!("\n{}", table::expanded(&names, page.rows(), shown + 1));
+            put!("\n{}", table::expanded(&names, page.rows(), shown + 1));
         } else if shown == 0 || !page.rows().is_empty() {
-            print!("\n{}", table::aligned(&names, page.rows()));
+            put!("\n{}", table::aligned(&names, page.rows()));
         }
     }
 
@@ -216,12 +216,12 @@ impl Shell {
             let creates = page.columns().iter().any(|column| column.name == "create_statement");
             if creates {
                 for row in page.rows() {
-                    println!("\n{}", row.get::<String>("create_statement").unwrap_or_default());
+                    say!("\n{}", row.get::<String>("create_statement").unwrap_or_default());
                 }
-                println!();
+                say!();
             } else {
                 self.print_page(&page, 0);
-                println!();
+                say!();
             }
             match page.paging_state() {
                 Some(state) => options = options.paging_state(state.clone()),
@@ -241,7 +241,7 @@ impl Shell {
             let text = |name: &str| row.get::<String>(name).unwrap_or_default();
             let (release, cql, protocol) =
                 (text("release_version"), text("cql_version"), text("native_protocol_version"));
-            println!("[shell {own} | Starling {release} | CQL spec {cql} | Native protocol v{protocol}]");
+            say!("[shell {own} | Starling {release} | CQL spec {cql} | Native protocol v{protocol}]");
         }
         Outcome::Done
     }
@@ -256,7 +256,7 @@ fn failed(reason: &str) -> Outcome {
 async fn more() -> bool {
     let asked = tokio::task::spawn_blocking(|| {
         let mut line = String::new();
-        print!("---MORE---");
+        put!("---MORE---");
         let _ = std::io::Write::flush(&mut std::io::stdout());
         matches!(std::io::stdin().read_line(&mut line), Ok(length) if length > 0 && line.trim().is_empty())
     });
