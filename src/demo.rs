@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use starling_node::server::{Running, start_node};
+use starling_node::server::{Running, StopSignals, start_node};
 use starling_node::settings::Settings;
 use starling_shell::ShellArgs;
 
@@ -43,23 +43,24 @@ impl Drop for Folder {
 
 /// Runs the demo until the shell is left or a signal comes.
 pub fn run(arguments: DemoArguments) -> Result<()> {
+    let runtime = tokio::runtime::Runtime::new()?;
+    // A signal counts from here on, so that one during the start leaves no folder behind either.
+    let mut signals = runtime.block_on(async { StopSignals::listen() })?;
     let folder = match arguments.data_dir {
         Some(path) => Folder { path, temporary: false },
         None => Folder { path: temporary_folder()?, temporary: true },
     };
-    let runtime = tokio::runtime::Runtime::new()?;
     let (count, listen) = (arguments.nodes, arguments.listen);
     runtime.block_on(async {
-        // A signal counts from the beginning, so that one during the start leaves no folder behind either.
         let nodes = tokio::select! {
             nodes = start(count, listen, &folder) => nodes?,
-            stopped = starling_node::server::stop_signal() => return stopped,
+            () = signals.wait() => return Ok(()),
         };
         if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
             println!("\nA cluster of {count} nodes is up. Try: DESCRIBE KEYSPACES;  EXIT ends the demo.\n");
-            shell_or_signal(listen).await?;
+            shell_or_signal(listen, &mut signals).await?;
         } else {
-            starling_node::server::stop_signal().await?;
+            signals.wait().await;
         }
         for node in nodes {
             node.stop().await;
@@ -73,7 +74,7 @@ pub fn run(arguments: DemoArguments) -> Result<()> {
 
 /// Until the shell is left, or a signal comes (also that the terminal was closed): then the shell's thread, which
 /// waits for a line, is left behind.
-async fn shell_or_signal(listen: Ipv4Addr) -> Result<()> {
+async fn shell_or_signal(listen: Ipv4Addr, signals: &mut StopSignals) -> Result<()> {
     let (left, leaving) = tokio::sync::oneshot::channel();
     std::thread::Builder::new().name("shell".into()).spawn(move || {
         let host = listen.to_string();
@@ -81,9 +82,10 @@ async fn shell_or_signal(listen: Ipv4Addr) -> Result<()> {
         let _ = left.send(());
     })?;
     tokio::select! {
-        _ = leaving => Ok(()),
-        stopped = starling_node::server::stop_signal() => stopped,
+        _ = leaving => {}
+        () = signals.wait() => {}
     }
+    Ok(())
 }
 
 async fn start(count: u8, listen: Ipv4Addr, folder: &Folder) -> Result<Vec<Running>> {

@@ -10,7 +10,7 @@ pub mod native;
 mod running;
 mod world;
 
-pub use running::{Running, start_node, stop_signal};
+pub use running::{Running, StopSignals, start_node};
 
 use anyhow::Result;
 
@@ -21,25 +21,21 @@ pub fn run_node(settings: Settings) -> Result<()> {
     init_logging();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
+        let mut signals = StopSignals::listen()?;
         let node = start_node(settings).await?;
-        tokio::select! {
-            ready = node.ready() => print_line(&ready?),
-            stopped = stop_signal() => return finish(stopped, node).await,
-        }
-        tokio::select! {
-            stopped = stop_signal() => finish(stopped, node).await,
-            reason = node.fatal() => {
-                node.stop().await;
-                anyhow::bail!("{reason}")
-            }
-        }
+        let ended = tokio::select! {
+            ended = until_fatal(&node) => ended,
+            () = signals.wait() => Ok(()),
+        };
+        node.stop().await;
+        ended
     })
 }
 
-async fn finish(stopped: Result<()>, node: Running) -> Result<()> {
-    stopped?;
-    node.stop().await;
-    Ok(())
+/// Prints the ready line when it is time; ends when the node cannot go on.
+async fn until_fatal(node: &Running) -> Result<()> {
+    print_line(&node.ready().await?);
+    anyhow::bail!("{}", node.fatal().await)
 }
 
 /// The one line that a node prints on standard output.

@@ -11,6 +11,7 @@ use starling_storage::committer::CommitterLimits;
 use starling_storage::engine::Engine;
 use starling_storage::store::{Store, StoreSettings};
 use starling_storage::threads::{CommitterThreads, SyncMode};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
@@ -234,16 +235,29 @@ async fn shard_timer(node: Arc<Node>, world: Arc<World>, shard: usize) {
     }
 }
 
-/// Waits for SIGTERM, SIGINT or SIGHUP.
-pub async fn stop_signal() -> Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-        _ = hang_up.recv() => {}
+/// SIGTERM, SIGINT and SIGHUP. They count from `listen` on, whether or not anybody waits yet.
+pub struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl StopSignals {
+    /// Begins to listen; to be called within a runtime.
+    pub fn listen() -> Result<Self> {
+        Ok(StopSignals {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
     }
-    Ok(())
+
+    /// Waits for one of them.
+    pub async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+            _ = self.hang_up.recv() => {}
+        }
+    }
 }
