@@ -54,7 +54,7 @@ pub fn run(arguments: DemoArguments) -> Result<()> {
     runtime.block_on(async {
         let nodes = tokio::select! {
             nodes = start(count, listen, &folder) => nodes?,
-            () = signals.wait() => return Ok(()),
+            () = signals.wait() => return anyhow::Ok(()),
         };
         if std::io::stdin().is_terminal() && std::io::stdout().is_terminal() {
             println!("\nA cluster of {count} nodes is up. Try: DESCRIBE KEYSPACES;  EXIT ends the demo.\n");
