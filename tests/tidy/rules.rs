@@ -39,6 +39,7 @@ pub const LAYERS: &[Layer] = &[
         may_use: &["starling-ring", "starling-cql-lite", "starling-storage", "starling-repair", "starling-node"],
         never: &["tokio"],
     },
+    Layer { package: "starling-client-tests", may_use: &[], never: &[] },
     Layer {
         package: "starling",
         may_use: &[

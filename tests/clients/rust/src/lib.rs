@@ -1,0 +1,1 @@
+//! Rust drivers put through the shared script.
