@@ -3,7 +3,8 @@
 import time
 import unittest
 
-from cases import CONTACT_POINTS, ClusterCase, connect
+from cases import ClusterCase
+from session import CONTACT_POINTS, connect
 
 
 class Connecting(ClusterCase):
@@ -57,7 +58,7 @@ class Connecting(ClusterCase):
         self.assertEqual(list(self.session.execute('SELECT c FROM "Again"')), [(2,)])
 
     def test_another_client_hears_of_a_new_table(self):
-        with connect() as other:
+        with connect(CONTACT_POINTS) as other:
             other.connect(self.keyspace)
             self.session.execute("CREATE TABLE announced (k int PRIMARY KEY)")
             # The server pushes an event; the client then reads the table after a random delay of some seconds.
