@@ -15,8 +15,6 @@ export CARGO_TERM_COLOR ?= never
 
 CARGO := cargo
 RELEASE := --release --locked
-# The interpreter with the client library of tests/clients; `cargo test` skips those tests by name without it.
-CLIENTS_PYTHON := $(BUILD_TOOLS_DIR)/clients/bin/python
 
 .PHONY: help demo test check fmt bench build setup-build setup-test deny
 
@@ -43,7 +41,7 @@ demo: build
 test: setup-test deny
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy $(RELEASE) --workspace --all-targets -- -D warnings
-	@if [ -x "$(CLIENTS_PYTHON)" ]; then export TEST_CLIENTS_PYTHON="$(CLIENTS_PYTHON)"; fi; \
+	@eval "$$(.ci/clients env)"; \
 	echo 'cargo test $(RELEASE) --workspace --no-fail-fast'; \
 	.ci/summary $(CARGO) test $(RELEASE) --workspace --no-fail-fast
 

@@ -1,0 +1,51 @@
+//! The Python drivers: Apache's `cassandra-driver` and its relative `scylla-driver`.
+
+use std::ffi::OsStr;
+use std::process::Command;
+
+use crate::harness::Cluster;
+use crate::run::{Client, carry_out, installed};
+use crate::{process, script};
+
+const CASSANDRA: Client =
+    Client { name: "cassandra-driver", variable: "TEST_CLIENTS_PYTHON", command: |python| run_script(python) };
+const SCYLLA: Client =
+    Client { name: "scylla-driver", variable: "TEST_CLIENTS_SCYLLA_PYTHON", command: |python| run_script(python) };
+
+fn in_folder(python: &OsStr) -> Command {
+    let mut command = Command::new(python);
+    command.args(["-B", "-W", "ignore"]).current_dir(script::folder().join("python"));
+    command
+}
+
+fn run_script(python: &OsStr) -> Command {
+    let mut command = in_folder(python);
+    command.arg("run_script.py");
+    command
+}
+
+#[test]
+fn python_cassandra_driver_carries_out_the_script() {
+    carry_out(&CASSANDRA, &[(4, "none")]);
+}
+
+#[test]
+fn python_scylla_driver_carries_out_the_script() {
+    carry_out(&SCYLLA, &[(4, "none")]);
+}
+
+/// What is particular to the Python driver, or goes beyond the script.
+#[test]
+fn python_cassandra_driver_beyond_the_script() {
+    let name = "python-beyond";
+    let Some(python) = installed(name, CASSANDRA.variable) else {
+        return;
+    };
+    let cluster = Cluster::of(name, 3);
+    let mut command = in_folder(&python);
+    command
+        .args(["-m", "unittest", "-v", "test_connect", "test_statements", "test_types"])
+        .env("TEST_CONTACT_POINTS", cluster.contact_points().join(","));
+    let ended = process::run(command, cluster.folder(), name);
+    assert!(ended.success, "{}", ended.stderr);
+}
