@@ -1,9 +1,12 @@
-//! CQL's native protocol (version 4): one codec for server and driver, over TCP and QUIC alike.
+//! CQL's native protocol (versions 4 and 5): one codec for server and driver, over TCP and QUIC alike.
 //!
+//! [`segment`] and [`assembler`] carry the frames of version 5, [`compression`] shrinks bodies and segments,
 //! [`frame`] reads headers, [`request`] borrows requests from a body, [`response`] and [`rows`] write
 //! answers straight into one buffer, [`client`] is the other side of both.
 
+pub mod assembler;
 pub mod client;
+pub mod compression;
 pub mod error;
 mod error_wire;
 pub mod event;
@@ -12,8 +15,11 @@ pub mod metadata;
 pub mod request;
 pub mod response;
 pub mod rows;
+pub mod segment;
 pub mod wire;
 
+pub use assembler::{AssemblyError, FrameAssembler};
+pub use compression::{Compression, CompressionError};
 pub use error::{CqlError, WriteType};
 pub use event::{Event, SchemaChange};
 pub use frame::{FrameError, Header, Opcode, decode_header};
@@ -21,3 +27,4 @@ pub use metadata::ColumnSpec;
 pub use request::{BoundValue, Request, RequestFrame, decode_request};
 pub use response::ResponseHead;
 pub use rows::{RowsMetadata, RowsWriter};
+pub use segment::{Segment, SegmentError, SegmentFormat};
