@@ -6,6 +6,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod cqlsh;
 mod process;
 mod python;
 mod report;
