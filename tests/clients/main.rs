@@ -7,6 +7,7 @@
 mod harness;
 
 mod cqlsh;
+mod nodejs;
 mod process;
 mod python;
 mod report;
