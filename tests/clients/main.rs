@@ -7,6 +7,8 @@
 mod harness;
 
 mod cqlsh;
+mod gocql;
+mod java;
 mod nodejs;
 mod process;
 mod python;

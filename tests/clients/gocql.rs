@@ -1,0 +1,14 @@
+//! gocql, the Go driver.
+
+use std::process::Command;
+
+use crate::run::{Client, carry_out};
+
+/// The runner is one program, built at set-up.
+const GOCQL: Client =
+    Client { name: "gocql", variable: "TEST_CLIENTS_GOCQL", command: |program| Command::new(program) };
+
+#[test]
+fn gocql_carries_out_the_script() {
+    carry_out(&GOCQL, &[(4, "none")]);
+}
