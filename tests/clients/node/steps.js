@@ -233,7 +233,8 @@ class Steps {
     await this.concurrently(step.cql, all);
   }
 
-  // `onPage` must not throw: the driver calls it from its own depths. Each page is the driver's own next one, or, with `resume`, a new request with the state of the last.
+  // Each page is the driver's own next one, or, with `resume`, a new request with the state of the last. `onPage` must
+  // not throw: the driver calls it from its own depths.
   async pagesOf(step, onPage) {
     const options = this.with(step, { prepare: step.prepared === true, fetchSize: step.page_size });
     if (!step.resume) {
@@ -287,7 +288,8 @@ class Steps {
   async batch(step) {
     const statements = step.statements.map(({ cql, bind }) =>
       ({ query: cql, params: (bind ?? []).map(([kind, form]) => make(kind, form)) }));
-    const options = this.with(step, { logged: step.kind === 'logged', prepare: step.statements.some(({ bind }) => bind) });
+    const prepare = step.statements.some(({ bind }) => bind);
+    const options = this.with(step, { logged: step.kind === 'logged', prepare });
     if (step.timestamp) {
       options.timestamp = types.Long.fromString(step.timestamp);
     }
