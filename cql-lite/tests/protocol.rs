@@ -47,12 +47,13 @@ fn versions_are_judged_first() {
     for (bytes, version, stream) in cases {
         let error = decode_header(bytes, Direction::Request, LIMIT).unwrap_err();
         assert_eq!(error.stream(), stream);
-        let message = format!("Invalid or unsupported protocol version ({version}); supported versions are (4/v4)");
+        let message =
+            format!("Invalid or unsupported protocol version ({version}); supported versions are (4/v4, 5/v5)");
         assert_eq!(error.to_cql_error(), CqlError::Protocol(message.clone()));
         let mut out = BytesMut::new();
         response::write_frame_error(&mut out, &error);
         let (header, body) = split(&out, Direction::Response);
-        assert_eq!((out[0], header.stream, header.opcode), (0x84, stream, Opcode::Error));
+        assert_eq!((out[0], header.stream, header.opcode), (0x85, stream, Opcode::Error));
         assert_eq!(decode_response(&header, &body).unwrap().response, Response::Error(CqlError::Protocol(message)));
     }
     assert_eq!(decode_header(&[0x42, 0, 0], Direction::Request, LIMIT), Ok(None));

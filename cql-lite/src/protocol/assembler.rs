@@ -42,6 +42,27 @@ impl FrameAssembler {
         self.parts.len()
     }
 
+    /// Bytes of the long frame that is not complete, all of it, and its stream; as far as it can be told.
+    pub fn awaited(&self) -> (usize, i16) {
+        match decode_header(&self.parts, self.direction, self.body_limit_bytes) {
+            Ok(Some(header)) => (HEADER_BYTES + header.body_length_bytes, header.stream),
+            _ => (self.parts.len(), 0),
+        }
+    }
+
+    /// Gives up the long frame that is not complete: what is still to come of it is skipped. `false` if its end
+    /// cannot be told.
+    pub fn give_up(&mut self) -> bool {
+        match decode_header(&self.parts, self.direction, self.body_limit_bytes) {
+            Ok(Some(header)) => {
+                let here = std::mem::take(&mut self.parts).len();
+                self.skip_bytes = (HEADER_BYTES + header.body_length_bytes).saturating_sub(here);
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Takes a segment's payload. The frames of the one before have been taken with [`FrameAssembler::next_frame`].
     ///
     /// # Errors

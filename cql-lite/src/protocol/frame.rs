@@ -8,11 +8,14 @@ use super::error::CqlError;
 /// Bytes of a header.
 pub const HEADER_BYTES: usize = 9;
 /// Versions that are served, highest first.
-pub const SUPPORTED_VERSIONS: &[u8] = &[4];
+pub const SUPPORTED_VERSIONS: &[u8] = &[5, 4];
 /// The same as SUPPORTED answers and errors list them.
-pub const SUPPORTED_VERSION_NAMES: &[&str] = &["4/v4"];
+pub const SUPPORTED_VERSION_NAMES: &[&str] = &["4/v4", "5/v5"];
 /// The highest version that is served.
-pub const HIGHEST_VERSION: u8 = 4;
+pub const HIGHEST_VERSION: u8 = 5;
+
+/// The lowest version that is served.
+pub const LOWEST_VERSION: u8 = 4;
 
 /// The body is compressed.
 pub const FLAG_COMPRESSION: u8 = 0x01;

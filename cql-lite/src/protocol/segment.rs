@@ -155,6 +155,15 @@ fn read_fields(format: SegmentFormat, buffer: &[u8]) -> Result<Option<Fields>, S
     Ok(Some(Fields { length: length_of(0), uncompressed_length, is_self_contained: bits >> flag_at & 1 == 1 }))
 }
 
+/// Bytes of the segment at the start of a buffer; `None` while its header is not all there.
+///
+/// # Errors
+/// [`SegmentError::HeaderChecksum`].
+pub fn segment_bytes(format: SegmentFormat, buffer: &[u8]) -> Result<Option<usize>, SegmentError> {
+    let fields = read_fields(format, buffer)?;
+    Ok(fields.map(|fields| format.header_bytes() + fields.length + TRAILER_BYTES))
+}
+
 /// Takes the next segment off the front of a buffer; `None` while it is not all there. At most
 /// [`SegmentFormat::segment_bytes_max`] bytes have to be kept for one.
 ///

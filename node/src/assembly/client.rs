@@ -29,8 +29,23 @@ pub struct Parameters {
     pub paging_state: Option<Bytes>,
     /// The client's timestamp for writes, in microseconds.
     pub timestamp_us: Option<i64>,
-    /// Leave the result's column descriptions out.
-    pub skip_metadata: bool,
+    /// What the answer says of the result's columns.
+    pub descriptions: Descriptions,
+    /// Keyspace of names without one, instead of the session's.
+    pub keyspace: Option<Arc<str>>,
+    /// Seconds since 1970 against which expiry is judged and from which it is counted, instead of the clock's.
+    pub now_s: Option<i64>,
+}
+
+/// What an answer says of its columns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Descriptions {
+    /// All.
+    Full,
+    /// Only their number: the client knows them.
+    Omitted,
+    /// All, under a new id: the client knows older ones.
+    Changed(StatementId),
 }
 
 /// A statement in a protocol batch.
@@ -56,11 +71,15 @@ pub enum ClientRequest {
     Prepare {
         /// Its text.
         text: String,
+        /// Keyspace of names without one, instead of the session's.
+        keyspace: Option<Arc<str>>,
     },
     /// Run a prepared statement.
     Execute {
         /// What `Prepare` answered.
         id: Bytes,
+        /// The id of the columns that the client knows; `None` before protocol version 5.
+        metadata_id: Option<Bytes>,
         /// Values and options.
         parameters: Parameters,
     },
@@ -70,10 +89,8 @@ pub enum ClientRequest {
         kind: BatchKind,
         /// Statements with their values.
         statements: Vec<(BatchStatement, Vec<BoundValue>)>,
-        /// Consistency level.
-        consistency: ConsistencyLevel,
-        /// The client's timestamp, in microseconds.
-        timestamp_us: Option<i64>,
+        /// Options; the values are with the statements.
+        parameters: Parameters,
     },
 }
 
@@ -124,8 +141,8 @@ pub enum ClientResponse {
         metadata: RowsMetadata,
         /// The rows and where the next page starts.
         page: Page,
-        /// The client knows the column descriptions.
-        skip_metadata: bool,
+        /// What to say of the columns.
+        descriptions: Descriptions,
     },
     /// The session's keyspace changed.
     SetKeyspace(String),
@@ -133,6 +150,8 @@ pub enum ClientResponse {
     Prepared {
         /// Its id.
         id: StatementId,
+        /// Id of its result's columns.
+        metadata_id: StatementId,
         /// What it is.
         prepared: Arc<Prepared>,
     },

@@ -6,12 +6,12 @@ use bytes::Bytes;
 use starling_cql_lite::ast::{BatchKind, Describe, Statement};
 use starling_cql_lite::parser::parse_statement;
 use starling_cql_lite::protocol::error::CqlError;
-use starling_ring::ConsistencyLevel;
 
 use super::client::{
-    BatchStatement, ClientRequest, ClientResponse, ClientTicket, Parameters, RowsMetadata, Session, StatementId,
+    BatchStatement, ClientRequest, ClientResponse, ClientTicket, Descriptions, Parameters, RowsMetadata, Session,
+    StatementId,
 };
-use super::prepared::{Entry, statement_id};
+use super::prepared::{Entry, metadata_id, statement_id};
 use super::shard::Operation;
 use super::{Node, View};
 use crate::coordinate::Order;
@@ -44,21 +44,27 @@ impl Node {
     ) -> Result<(), CqlError> {
         match request {
             ClientRequest::Query { text, parameters } => {
-                let prepared = prepare(view, session.keyspace().as_deref(), &text)?;
+                let keyspace = parameters.keyspace.clone().or_else(|| session.keyspace());
+                let prepared = prepare(view, keyspace.as_deref(), &text)?;
                 self.run(view, ticket, session, &prepared, parameters)
             }
-            ClientRequest::Prepare { text } => {
-                let (id, entry) = self.prepare_and_keep(view, session.keyspace(), &text, None)?;
-                ticket.respond(ClientResponse::Prepared { id, prepared: entry.prepared });
+            ClientRequest::Prepare { text, keyspace } => {
+                let keyspace = keyspace.or_else(|| session.keyspace());
+                let (id, Entry { prepared, metadata_id, .. }) = self.prepare_and_keep(view, keyspace, &text, None)?;
+                ticket.respond(ClientResponse::Prepared { id, metadata_id, prepared });
                 Ok(())
             }
-            ClientRequest::Execute { id, mut parameters } => {
+            ClientRequest::Execute { id, metadata_id, mut parameters } => {
                 let entry = self.prepared(view, &id)?;
-                parameters.skip_metadata &= entry.columns_are_known();
+                parameters.descriptions = match metadata_id {
+                    Some(known) if *known != entry.metadata_id[..] => Descriptions::Changed(entry.metadata_id),
+                    None if !entry.columns_are_known() => Descriptions::Full,
+                    _ => parameters.descriptions,
+                };
                 self.run(view, ticket, session, &entry.prepared, parameters)
             }
-            ClientRequest::Batch { kind, statements, consistency, timestamp_us } => {
-                self.run_batch(view, ticket, session, kind, statements, consistency, timestamp_us)
+            ClientRequest::Batch { kind, statements, parameters } => {
+                self.run_batch(view, ticket, session, kind, statements, &parameters)
             }
         }
     }
@@ -74,8 +80,9 @@ impl Node {
         let (keyspace, prepared) = prepare_qualified(view, keyspace, text)?;
         let id = statement_id(keyspace.as_deref(), text);
         let has_new_columns = before.is_some_and(|b| b.has_new_columns || b.prepared.columns != prepared.columns);
+        let metadata_id = metadata_id(&prepared);
         let (text, prepared, epoch) = (Arc::from(text), Arc::new(prepared), view.metadata.epoch);
-        let entry = Entry { keyspace, text, prepared, epoch, has_new_columns };
+        let entry = Entry { keyspace, text, prepared, metadata_id, epoch, has_new_columns };
         self.prepared.put(id, entry.clone());
         Ok((id, entry))
     }
@@ -94,7 +101,7 @@ impl Node {
         let now_us = self.outside.wall_us();
         BindContext {
             now_us,
-            now_s: now_us.div_euclid(1_000_000),
+            now_s: parameters.now_s.unwrap_or_else(|| now_us.div_euclid(1_000_000)),
             default_timestamp_us: parameters.timestamp_us.unwrap_or_else(|| self.timestamp_us()),
             entropy: (u128::from(self.outside.random()) << 64) | u128::from(self.outside.random()),
             page_size: parameters.page_size,
@@ -116,7 +123,7 @@ impl Node {
         match prepared.bind(values, &context)? {
             Planned::Write(write) => self.run_write(view, ticket, write, parameters.consistency),
             Planned::Read(read) => {
-                self.run_read(view, ticket, *read, parameters.consistency, parameters.skip_metadata);
+                self.run_read(view, ticket, *read, parameters.consistency, parameters.descriptions);
             }
             Planned::Use(keyspace) => {
                 session.set_keyspace(&keyspace);
@@ -131,7 +138,6 @@ impl Node {
         Ok(())
     }
 
-    #[allow(clippy::too_many_arguments, reason = "the fields of one protocol message")]
     fn run_batch(
         &self,
         view: &Arc<View>,
@@ -139,32 +145,24 @@ impl Node {
         session: &Session,
         kind: BatchKind,
         statements: Vec<(BatchStatement, Vec<BoundValue>)>,
-        level: ConsistencyLevel,
-        timestamp_us: Option<i64>,
+        parameters: &Parameters,
     ) -> Result<(), CqlError> {
         if statements.len() > BATCH_STATEMENTS_MAX {
             return Err(CqlError::invalid("too many statements in one batch"));
         }
+        let keyspace = parameters.keyspace.clone().or_else(|| session.keyspace());
         let mut parts = Vec::with_capacity(statements.len());
         for (statement, values) in statements {
             let prepared = match statement {
-                BatchStatement::Text(text) => Arc::new(prepare(view, session.keyspace().as_deref(), &text)?),
+                BatchStatement::Text(text) => Arc::new(prepare(view, keyspace.as_deref(), &text)?),
                 BatchStatement::Prepared(id) => self.prepared(view, &id)?.prepared,
             };
             parts.push((prepared, values));
         }
-        let parameters = Parameters {
-            consistency: level,
-            values: BoundValues::NONE,
-            page_size: None,
-            paging_state: None,
-            timestamp_us,
-            skip_metadata: false,
-        };
-        let context = self.bind_context(&parameters);
+        let context = self.bind_context(parameters);
         let parts = parts.iter().map(|(prepared, values)| (&**prepared, values.clone())).collect();
         let write = plan::bind_batch(kind, parts, &context)?;
-        self.run_write(view, ticket.clone(), write, level);
+        self.run_write(view, ticket.clone(), write, parameters.consistency);
         Ok(())
     }
 
@@ -225,5 +223,5 @@ fn describe(view: &View, keyspace: Option<&str>, wanted: &Describe) -> Result<Cl
     let described = describe::describe(view.schema(), keyspace, wanted, &cluster)?;
     let cells = described.rows.into_iter().flatten().map(|text| Some(Bytes::from(text))).collect();
     let page = Page { width: described.columns.len(), cells, paging_state: None };
-    Ok(ClientResponse::Rows { metadata: RowsMetadata::Text(described.columns), page, skip_metadata: false })
+    Ok(ClientResponse::Rows { metadata: RowsMetadata::Text(described.columns), page, descriptions: Descriptions::Full })
 }

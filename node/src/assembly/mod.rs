@@ -26,6 +26,7 @@ use parking_lot::{Mutex, RwLock};
 use starling_ring::{HostId, Member};
 use starling_storage::model::{Mutation, ReadResult, TableRef};
 use starling_storage::store::Store;
+use uuid::Uuid;
 
 use crate::cluster::{Cluster, ClusterAction};
 use crate::coordinate::{Answer, Instant, Order, Work};
@@ -184,6 +185,13 @@ impl Node {
     }
 
     /// The server's timestamp for a write: its clock, but never the same twice.
+    /// A new id for the trace of a request: a time-based UUID.
+    pub fn new_tracing_id(&self) -> Uuid {
+        let random = (u128::from(self.outside.random()) << 64) | u128::from(self.outside.random());
+        let id = crate::plan::timeuuid::unique(self.outside.wall_us(), random);
+        Uuid::from_slice(&id).unwrap_or_default()
+    }
+
     fn timestamp_us(&self) -> i64 {
         let wall_us = self.outside.wall_us();
         let next = |last: i64| Some(wall_us.max(last + 1));

@@ -16,6 +16,8 @@ pub(super) struct Entry {
     pub keyspace: Option<Arc<str>>,
     pub text: Arc<str>,
     pub prepared: Arc<Prepared>,
+    /// Id of the result's columns.
+    pub metadata_id: StatementId,
     pub epoch: u64,
     /// The result's columns are not those that it was first prepared with: a client may know the old ones.
     pub has_new_columns: bool,
@@ -103,6 +105,24 @@ impl Entries {
     }
 }
 
+/// The id of a result's columns: the same on all nodes, another when a name or a type changes.
+pub(super) fn metadata_id(prepared: &Prepared) -> StatementId {
+    let mut bytes = Vec::with_capacity(256);
+    let mut add = |text: &str| {
+        bytes.extend_from_slice(&(text.len() as u64).to_be_bytes());
+        bytes.extend_from_slice(text.as_bytes());
+    };
+    if let Some(table) = &prepared.table {
+        add(&table.keyspace);
+        add(&table.name);
+    }
+    for column in &prepared.columns {
+        add(&column.name);
+        add(&column.cql_type.to_string());
+    }
+    xxh3_128(&bytes).to_be_bytes()
+}
+
 /// The id of a statement.
 pub(super) fn statement_id(keyspace: Option<&str>, text: &str) -> StatementId {
     let mut bytes = Vec::with_capacity(text.len() + 64);
@@ -120,7 +140,8 @@ mod tests {
         let schema = crate::system::with_system(&crate::schema::Schema::default());
         let parsed = starling_cql_lite::parser::parse_statement("USE system").expect("valid");
         let prepared = Arc::new(crate::plan::prepare(&schema, None, parsed).expect("plans"));
-        Entry { keyspace: None, text: Arc::from(text), prepared, epoch: 1, has_new_columns: false }
+        let metadata_id = metadata_id(&prepared);
+        Entry { keyspace: None, text: Arc::from(text), prepared, metadata_id, epoch: 1, has_new_columns: false }
     }
 
     #[test]

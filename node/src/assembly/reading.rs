@@ -9,7 +9,7 @@ use starling_ring::{ConsistencyLevel, Requirement, Token};
 use starling_storage::model::{ReadCommand, ReadResult, ReadTarget};
 use starling_storage::store::read_partitions;
 
-use super::client::{ClientResponse, ClientTicket, RowsMetadata};
+use super::client::{ClientResponse, ClientTicket, Descriptions, RowsMetadata};
 use super::shard::{Ended, Operation};
 use super::{Node, View};
 use crate::coordinate::{ReadCoordination, errors, plan_read};
@@ -23,7 +23,7 @@ pub struct ReadRun {
     keyspace: String,
     requirement: Requirement,
     progress: ReadProgress,
-    skip_metadata: bool,
+    descriptions: Descriptions,
     deadline_ms: u64,
     /// The present command covers its token range only up to here.
     covered_to: Option<Token>,
@@ -64,10 +64,10 @@ impl Node {
         ticket: ClientTicket,
         operation: ReadOperation,
         level: ConsistencyLevel,
-        skip_metadata: bool,
+        descriptions: Descriptions,
     ) {
         if operation.is_virtual() {
-            let response = read_virtual(view, operation, skip_metadata);
+            let response = read_virtual(view, operation, descriptions);
             return ticket.respond(response.unwrap_or_else(ClientResponse::Error));
         }
         if level.is_serial() {
@@ -92,7 +92,7 @@ impl Node {
             keyspace,
             requirement,
             progress: ReadProgress::new(operation),
-            skip_metadata,
+            descriptions,
             deadline_ms: self.now().us / 1_000 + timeout_ms,
             covered_to: None,
             speculated: 0,
@@ -191,18 +191,18 @@ impl Node {
         self.count(&self.figures.reads, outcome.as_ref().err());
         self.figures.speculative_reads.fetch_add(u64::from(run.speculated), Ordering::Relaxed);
         self.figures.read_repairs.fetch_add(u64::from(run.mismatched), Ordering::Relaxed);
-        let response = outcome.and_then(|()| rows(run.progress, run.skip_metadata));
+        let response = outcome.and_then(|()| rows(run.progress, run.descriptions));
         run.ticket.respond(response.unwrap_or_else(ClientResponse::Error));
     }
 }
 
-fn rows(progress: ReadProgress, skip_metadata: bool) -> Result<ClientResponse, CqlError> {
+fn rows(progress: ReadProgress, descriptions: Descriptions) -> Result<ClientResponse, CqlError> {
     let metadata = RowsMetadata::Select(progress.operation().metadata());
-    Ok(ClientResponse::Rows { metadata, page: progress.finish()?, skip_metadata })
+    Ok(ClientResponse::Rows { metadata, page: progress.finish()?, descriptions })
 }
 
 /// A system table: made up from the view, then read like any other.
-fn read_virtual(view: &View, operation: ReadOperation, skip_metadata: bool) -> Result<ClientResponse, CqlError> {
+fn read_virtual(view: &View, operation: ReadOperation, descriptions: Descriptions) -> Result<ClientResponse, CqlError> {
     let cluster = ClusterView {
         cluster_name: &view.metadata.cluster_name,
         local: view.local,
@@ -216,5 +216,5 @@ fn read_virtual(view: &View, operation: ReadOperation, skip_metadata: bool) -> R
     while let Some(command) = progress.next_command() {
         progress.feed(read_partitions(&command, &partitions), None)?;
     }
-    rows(progress, skip_metadata)
+    rows(progress, descriptions)
 }

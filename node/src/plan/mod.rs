@@ -35,7 +35,7 @@ mod selector;
 mod selector_type;
 mod slices;
 mod term;
-mod timeuuid;
+pub(crate) mod timeuuid;
 mod values;
 mod variables;
 mod write;

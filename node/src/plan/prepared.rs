@@ -142,7 +142,7 @@ impl Prepared {
         let values = values.resolve(&self.variables)?;
         let entropy = Entropy::new(context.entropy);
         let environment = Environment { values: &values, now_us: context.now_us, entropy: &entropy };
-        let times = WriteTimes { default_timestamp_us: context.default_timestamp_us, now_s: context.now_s };
+        let times = WriteTimes::of(context);
         Ok(match &self.plan {
             Plan::Modification(modification) => Operation::Write(single(modification, &environment, times)?),
             Plan::Batch(batch) => Operation::Write(batch.bind(&environment, times)?),
@@ -180,7 +180,7 @@ pub fn bind_batch(
 ) -> Result<WriteOperation, CqlError> {
     batch::check_kind(kind)?;
     let entropy = Entropy::new(context.entropy);
-    let times = WriteTimes { default_timestamp_us: context.default_timestamp_us, now_s: context.now_s };
+    let times = WriteTimes::of(context);
     let mut merged = Merged::default();
     for (prepared, values) in statements {
         let Plan::Modification(modification) = &prepared.plan else {

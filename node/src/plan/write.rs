@@ -13,15 +13,27 @@ use super::locate::{self, PRODUCT_MAX};
 use super::modification::{Action, Modification};
 use super::restriction::PartitionRestriction;
 use super::term::Term;
-use super::values::{Environment, TermValue};
+use super::values::{BindContext, Environment, TermValue};
 
 /// Times of one write.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WriteTimes {
     /// Timestamp in microseconds where the statement has none of its own.
     pub default_timestamp_us: i64,
-    /// Seconds since 1970.
+    /// Seconds since 1970 from which expiry is counted: the clock's, or those that the request brought.
     pub now_s: i64,
+    /// Seconds since 1970 by the clock: when a deletion was made. A request cannot make one old enough to be purged.
+    pub clock_s: i64,
+}
+
+impl WriteTimes {
+    pub(crate) fn of(context: &BindContext) -> Self {
+        WriteTimes {
+            default_timestamp_us: context.default_timestamp_us,
+            now_s: context.now_s,
+            clock_s: context.now_us.div_euclid(1_000_000),
+        }
+    }
 }
 
 /// The mutations of one modification, one for each partition; none if all its values are unset.
@@ -39,7 +51,7 @@ pub(crate) fn mutations(
     let name = format_args!("{}.{}", table.keyspace, table.name).to_string();
     let default_ttl_s = table.options.default_ttl_s;
     let expiry = modification.attributes.expiry(environment, default_ttl_s, times.now_s, &name)?;
-    let writer = Writer { timestamp_us, now_s: times.now_s, expiry };
+    let writer = Writer { timestamp_us, now_s: times.clock_s, expiry };
     let fragment = match modification.action {
         Action::Delete => deletion(modification, environment, &writer)?,
         Action::Insert | Action::Set => rows(modification, environment, &writer)?,

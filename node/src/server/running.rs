@@ -74,7 +74,7 @@ pub async fn start_node(settings: Settings) -> Result<Running> {
     world.attach(&node);
     let inbox: Arc<dyn Inbox> = node.clone();
     links.start(Arc::downgrade(&inbox));
-    let native = NativeServer::new(node.clone(), world.clone(), &settings);
+    let native = NativeServer::new(node.clone(), world.clone(), &settings)?;
     let admin_address = SocketAddr::new(settings.admin_address(), settings.admin_port);
     let source = Arc::new(metrics::Source::new(node.clone(), world.clone(), native.clone()));
     admin::serve(admin_address, source).await?;

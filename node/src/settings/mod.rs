@@ -40,6 +40,24 @@ pub struct ServerEncryptionOptions {
     pub authority: Option<PathBuf>,
 }
 
+/// TLS for clients. Without it connections are plain.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClientEncryptionOptions {
+    /// Clients connect with TLS (1.2 or 1.3).
+    pub enabled: bool,
+    /// On the same port clients may also connect without it.
+    pub optional: bool,
+    /// This node's certificate chain, PEM.
+    pub certificate: Option<PathBuf>,
+    /// Its private key, PEM.
+    pub private_key: Option<PathBuf>,
+    /// The authority of clients' certificates, PEM.
+    pub authority: Option<PathBuf>,
+    /// Clients need a certificate of that authority.
+    pub require_client_auth: bool,
+}
+
 /// Settings of a node. Every field is a key of the file.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -58,6 +76,20 @@ pub struct Settings {
     pub rpc_address: IpAddr,
     /// TCP port for CQL clients.
     pub native_transport_port: u16,
+    /// A port of its own for TLS (9142 by convention), so that `native_transport_port` stays plain; by default TLS is on
+    /// `native_transport_port`. Only with `client_encryption_options`.
+    pub native_transport_port_ssl: Option<u16>,
+    /// Largest body of a client's frame; larger ones are refused. 1MiB to 256MiB, and at most a quarter of
+    /// `native_transport_max_request_data_in_flight`.
+    pub native_transport_max_frame_size: Size,
+    /// Memory for what clients send and have not read, all connections together: a quarter for frames that have come in
+    /// part, a quarter for requests under way, half for unread answers. More takes larger bursts. 16MiB to 64GiB.
+    pub native_transport_max_request_data_in_flight: Size,
+    /// Clients' connections at a time; one more is closed at once. Each takes a file descriptor and some KB. 1 to
+    /// 1000000.
+    pub native_transport_max_concurrent_connections: u32,
+    /// TLS for clients.
+    pub client_encryption_options: ClientEncryptionOptions,
     /// Port of the admin HTTP side, on `admin_address`.
     pub admin_port: u16,
     /// Address of the admin HTTP side; by default the same as `rpc_address` where that is loopback, else 127.0.0.1.
@@ -106,6 +138,11 @@ impl Default for Settings {
             storage_port: 7000,
             rpc_address: loopback,
             native_transport_port: 9042,
+            native_transport_port_ssl: None,
+            native_transport_max_frame_size: Size { bytes: 16 << 20 },
+            native_transport_max_request_data_in_flight: Size { bytes: 128 << 20 },
+            native_transport_max_concurrent_connections: 16_384,
+            client_encryption_options: ClientEncryptionOptions::default(),
             admin_port: 9180,
             admin_address: None,
             allow_remote_clients: false,
@@ -190,6 +227,17 @@ impl Settings {
         within("write_request_timeout (ms)", self.write_request_timeout.ms, 10, 600_000)?;
         within("purge_interval (ms)", self.purge_interval.ms, 10_000, 30 * 86_400_000)?;
         within("block_cache_size (bytes)", self.block_cache_size.bytes, 1 << 20, 1 << 40)?;
+        let (frame, clients) =
+            (self.native_transport_max_frame_size.bytes, self.native_transport_max_request_data_in_flight.bytes);
+        within("native_transport_max_request_data_in_flight (bytes)", clients, 16 << 20, 64 << 30)?;
+        // A frame on its way has memory set aside: header and segments besides the body.
+        let most = (256 << 20).min(clients / 4 - (256 << 10));
+        within("native_transport_max_frame_size (bytes)", frame, 1 << 20, most)?;
+        let connections = self.native_transport_max_concurrent_connections.into();
+        within("native_transport_max_concurrent_connections", connections, 1, 1_000_000)?;
+        if self.native_transport_port_ssl == Some(self.native_transport_port) {
+            bail!("native_transport_port_ssl must differ from native_transport_port");
+        }
         within("memtable_size (bytes)", self.memtable_size.bytes, 1 << 20, 1 << 40)?;
         if !(5.0..=16.0).contains(&self.phi_convict_threshold) {
             bail!("phi_convict_threshold is {}: it must be from 5 to 16", self.phi_convict_threshold);

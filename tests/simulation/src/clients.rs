@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use starling_cql_lite::protocol::error::CqlError;
-use starling_node::assembly::client::{ClientRequest, ClientResponse, Parameters, Session};
+use starling_node::assembly::client::{ClientRequest, ClientResponse, Descriptions, Parameters, Session};
 use starling_node::plan::{BoundValue, BoundValues};
 use starling_ring::ConsistencyLevel;
 
@@ -92,7 +92,9 @@ fn query(text: &str, values: BoundValues, level: ConsistencyLevel, timestamp_us:
         page_size: Some(100),
         paging_state: None,
         timestamp_us,
-        skip_metadata: true,
+        descriptions: Descriptions::Omitted,
+        keyspace: None,
+        now_s: None,
     };
     ClientRequest::Query { text: text.to_owned(), parameters }
 }

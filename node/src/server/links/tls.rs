@@ -131,7 +131,7 @@ fn transport() -> Result<quinn::TransportConfig> {
     Ok(transport)
 }
 
-fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
+pub(in crate::server) fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
     let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
         .with_context(|| format!("certificate {}", path.display()))?
         .collect::<Result<_, _>>()

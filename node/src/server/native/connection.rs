@@ -1,36 +1,36 @@
 //! One client's connection: requests under way up to bounds, answers out in whatever order they come.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use bytes::BytesMut;
 use parking_lot::Mutex;
+use starling_cql_lite::protocol::error::CqlError;
 use starling_cql_lite::protocol::event::Event;
-use starling_cql_lite::protocol::frame::HIGHEST_VERSION;
-use starling_cql_lite::protocol::response::{ResponseHead, write_event};
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
-use tokio::net::tcp::OwnedWriteHalf;
+use starling_cql_lite::protocol::response::{ResponseHead, write_error, write_event};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Notify, watch};
 
+use super::budget::{Budget, SMALL_ANSWER_BYTES};
+use super::outgoing::{Batch, Form, Outgoing};
 use super::reader::Reader;
-use super::{NativeServer, REQUEST_BYTES_TOTAL_MAX, responses};
+use super::{NativeServer, responses};
 use crate::assembly::client::{ClientResponse, ClientSink};
 
 /// Requests of one connection under way at a time; beyond it the connection is not read further.
 const REQUESTS_UNDER_WAY_MAX: usize = 4_096;
-/// Bytes of one connection's requests under way; beyond it the connection is not read further. Bounds: above the
-/// largest request.
-const REQUEST_BYTES_UNDER_WAY_MAX: usize = 64 << 20;
-/// Answers that a client may leave unread, in bytes; beyond it its connection is not read further, and closed if
-/// events come on top.
-const UNREAD_BYTES_MAX: usize = 64 << 20;
-
-#[derive(Default)]
-struct Outgoing {
-    bytes: BytesMut,
-    closed: bool,
-}
+/// Bytes of one connection's requests under way; beyond it the connection is not read further. One request is taken
+/// in whatever its size.
+const REQUEST_BYTES_UNDER_WAY_MAX: usize = 8 << 20;
+/// Answers that a client may leave unread before its connection is not read further, those of requests under way
+/// included as far as they can be guessed; bytes.
+const UNREAD_BYTES_SOFT_MAX: usize = 8 << 20;
+/// Answers that a client may leave unread, in bytes; beyond it rows are not sent but OVERLOADED, and the connection is
+/// closed if events come on top.
+const UNREAD_BYTES_MAX: usize = 32 << 20;
+/// A client that takes not one byte of its answers for so long is disconnected.
+const WRITE_STALL: Duration = Duration::from_secs(60);
 
 /// A connection, as answers find it.
 pub struct Connection {
@@ -38,8 +38,12 @@ pub struct Connection {
     outgoing: Mutex<Outgoing>,
     /// Something to write.
     wake: Notify,
+    /// Protocol version; of errors before STARTUP too.
+    version: AtomicU8,
     under_way: AtomicUsize,
     bytes_under_way: AtomicUsize,
+    /// What the last answers took, in bytes: large ones are remembered for a while.
+    answer_bytes_guess: AtomicUsize,
     /// Room for more requests.
     room: Notify,
     /// Nothing reaches the client any more.
@@ -47,7 +51,14 @@ pub struct Connection {
 }
 
 /// Counts a connection until reader and writer have ended, however they do.
-struct Counted(Arc<NativeServer>);
+pub(super) struct Counted(Arc<NativeServer>);
+
+impl Counted {
+    pub(super) fn new(server: Arc<NativeServer>) -> Arc<Self> {
+        server.figures.connections.fetch_add(1, Ordering::Relaxed);
+        Arc::new(Counted(server))
+    }
+}
 
 impl Drop for Counted {
     fn drop(&mut self) {
@@ -65,12 +76,12 @@ impl Drop for Finish {
 }
 
 /// Serves a connection until it ends.
-pub fn serve(server: Arc<NativeServer>, stream: TcpStream) {
-    let _ = stream.set_nodelay(true);
-    let (read, write) = stream.into_split();
+pub(super) fn serve_stream<R, W>(server: Arc<NativeServer>, counted: Arc<Counted>, read: R, write: W)
+where
+    R: AsyncRead + Unpin + Send + 'static,
+    W: AsyncWrite + Unpin + Send + 'static,
+{
     let connection = Arc::new(Connection::new(server.clone()));
-    server.figures.connections.fetch_add(1, Ordering::Relaxed);
-    let counted = Arc::new(Counted(server.clone()));
     let (finish, mut broken) = (Finish(connection.clone()), connection.broken.subscribe());
     tokio::spawn({
         let (connection, counted) = (connection.clone(), counted.clone());
@@ -85,28 +96,33 @@ pub fn serve(server: Arc<NativeServer>, stream: TcpStream) {
     });
     tokio::spawn(async move {
         let _counted = counted;
-        let mut reader = Reader::new(server, connection, finish);
-        reader.run(read).await;
+        Reader::new(server, connection, finish).run(read).await;
     });
 }
 
-async fn write_out(connection: Arc<Connection>, mut stream: OwnedWriteHalf) {
+/// What the writer is to do.
+enum ToWrite {
+    Batch(Batch),
+    Nothing,
+    End,
+}
+
+async fn write_out<W: AsyncWrite + Unpin>(connection: Arc<Connection>, mut stream: W) {
     loop {
         connection.wake.notified().await;
         loop {
-            let (batch, closed) = {
-                let mut outgoing = connection.outgoing.lock();
-                (std::mem::take(&mut outgoing.bytes), outgoing.closed)
-            };
-            if batch.is_empty() {
-                if closed {
-                    let _ = stream.shutdown().await;
+            let batch = match connection.next_batch() {
+                ToWrite::Batch(batch) => batch,
+                ToWrite::Nothing => break,
+                ToWrite::End => {
+                    let _ = tokio::time::timeout(WRITE_STALL, stream.shutdown()).await;
                     return;
                 }
-                break;
-            }
-            connection.room.notify_one();
-            if stream.write_all(&batch).await.is_err() {
+            };
+            let size_bytes = batch.frames_bytes();
+            let is_written = write_all(&mut stream, batch.encode()).await;
+            connection.written(size_bytes);
+            if !is_written {
                 connection.break_off();
                 return;
             }
@@ -114,10 +130,23 @@ async fn write_out(connection: Arc<Connection>, mut stream: OwnedWriteHalf) {
     }
 }
 
+async fn write_all<W: AsyncWrite + Unpin>(stream: &mut W, mut bytes: BytesMut) -> bool {
+    while !bytes.is_empty() {
+        match tokio::time::timeout(WRITE_STALL, stream.write_buf(&mut bytes)).await {
+            Ok(Ok(count)) if count > 0 => {}
+            _ => return false,
+        }
+    }
+    // A TLS stream may hold some back.
+    matches!(tokio::time::timeout(WRITE_STALL, stream.flush()).await, Ok(Ok(())))
+}
+
 impl Drop for Connection {
-    /// What a reader that panicked never got answered.
+    /// What a reader that panicked never got answered, and what was never written.
     fn drop(&mut self) {
-        self.server.figures.request_bytes.fetch_sub(*self.bytes_under_way.get_mut(), Ordering::AcqRel);
+        let budget = &self.server.budget;
+        budget.end(*self.bytes_under_way.get_mut());
+        budget.written(self.outgoing.get_mut().unread_bytes());
     }
 }
 
@@ -127,29 +156,97 @@ impl Connection {
             server,
             outgoing: Mutex::default(),
             wake: Notify::new(),
+            version: AtomicU8::new(0),
             under_way: AtomicUsize::new(0),
             bytes_under_way: AtomicUsize::new(0),
+            answer_bytes_guess: AtomicUsize::new(0),
             room: Notify::new(),
             broken: watch::Sender::new(false),
         }
     }
 
-    pub(super) fn append(&self, write: impl FnOnce(&mut BytesMut)) {
+    fn next_batch(&self) -> ToWrite {
         let mut outgoing = self.outgoing.lock();
-        if outgoing.closed {
+        match (outgoing.is_empty(), outgoing.is_closed) {
+            (false, _) => ToWrite::Batch(outgoing.take()),
+            (true, false) => ToWrite::Nothing,
+            (true, true) => ToWrite::End,
+        }
+    }
+
+    fn budget(&self) -> &Budget {
+        &self.server.budget
+    }
+
+    /// Adds a frame that is small or cannot be left out.
+    pub(super) fn append(&self, write: impl FnOnce(&mut BytesMut)) {
+        self.append_and(write, |_| {});
+    }
+
+    fn append_and(&self, write: impl FnOnce(&mut BytesMut), then: impl FnOnce(&mut Outgoing)) {
+        let mut outgoing = self.outgoing.lock();
+        if outgoing.is_closed {
             return;
         }
-        let was_empty = outgoing.bytes.is_empty();
-        write(&mut outgoing.bytes);
+        let was_empty = outgoing.is_empty();
+        let before = outgoing.frames().len();
+        write(outgoing.frames());
+        let added = outgoing.frames().len() - before;
+        then(&mut outgoing);
+        // Before the writer can have written it.
+        self.budget().answer(added);
         drop(outgoing);
         if was_empty {
             self.wake.notify_one();
         }
     }
 
+    /// Adds the answer to STARTUP; what comes after travels in another form.
+    pub(super) fn start(&self, version: u8, form: Form, write: impl FnOnce(&mut BytesMut)) {
+        self.version.store(version, Ordering::Relaxed);
+        self.append_and(write, |outgoing| outgoing.switch_to(form));
+    }
+
+    /// Adds an answer, or where it would take too much memory, OVERLOADED.
+    fn append_answer(&self, head: &ResponseHead<'_>, response: &ClientResponse) {
+        let mut outgoing = self.outgoing.lock();
+        if outgoing.is_closed {
+            return;
+        }
+        let (was_empty, held) = (outgoing.is_empty(), outgoing.unread_bytes());
+        let frames = outgoing.frames();
+        let before = frames.len();
+        responses::write(frames, head, response);
+        let mut added = frames.len() - before;
+        let is_too_much = held > 0 && held + added > UNREAD_BYTES_MAX && added > SMALL_ANSWER_BYTES;
+        if is_too_much || !self.budget().try_answer(held, added) {
+            frames.truncate(before);
+            let message = "Too many bytes of answers wait to be read from this node: this one was dropped";
+            write_error(frames, head, &CqlError::Overloaded(message.to_owned()));
+            added = frames.len() - before;
+            self.budget().answer(added);
+            self.server.figures.answers_dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        drop(outgoing);
+        let guess = self.answer_bytes_guess.load(Ordering::Relaxed);
+        self.answer_bytes_guess.store(added.max(guess - guess / 16), Ordering::Relaxed);
+        if was_empty {
+            self.wake.notify_one();
+        }
+    }
+
+    /// A batch is with the socket, or never will be.
+    fn written(&self, size_bytes: usize) {
+        let mut outgoing = self.outgoing.lock();
+        outgoing.in_writing_bytes = 0;
+        drop(outgoing);
+        self.budget().written(size_bytes);
+        self.room.notify_one();
+    }
+
     /// No answers are taken any more; what is there still goes out.
     fn finish(&self) {
-        self.outgoing.lock().closed = true;
+        self.outgoing.lock().is_closed = true;
         self.wake.notify_one();
     }
 
@@ -157,9 +254,10 @@ impl Connection {
     fn break_off(&self) {
         let unsent = {
             let mut outgoing = self.outgoing.lock();
-            outgoing.closed = true;
-            std::mem::take(&mut outgoing.bytes)
+            outgoing.is_closed = true;
+            std::mem::take(outgoing.frames())
         };
+        self.budget().written(unsent.len());
         drop(unsent);
         self.broken.send_replace(true);
         self.room.notify_one();
@@ -167,10 +265,11 @@ impl Connection {
 
     /// Sends an event. A client that reads none of them cannot be left out silently: its connection is closed.
     pub fn send_event(&self, event: &Event) {
-        if self.outgoing.lock().bytes.len() >= UNREAD_BYTES_MAX {
+        if self.outgoing.lock().unread_bytes() >= UNREAD_BYTES_MAX {
             return self.break_off();
         }
-        self.append(|out| write_event(out, HIGHEST_VERSION, event));
+        let version = self.version.load(Ordering::Relaxed);
+        self.append(|out| write_event(out, version, event));
     }
 
     /// Turns true when nothing reaches the client any more.
@@ -182,29 +281,40 @@ impl Connection {
         *self.broken.borrow()
     }
 
-    pub(super) fn has_room(&self) -> bool {
-        self.under_way.load(Ordering::Acquire) < REQUESTS_UNDER_WAY_MAX
-            && self.bytes_under_way.load(Ordering::Acquire) < REQUEST_BYTES_UNDER_WAY_MAX
-            && self.outgoing.lock().bytes.len() < UNREAD_BYTES_MAX
-    }
-
-    pub(super) async fn wait_for_room(&self) {
-        while !self.has_room() && !self.is_broken() {
-            self.room.notified().await;
+    /// Whether one more request of that size is within this connection's bounds.
+    fn has_room(&self, size_bytes: usize) -> bool {
+        let under_way = self.under_way.load(Ordering::Acquire);
+        if under_way == 0 {
+            return self.outgoing.lock().unread_bytes() < UNREAD_BYTES_SOFT_MAX;
         }
+        let guess = under_way.saturating_mul(self.answer_bytes_guess.load(Ordering::Relaxed));
+        under_way < REQUESTS_UNDER_WAY_MAX
+            && self.bytes_under_way.load(Ordering::Acquire) + size_bytes <= REQUEST_BYTES_UNDER_WAY_MAX
+            && self.outgoing.lock().unread_bytes().saturating_add(guess) < UNREAD_BYTES_SOFT_MAX
     }
 
-    /// Counts a request; `false` if the server has too many bytes of requests under way already.
-    pub(super) fn begin(&self, size_bytes: usize) -> bool {
-        let total = &self.server.figures.request_bytes;
-        let before = total.fetch_add(size_bytes, Ordering::AcqRel);
-        if before.saturating_add(size_bytes) > REQUEST_BYTES_TOTAL_MAX {
-            total.fetch_sub(size_bytes, Ordering::AcqRel);
+    /// Counts a request if there is room for it; whoever gets `false` does nothing of it.
+    pub(super) fn try_begin(&self, size_bytes: usize) -> bool {
+        if !self.has_room(size_bytes) || !self.budget().try_begin(size_bytes) {
             return false;
         }
         self.under_way.fetch_add(1, Ordering::AcqRel);
         self.bytes_under_way.fetch_add(size_bytes, Ordering::AcqRel);
         true
+    }
+
+    /// A request that was begun has ended.
+    pub(super) fn end(&self, size_bytes: usize) {
+        self.budget().end(size_bytes);
+        self.bytes_under_way.fetch_sub(size_bytes, Ordering::AcqRel);
+        self.under_way.fetch_sub(1, Ordering::AcqRel);
+        self.room.notify_one();
+    }
+
+    /// Waits until something has changed that may have made room.
+    pub(super) async fn room_changed(&self) {
+        // Room that other connections make is not told.
+        let _ = tokio::time::timeout(Duration::from_millis(5), self.room.notified()).await;
     }
 
     pub(super) async fn wait_until_idle(&self) {
@@ -214,21 +324,20 @@ impl Connection {
     }
 }
 
-/// The number of a request: its stream and, above that, its size, which is given back with the answer.
-pub(super) fn request_number(stream: i16, size_bytes: usize) -> u64 {
-    (size_bytes as u64) << 16 | u64::from(stream as u16)
+/// The number of a request: its stream, whether the client wants a trace, and its size, which is given back with the
+/// answer.
+pub(super) fn request_number(stream: i16, is_traced: bool, size_bytes: usize) -> u64 {
+    (size_bytes as u64) << 17 | u64::from(is_traced) << 16 | u64::from(stream as u16)
 }
 
 impl ClientSink for Connection {
     fn respond(&self, request: u64, response: ClientResponse) {
-        let head = ResponseHead::new(HIGHEST_VERSION, request as u16 as i16);
-        self.append(|out| responses::write(out, &head, &response));
-        let size_bytes = (request >> 16) as usize;
-        self.server.figures.request_bytes.fetch_sub(size_bytes, Ordering::AcqRel);
-        let bytes_before = self.bytes_under_way.fetch_sub(size_bytes, Ordering::AcqRel);
-        let before = self.under_way.fetch_sub(1, Ordering::AcqRel);
-        if before >= REQUESTS_UNDER_WAY_MAX || bytes_before >= REQUEST_BYTES_UNDER_WAY_MAX || before == 1 {
-            self.room.notify_one();
+        let mut head = ResponseHead::new(self.version.load(Ordering::Relaxed), request as u16 as i16);
+        if request >> 16 & 1 == 1 {
+            head.tracing_id = Some(self.server.node.new_tracing_id());
         }
+        self.append_answer(&head, &response);
+        drop(response);
+        self.end((request >> 17) as usize);
     }
 }

@@ -1,39 +1,62 @@
-//! The reading end of a connection: frames in, cheap ones answered here, requests handed to the node.
+//! The reading half of a connection: bytes to frames, frames to requests.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
+use starling_cql_lite::protocol::compression::{Compression, announced_length, decompress_body};
 use starling_cql_lite::protocol::error::CqlError;
 use starling_cql_lite::protocol::event::Event;
-use starling_cql_lite::protocol::frame::{Direction, FrameError, HEADER_BYTES, Header, decode_header};
+use starling_cql_lite::protocol::frame::{FLAG_COMPRESSION, FrameError, Header, LOWEST_VERSION};
 use starling_cql_lite::protocol::request::{Request, decode_request};
 use starling_cql_lite::protocol::response::{
     ResponseHead, write_error, write_frame_error, write_ready, write_supported,
 };
-use tokio::io::AsyncReadExt;
-use tokio::net::tcp::OwnedReadHalf;
+use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
+use super::budget::Reservation;
 use super::connection::{Connection, Finish, request_number};
-use super::{NativeServer, REQUEST_BYTES_MAX, Stage, requests};
+use super::inbound::{Broken, Inbound, Next};
+use super::outgoing::Form;
+use super::{NativeServer, Stage, handshake, requests};
 use crate::assembly::client::{ClientSink, ClientTicket, Session};
 
-const READ_BUFFER_BYTES: usize = 64 << 10;
-/// Options of SUPPORTED.
-const SUPPORTED: [(&str, &[&str]); 3] =
-    [("CQL_VERSION", &["3.4.7"]), ("COMPRESSION", &[]), ("PROTOCOL_VERSIONS", &["4/v4"])];
+/// Read at a time from a connection on which little comes; an idle connection holds no more. Bytes.
+const SIP_BYTES: usize = 2 << 10;
+/// Read at a time from a connection on which much comes. Bytes.
+const GULP_BYTES: usize = 64 << 10;
+/// A frame up to this size needs no memory set aside while it comes in. Bytes.
+const SMALL_FRAME_BYTES: usize = 16 << 10;
+/// A connection begins with STARTUP within this time.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
+/// A frame that has begun goes on by `PROGRESS_BYTES` within this time, and finds memory within it.
+const PROGRESS_TIMEOUT: Duration = Duration::from_secs(30);
+/// See `PROGRESS_TIMEOUT`; bytes.
+const PROGRESS_BYTES: usize = 64 << 10;
 
 /// Reads one connection.
 pub(super) struct Reader {
     server: Arc<NativeServer>,
     connection: Arc<Connection>,
     session: Session,
-    started: bool,
+    inbound: Inbound,
+    /// Version of all frames, once STARTUP has come.
+    version: Option<u8>,
+    compression: Option<Compression>,
+    throws_on_overload: bool,
     stage: watch::Receiver<Stage>,
     broken: watch::Receiver<bool>,
-    /// What is still to come of a body that was refused for its length.
-    skip_bytes: usize,
+    /// Memory for a frame that has come in part.
+    reservation: Reservation,
+    /// Bytes that a read may bring.
+    appetite_bytes: usize,
+    /// Until when more has to come.
+    deadline: Option<Instant>,
+    /// Bytes that have come since the deadline was set.
+    progress_bytes: usize,
     _finish: Finish,
 }
 
@@ -42,148 +65,282 @@ struct Close;
 
 impl Reader {
     pub(super) fn new(server: Arc<NativeServer>, connection: Arc<Connection>, finish: Finish) -> Self {
-        let (stage, broken) = (server.stage.subscribe(), connection.watch_broken());
-        let session = Session::default();
-        Reader { server, connection, session, started: false, stage, broken, skip_bytes: 0, _finish: finish }
+        Reader {
+            session: Session::default(),
+            inbound: Inbound::plain(server.limits.frame_bytes),
+            version: None,
+            compression: None,
+            throws_on_overload: false,
+            stage: server.stage.subscribe(),
+            broken: connection.watch_broken(),
+            reservation: Reservation::new(server.budget.clone()),
+            appetite_bytes: SIP_BYTES,
+            deadline: Some(Instant::now() + HANDSHAKE_TIMEOUT),
+            progress_bytes: 0,
+            server,
+            connection,
+            _finish: finish,
+        }
     }
 
     /// Reads until the client leaves, is refused, or the server closes.
-    pub(super) async fn run(&mut self, mut stream: OwnedReadHalf) {
-        let mut buffer = BytesMut::with_capacity(READ_BUFFER_BYTES);
-        loop {
-            loop {
-                match self.next_frame(&mut buffer) {
-                    Ok(Some((header, body))) => {
-                        if self.handle(&header, body).is_err() {
-                            return;
-                        }
-                        if !self.connection.has_room() {
-                            self.connection.wait_for_room().await;
-                        }
-                        if self.connection.is_broken() {
-                            return;
-                        }
-                    }
-                    Ok(None) => break,
-                    Err(Close) => return,
-                }
-            }
-            buffer.reserve(READ_BUFFER_BYTES);
+    pub(super) async fn run<R: AsyncRead + Unpin>(&mut self, mut stream: R) {
+        let mut buffer = BytesMut::new();
+        while self.take_frames(&mut buffer).await.is_ok() {
             let draining = *self.stage.borrow() != Stage::Open;
             if draining {
                 let _ = self.stage.wait_for(|s| *s == Stage::Closed).await;
                 self.connection.wait_until_idle().await;
                 return;
             }
-            tokio::select! {
-                read = stream.read_buf(&mut buffer) => match read {
-                    Ok(0) | Err(_) => return,
-                    Ok(_) => {}
-                },
-                _ = self.stage.changed() => {}
+            let (deadline, appetite_bytes) = (self.deadline, self.appetite_bytes);
+            let read = tokio::select! {
+                read = sip(&mut stream, &mut buffer, appetite_bytes) => read,
+                _ = self.stage.changed() => continue,
                 _ = self.broken.wait_for(|broken| *broken) => return,
+                () = tokio::time::sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                    self.server.figures.timeouts.fetch_add(1, Ordering::Relaxed);
+                    return;
+                }
+            };
+            match read {
+                Ok(0) | Err(_) => return,
+                Ok(count) => self.note_read(count),
             }
         }
     }
 
-    fn next_frame(&mut self, buffer: &mut BytesMut) -> Result<Option<(Header, Bytes)>, Close> {
-        let skipped = self.skip_bytes.min(buffer.len());
-        buffer.advance(skipped);
-        self.skip_bytes -= skipped;
-        match decode_header(buffer, Direction::Request, REQUEST_BYTES_MAX) {
-            Ok(Some(header)) if buffer.len() >= HEADER_BYTES + header.body_length_bytes => {
-                buffer.advance(HEADER_BYTES);
-                let body = buffer.split_to(header.body_length_bytes).freeze();
-                Ok(Some((header, body)))
-            }
-            Ok(Some(header)) => {
-                // Grow as bytes come, not by what a header claims.
-                let missing = HEADER_BYTES + header.body_length_bytes - buffer.len();
-                buffer.reserve(missing.min(READ_BUFFER_BYTES * 4));
-                Ok(None)
-            }
-            Ok(None) => Ok(None),
-            Err(error) => {
-                self.server.figures.protocol_errors.fetch_add(1, Ordering::Relaxed);
-                self.connection.append(|out| write_frame_error(out, &error));
-                // The end of a body that is too long is known; of all else nothing is.
-                let FrameError::BodyTooLong { length, .. } = error else { return Err(Close) };
-                let length = usize::try_from(length).ok().filter(|_| self.started).ok_or(Close)?;
-                self.skip_bytes = HEADER_BYTES + length;
-                self.next_frame(buffer)
+    fn note_read(&mut self, count: usize) {
+        self.appetite_bytes = match count {
+            _ if count >= self.appetite_bytes => (self.appetite_bytes * 4).min(GULP_BYTES),
+            _ if count < SIP_BYTES => SIP_BYTES,
+            _ => self.appetite_bytes,
+        };
+        self.progress_bytes += count;
+        if self.version.is_some() && self.progress_bytes >= PROGRESS_BYTES {
+            self.deadline = None;
+        }
+    }
+
+    /// Takes all frames that the buffer holds.
+    async fn take_frames(&mut self, buffer: &mut BytesMut) -> Result<(), Close> {
+        loop {
+            match self.inbound.next(buffer) {
+                Ok(Next::Frame(header, body)) => {
+                    self.reservation.release();
+                    if self.version.is_some() {
+                        self.deadline = None;
+                    }
+                    self.handle(header, body).await?;
+                    if self.connection.is_broken() {
+                        return Err(Close);
+                    }
+                }
+                Ok(Next::More { held_bytes, buffer_bytes, stream }) => {
+                    if held_bytes > SMALL_FRAME_BYTES && !self.reserve(held_bytes, stream, buffer).await? {
+                        continue;
+                    }
+                    self.expect_more(buffer, buffer_bytes, held_bytes > 0);
+                    return Ok(());
+                }
+                Ok(Next::Refused(error)) => {
+                    self.count_protocol_error();
+                    let head = ResponseHead::new(self.version.unwrap_or(LOWEST_VERSION), error.stream());
+                    self.connection.append(|out| write_error(out, &head, &error.to_cql_error()));
+                    // Before STARTUP nothing large has to be said.
+                    self.version.ok_or(Close)?;
+                }
+                Err(Broken::Frame(error)) => {
+                    self.count_protocol_error();
+                    self.connection.append(|out| match (&error, self.version) {
+                        (FrameError::UnsupportedVersion { .. }, _) | (_, None) => write_frame_error(out, &error),
+                        (_, Some(version)) => {
+                            let head = ResponseHead::new(version, error.stream());
+                            write_error(out, &head, &error.to_cql_error());
+                        }
+                    });
+                    return Err(Close);
+                }
+                Err(Broken::Segment(error)) => {
+                    self.refuse(&ResponseHead::new(self.version.unwrap_or(5), 0), &error.to_string());
+                    return Err(Close);
+                }
             }
         }
     }
 
-    fn handle(&mut self, header: &Header, body: Bytes) -> Result<(), Close> {
+    /// Prepares for the rest of what has come in part.
+    fn expect_more(&mut self, buffer: &mut BytesMut, buffer_bytes: usize, is_inside: bool) {
+        if buffer.is_empty() {
+            // An idle connection holds no buffer.
+            *buffer = BytesMut::new();
+        } else if buffer_bytes > SMALL_FRAME_BYTES && buffer.capacity() < buffer_bytes {
+            let mut larger = BytesMut::with_capacity(buffer_bytes);
+            larger.extend_from_slice(buffer);
+            *buffer = larger;
+        }
+        if is_inside && self.deadline.is_none() {
+            self.deadline = Some(Instant::now() + PROGRESS_TIMEOUT);
+            self.progress_bytes = 0;
+        }
+    }
+
+    /// Sets memory aside for a large frame. `false` if there is none and the frame is given up.
+    async fn reserve(&mut self, held_bytes: usize, stream: i16, buffer: &mut BytesMut) -> Result<bool, Close> {
+        // Before STARTUP nothing large has to be said.
+        let version = self.version.ok_or(Close)?;
+        let give_up_at = Instant::now() + PROGRESS_TIMEOUT;
+        while !self.reservation.try_grow_to(held_bytes) {
+            if self.connection.is_broken() {
+                return Err(Close);
+            }
+            if self.throws_on_overload || Instant::now() >= give_up_at {
+                self.overloaded(&ResponseHead::new(version, stream));
+                self.reservation.release();
+                return if self.inbound.give_up(buffer) { Ok(false) } else { Err(Close) };
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        Ok(true)
+    }
+
+    async fn handle(&mut self, mut header: Header, body: Bytes) -> Result<(), Close> {
         self.server.figures.requests.fetch_add(1, Ordering::Relaxed);
         let head = ResponseHead::new(header.version, header.stream);
-        let request = match decode_request(header, &body) {
-            Ok(frame) => frame.request,
+        if let Some(version) = self.version.filter(|version| *version != header.version) {
+            let message = format!(
+                "Invalid message version. Got {0}/v{0} but previous messages on this connection had version \
+                 {version}/v{version}",
+                header.version
+            );
+            self.refuse(&head, &message);
+            return Err(Close);
+        }
+        let compression = self.compression.filter(|_| header.version < 5 && header.flags & FLAG_COMPRESSION != 0);
+        if header.version >= 5 || compression.is_some() {
+            // From version 5 on segments are compressed, and the flag means nothing.
+            header.flags &= !FLAG_COMPRESSION;
+        }
+        let limit_bytes = self.server.limits.frame_bytes;
+        let size_bytes = match compression.map(|compression| announced_length(compression, &body, limit_bytes)) {
+            None => body.len(),
+            Some(Ok(length)) => length + body.len(),
+            Some(Err(error)) => {
+                self.refuse(&head, &format!("The body cannot be decompressed: {error}"));
+                return Ok(());
+            }
+        };
+        if !self.admit(size_bytes).await? {
+            self.overloaded(&head);
+            return Ok(());
+        }
+        let body = match compression.map(|compression| decompress_body(compression, &body, limit_bytes)) {
+            None => body,
+            Some(Ok(plain)) => Bytes::from(plain),
+            Some(Err(error)) => {
+                self.connection.end(size_bytes);
+                self.refuse(&head, &format!("The body cannot be decompressed: {error}"));
+                return Ok(());
+            }
+        };
+        self.answer(&header, &body, size_bytes)
+    }
+
+    /// Counts a request, once there is room for it; `false` if there is none and the client does not want to wait.
+    async fn admit(&self, size_bytes: usize) -> Result<bool, Close> {
+        while !self.connection.try_begin(size_bytes) {
+            if self.throws_on_overload {
+                return Ok(false);
+            }
+            if self.connection.is_broken() {
+                return Err(Close);
+            }
+            self.connection.room_changed().await;
+        }
+        Ok(true)
+    }
+
+    /// Answers a request that was begun, or hands it to the node.
+    fn answer(&mut self, header: &Header, body: &Bytes, size_bytes: usize) -> Result<(), Close> {
+        let head = ResponseHead::new(header.version, header.stream);
+        let frame = match decode_request(header, body) {
+            Ok(frame) => frame,
             Err(error) => {
-                self.server.figures.protocol_errors.fetch_add(1, Ordering::Relaxed);
+                self.connection.end(size_bytes);
+                self.count_protocol_error();
                 self.connection.append(|out| write_error(out, &head, &error));
                 return Ok(());
             }
         };
-        match request {
-            Request::Options => self.connection.append(|out| write_supported(out, &head, &SUPPORTED)),
-            Request::Startup(_) if self.started => {
-                self.refuse(&head, "Unexpected message STARTUP, the connection is already initialized");
-            }
-            Request::Startup(options) => self.start(&head, &options)?,
-            Request::AuthResponse(_) => self.refuse(&head, "Unexpected AUTH_RESPONSE: no authentication is configured"),
-            _ if !self.started => {
-                self.refuse(&head, "Unexpected message: the connection has to begin with STARTUP or OPTIONS");
-                return Err(Close);
-            }
-            Request::Register(types) => self.register(&head, &types),
-            request => {
-                if let Some(request) = requests::to_client_request(&body, request) {
-                    if !self.connection.begin(body.len()) {
-                        let error = CqlError::Overloaded(
-                            "Too many bytes of requests are under way on this node; nothing was done".to_owned(),
-                        );
-                        self.connection.append(|out| write_error(out, &head, &error));
-                        return Ok(());
-                    }
-                    let sink: Arc<dyn ClientSink> = self.connection.clone();
-                    let ticket = ClientTicket { sink, request: request_number(header.stream, body.len()) };
+        let is_traced = frame.tracing;
+        let outcome = match frame.request {
+            request if self.version.is_some() && requests::is_for_node(&request) => {
+                let sink: Arc<dyn ClientSink> = self.connection.clone();
+                let number = request_number(header.stream, is_traced, size_bytes);
+                let ticket = ClientTicket { sink, request: number };
+                let request = requests::to_client_request(header.version, body, request);
+                if let Some(request) = request {
                     self.server.node.on_client_request(ticket, &self.session, request);
                 }
+                return Ok(());
             }
-        }
-        Ok(())
+            Request::Options => {
+                let supported = handshake::supported(header.version);
+                self.connection.append(|out| write_supported(out, &head, &supported));
+                Ok(())
+            }
+            Request::Startup(_) if self.version.is_some() => {
+                self.refuse(&head, "Unexpected message STARTUP, the connection is already initialized");
+                Ok(())
+            }
+            Request::Startup(options) => self.start(&head, &options),
+            Request::AuthResponse(_) => {
+                self.refuse(&head, "Unexpected AUTH_RESPONSE: no authentication is configured");
+                Ok(())
+            }
+            Request::Register(types) if self.version.is_some() => {
+                self.register(&head, &types);
+                Ok(())
+            }
+            _ => {
+                self.refuse(&head, "Unexpected message: the connection has to begin with STARTUP or OPTIONS");
+                Err(Close)
+            }
+        };
+        self.connection.end(size_bytes);
+        outcome
+    }
+
+    fn count_protocol_error(&self) {
+        self.server.figures.protocol_errors.fetch_add(1, Ordering::Relaxed);
     }
 
     fn refuse(&self, head: &ResponseHead<'_>, message: &str) {
+        self.count_protocol_error();
         let error = CqlError::Protocol(message.to_owned());
         self.connection.append(|out| write_error(out, head, &error));
     }
 
+    fn overloaded(&self, head: &ResponseHead<'_>) {
+        self.server.figures.overloaded.fetch_add(1, Ordering::Relaxed);
+        let message = "Too many bytes of requests are under way on this node; nothing was done";
+        self.connection.append(|out| write_error(out, head, &CqlError::Overloaded(message.to_owned())));
+    }
+
     fn start(&mut self, head: &ResponseHead<'_>, options: &[(&str, &str)]) -> Result<(), Close> {
-        let option =
-            |name: &str| options.iter().find(|(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| *value);
-        if let Some(compression) = option("COMPRESSION").filter(|c| !c.is_empty()) {
-            self.refuse(head, &format!("Unknown compression algorithm: {compression}"));
-            return Err(Close);
+        let agreed = handshake::agree(head.version, options).map_err(|message| {
+            self.refuse(head, &message);
+            Close
+        })?;
+        match agreed.form {
+            Form::Plain => {}
+            Form::Compressed(compression) => self.compression = Some(compression),
+            Form::Segments(format) => self.inbound = Inbound::segments(format, self.server.limits.frame_bytes),
         }
-        match option("CQL_VERSION") {
-            None => {
-                self.refuse(head, "Missing value CQL_VERSION in STARTUP message");
-                return Err(Close);
-            }
-            Some(version) if !(version.starts_with("3.") || version == "4.0.0") => {
-                self.refuse(
-                    head,
-                    &format!("Provided version {version} is not supported by this server (supported: 3.x, 4.0.0)"),
-                );
-                return Err(Close);
-            }
-            Some(_) => {}
-        }
-        self.started = true;
-        self.connection.append(|out| write_ready(out, head));
+        self.version = Some(head.version);
+        self.deadline = None;
+        self.throws_on_overload = agreed.throws_on_overload;
+        self.connection.start(head.version, agreed.form, |out| write_ready(out, head));
         Ok(())
     }
 
@@ -197,4 +354,22 @@ impl Reader {
             }
         }
     }
+}
+
+/// Reads what has come, up to about so many bytes. Nothing is lost if it is dropped.
+async fn sip<R: AsyncRead + Unpin>(
+    stream: &mut R,
+    buffer: &mut BytesMut,
+    appetite_bytes: usize,
+) -> std::io::Result<usize> {
+    if buffer.capacity() - buffer.len() < appetite_bytes {
+        if appetite_bytes <= SIP_BYTES {
+            let mut chunk = [0; SIP_BYTES];
+            let count = stream.read(&mut chunk).await?;
+            buffer.extend_from_slice(chunk.get(..count).unwrap_or_default());
+            return Ok(count);
+        }
+        buffer.reserve(appetite_bytes);
+    }
+    stream.read_buf(buffer).await
 }

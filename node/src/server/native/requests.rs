@@ -1,23 +1,34 @@
 //! From the protocol's requests to the node's: values become slices of the frame that they came in.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use starling_cql_lite::ast::BatchKind;
 use starling_cql_lite::protocol::request as wire;
 use starling_cql_lite::protocol::request::{BatchQuery, QueryParameters, Request};
 
-use crate::assembly::client::{BatchStatement, ClientRequest, Parameters};
+use crate::assembly::client::{BatchStatement, ClientRequest, Descriptions, Parameters};
 use crate::plan::{BoundValue, BoundValues};
 
+/// Whether the node answers it, and not the connection itself.
+pub fn is_for_node(request: &Request<'_>) -> bool {
+    matches!(request, Request::Query { .. } | Request::Prepare { .. } | Request::Execute { .. } | Request::Batch(_))
+}
+
 /// The node's form of a request; `None` for those that the connection answers itself.
-pub fn to_client_request(body: &Bytes, request: Request<'_>) -> Option<ClientRequest> {
+pub fn to_client_request(version: u8, body: &Bytes, request: Request<'_>) -> Option<ClientRequest> {
     Some(match request {
         Request::Query { query, parameters: given } => {
             ClientRequest::Query { text: query.to_owned(), parameters: parameters(body, given) }
         }
-        Request::Prepare { query, .. } => ClientRequest::Prepare { text: query.to_owned() },
-        Request::Execute { id, parameters: given, .. } => {
-            ClientRequest::Execute { id: body.slice_ref(id), parameters: parameters(body, given) }
+        Request::Prepare { query, keyspace } => {
+            ClientRequest::Prepare { text: query.to_owned(), keyspace: keyspace.map(Arc::from) }
         }
+        Request::Execute { id, result_metadata_id, parameters: given } => ClientRequest::Execute {
+            id: body.slice_ref(id),
+            metadata_id: (version >= 5).then(|| body.slice_ref(result_metadata_id)),
+            parameters: parameters(body, given),
+        },
         Request::Batch(batch) => self::batch(body, batch),
         Request::Startup(_) | Request::Options | Request::Register(_) | Request::AuthResponse(_) => return None,
     })
@@ -36,7 +47,9 @@ fn parameters(body: &Bytes, given: QueryParameters<'_>) -> Parameters {
         page_size: given.page_size.and_then(|size| u32::try_from(size).ok()),
         paging_state: given.paging_state.map(|state| body.slice_ref(state)),
         timestamp_us: given.timestamp_us,
-        skip_metadata: given.skip_metadata,
+        descriptions: if given.skip_metadata { Descriptions::Omitted } else { Descriptions::Full },
+        keyspace: given.keyspace.map(Arc::from),
+        now_s: given.now_s.map(i64::from),
     }
 }
 
@@ -64,7 +77,15 @@ fn batch(body: &Bytes, batch: wire::Batch<'_>) -> ClientRequest {
     ClientRequest::Batch {
         kind,
         statements: statements.collect(),
-        consistency: batch.consistency,
-        timestamp_us: batch.timestamp_us,
+        parameters: Parameters {
+            consistency: batch.consistency,
+            values: BoundValues::NONE,
+            page_size: None,
+            paging_state: None,
+            timestamp_us: batch.timestamp_us,
+            descriptions: Descriptions::Full,
+            keyspace: batch.keyspace.map(Arc::from),
+            now_s: batch.now_s.map(i64::from),
+        },
     }
 }

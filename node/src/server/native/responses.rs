@@ -9,16 +9,18 @@ use starling_cql_lite::protocol::rows::{RowsMetadata, RowsWriter};
 use starling_cql_lite::types::CqlType;
 
 use super::events::schema_change;
-use crate::assembly::client::{self, ClientResponse, StatementId};
+use crate::assembly::client::{self, ClientResponse, Descriptions, StatementId};
 use crate::plan::{self, Page, ResultColumn, Variable};
 
 /// Appends an answer.
 pub fn write(out: &mut BytesMut, head: &ResponseHead<'_>, response: &ClientResponse) {
     match response {
         ClientResponse::Void => write_void(out, head),
-        ClientResponse::Rows { metadata, page, skip_metadata } => write_rows(out, head, metadata, page, *skip_metadata),
+        ClientResponse::Rows { metadata, page, descriptions } => write_rows(out, head, metadata, page, *descriptions),
         ClientResponse::SetKeyspace(keyspace) => write_set_keyspace(out, head, keyspace),
-        ClientResponse::Prepared { id, prepared } => write_statement(out, head, id, prepared),
+        ClientResponse::Prepared { id, metadata_id, prepared } => {
+            write_statement(out, head, id, metadata_id, prepared);
+        }
         ClientResponse::SchemaChange(change) => write_schema_change(out, head, &schema_change(change)),
         ClientResponse::Error(error) => write_error(out, head, error),
     }
@@ -29,13 +31,18 @@ fn write_rows(
     head: &ResponseHead<'_>,
     metadata: &client::RowsMetadata,
     page: &Page,
-    skip_metadata: bool,
+    descriptions: Descriptions,
 ) {
+    let skip_metadata = descriptions == Descriptions::Omitted;
     let columns = if skip_metadata { unnamed(page.width) } else { described(metadata) };
     let warnings = metadata.warnings();
     let head = &ResponseHead { warnings: &warnings, ..*head };
-    let metadata =
-        RowsMetadata { skip_metadata, paging_state: page.paging_state.as_deref(), ..RowsMetadata::new(&columns) };
+    let new_metadata_id = match &descriptions {
+        Descriptions::Changed(id) => Some(&id[..]),
+        Descriptions::Full | Descriptions::Omitted => None,
+    };
+    let paging_state = page.paging_state.as_deref();
+    let metadata = RowsMetadata { skip_metadata, paging_state, new_metadata_id, ..RowsMetadata::new(&columns) };
     let mut rows = RowsWriter::begin(out, head, &metadata);
     for cell in &page.cells {
         rows.cell(cell.as_deref());
@@ -65,7 +72,13 @@ fn specs(keyspace: &str, table: &str, columns: &[ResultColumn]) -> Vec<ColumnSpe
     columns.iter().map(column).collect()
 }
 
-fn write_statement(out: &mut BytesMut, head: &ResponseHead<'_>, id: &StatementId, prepared: &plan::Prepared) {
+fn write_statement(
+    out: &mut BytesMut,
+    head: &ResponseHead<'_>,
+    id: &StatementId,
+    metadata_id: &StatementId,
+    prepared: &plan::Prepared,
+) {
     let variable = |variable: &Variable| ColumnSpec {
         keyspace: variable.keyspace.clone(),
         table: variable.table.clone(),
@@ -80,7 +93,7 @@ fn write_statement(out: &mut BytesMut, head: &ResponseHead<'_>, id: &StatementId
     let result_columns = specs(keyspace, table, &prepared.columns);
     let answer = Prepared {
         id,
-        result_metadata_id: &[],
+        result_metadata_id: metadata_id,
         variables: &variables,
         partition_key_indices: &prepared.partition_key_indices,
         result_columns: &result_columns,

@@ -8,9 +8,10 @@ use starling_cql_lite::protocol::frame::Opcode;
 use starling_cql_lite::protocol::request::Request;
 use tokio::io::AsyncWriteExt;
 
-use super::super::{REQUEST_BYTES_MAX, REQUEST_BYTES_TOTAL_MAX};
 use super::fixture::{Client, Served, query, serve, startup, until};
 use crate::assembly::NodeConfig;
+use crate::assembly::client::ClientEvent;
+use crate::schema::change::{ChangeTarget, ChangeType, SchemaChange};
 
 #[tokio::test]
 async fn registering_twice_brings_each_event_once() {
@@ -44,7 +45,7 @@ async fn a_second_startup_is_refused_and_the_connection_goes_on() {
 async fn a_request_that_is_too_long_is_refused_and_the_connection_goes_on() {
     let served = serve(NodeConfig::default()).await;
     let mut client = served.client().await;
-    let length = REQUEST_BYTES_MAX + 1;
+    let length = served.server.limits.frame_bytes + 1;
     let mut frame = vec![4, 0, 0, 9, Opcode::Query as u8];
     frame.extend_from_slice(&(length as u32).to_be_bytes());
     frame.resize(frame.len() + length, 0);
@@ -80,7 +81,8 @@ async fn nothing_stays_of_a_client_that_leaves_without_having_read() {
     let figures = &served.server.figures;
     // The first client of the fixture has gone as well.
     until("the end of all connections", || figures.connections.load(Ordering::Relaxed) == 0).await;
-    assert_eq!(figures.request_bytes.load(Ordering::Relaxed), 0);
+    assert_eq!(served.server.budget.under_way_bytes(), 0);
+    assert_eq!(served.server.budget.unread_bytes(), 0);
 }
 
 #[tokio::test]
@@ -89,21 +91,39 @@ async fn a_client_that_does_not_read_its_events_is_disconnected() {
     let (mut client, mut other) = (served.client().await, served.client().await);
     assert_eq!(client.ask(&Request::Register(vec!["SCHEMA_CHANGE"])).await, Response::Ready);
     ask_without_reading(&served, &mut client).await;
-    other.query("CREATE TABLE ks.u (k int PRIMARY KEY)").await;
+    let changed = SchemaChange {
+        change_type: ChangeType::Updated,
+        target: ChangeTarget::Keyspace,
+        keyspace: "ks".into(),
+        name: None,
+    };
     let connections = &served.server.figures.connections;
-    until("the end of the silent one", || connections.load(Ordering::Relaxed) == 1).await;
+    let publish = || {
+        for _ in 0..10_000 {
+            served.server.world.listeners.publish(&ClientEvent::Schema(changed.clone()));
+        }
+        connections.load(Ordering::Relaxed) == 1
+    };
+    until("the end of the silent one", publish).await;
+    other.query("CREATE TABLE ks.u (k int PRIMARY KEY)").await;
     other.query("SELECT * FROM ks.u").await;
 }
 
 #[tokio::test]
-async fn requests_beyond_the_memory_for_all_are_refused_as_overloaded() {
+async fn requests_beyond_the_memory_for_all_wait_or_are_refused_as_overloaded() {
     let served = serve(NodeConfig::default()).await;
-    let mut client = served.client().await;
-    let bytes = &served.server.figures.request_bytes;
-    bytes.fetch_add(REQUEST_BYTES_TOTAL_MAX, Ordering::Relaxed);
-    let refused = client.ask(&query("SELECT * FROM ks.t")).await;
+    let (mut patient, mut hasty) = (served.client().await, served.unstarted().await);
+    let options = vec![("CQL_VERSION", "3.0.0"), ("THROW_ON_OVERLOAD", "1")];
+    assert_eq!(hasty.ask(&Request::Startup(options)).await, Response::Ready);
+    let budget = &served.server.budget;
+    assert!(budget.try_begin(budget.under_way_limit_bytes()));
+    let refused = hasty.ask(&query("SELECT * FROM ks.t")).await;
     assert!(matches!(refused, Response::Error(CqlError::Overloaded(_))), "{refused:?}");
-    bytes.fetch_sub(REQUEST_BYTES_TOTAL_MAX, Ordering::Relaxed);
-    client.query("SELECT * FROM ks.t").await;
-    assert_eq!(bytes.load(Ordering::Relaxed), 0);
+    patient.send(&query("SELECT * FROM ks.t")).await;
+    let waits = tokio::time::timeout(std::time::Duration::from_millis(100), patient.frame()).await;
+    assert!(waits.is_err(), "it is not answered before there is room");
+    budget.end(budget.under_way_limit_bytes());
+    assert!(matches!(patient.frame().await.1.response, Response::Rows(_)));
+    hasty.query("SELECT * FROM ks.t").await;
+    assert_eq!(budget.under_way_bytes(), 0);
 }

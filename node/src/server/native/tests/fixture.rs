@@ -17,7 +17,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use uuid::Uuid;
 
-use super::super::{NativeServer, connection};
+use super::super::{Door, NativeServer};
 use crate::assembly::{Node, NodeConfig, Outside};
 use crate::cluster::{Cluster, ClusterConfig, Identity};
 use crate::server::links::Links;
@@ -72,7 +72,7 @@ pub async fn serve(config: NodeConfig) -> Served {
     let cluster = Cluster::new(timing, identity(host_id), None, now_ms);
     let node = Arc::new(Node::new(config, cluster, store, world.clone(), 1, 1 << 36));
     world.attach(&node);
-    let server = NativeServer::new(node.clone(), world, &settings);
+    let server = NativeServer::new(node.clone(), world, &settings).expect("valid settings");
     tokio::spawn(async move {
         loop {
             node.on_cluster_time();
@@ -86,7 +86,7 @@ pub async fn serve(config: NodeConfig) -> Served {
         let server = server.clone();
         async move {
             while let Ok((stream, _)) = listener.accept().await {
-                connection::serve(server.clone(), stream);
+                server.serve(stream, &Door::plain(address));
             }
         }
     });
@@ -112,10 +112,15 @@ pub async fn until(what: &str, holds: impl Fn() -> bool) {
 }
 
 impl Served {
+    /// A client that has said nothing yet.
+    pub async fn unstarted(&self) -> Client {
+        let stream = TcpStream::connect(self.address).await.expect("the listener accepts");
+        Client { stream, read: BytesMut::new() }
+    }
+
     /// A client whose connection has started.
     pub async fn client(&self) -> Client {
-        let stream = TcpStream::connect(self.address).await.expect("the listener accepts");
-        let mut client = Client { stream, read: BytesMut::new() };
+        let mut client = self.unstarted().await;
         assert_eq!(client.ask(&startup()).await, Response::Ready);
         client
     }

@@ -14,7 +14,7 @@ use starling_cql_lite::protocol::request::{
 };
 use starling_ring::ConsistencyLevel;
 
-use super::super::{REQUEST_BYTES_MAX, requests};
+use super::super::requests;
 use super::fixture::{Served, serve, until};
 use crate::assembly::NodeConfig;
 use crate::assembly::client::{ClientResponse, ClientSink, ClientTicket, Session};
@@ -81,13 +81,13 @@ fn valid(values: &[Vec<u8>], text: usize, id: &[u8], paging: &[u8]) -> Vec<Vec<u
 
 /// Does what the connection does with a frame. Answers whether it was a request.
 fn feed(served: &Served, answers: &Arc<Answers>, session: &Session, frame: &[u8], number: u64) -> bool {
-    let Ok(Some(header)) = decode_header(frame, Direction::Request, REQUEST_BYTES_MAX) else { return false };
+    let Ok(Some(header)) = decode_header(frame, Direction::Request, 1 << 20) else { return false };
     let Some(body) = frame.get(HEADER_BYTES..).and_then(|rest| rest.get(..header.body_length_bytes)) else {
         return false;
     };
     let body = Bytes::copy_from_slice(body);
     let Ok(decoded) = decode_request(&header, &body) else { return false };
-    let Some(request) = requests::to_client_request(&body, decoded.request) else { return false };
+    let Some(request) = requests::to_client_request(header.version, &body, decoded.request) else { return false };
     let ticket = ClientTicket { sink: answers.clone(), request: number };
     served.server.node.on_client_request(ticket, session, request);
     true

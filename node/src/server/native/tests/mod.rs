@@ -2,5 +2,6 @@
 
 mod connections;
 mod fixture;
+mod forms;
 mod hostile;
 mod statements;
