@@ -49,3 +49,22 @@ fn python_cassandra_driver_beyond_the_script() {
     let ended = process::run(command, cluster.folder(), name);
     assert!(ended.success, "{}", ended.stderr);
 }
+
+/// The control connection is to the first node; it says what becomes of the third.
+#[test]
+fn python_cassandra_driver_hears_of_nodes_that_go_and_come() {
+    let name = "python-events";
+    let Some(python) = installed(name, CASSANDRA.variable) else {
+        return;
+    };
+    let mut cluster = Cluster::of(name, 3);
+    let mut command = in_folder(&python);
+    command.arg("watch_nodes.py").env("TEST_CONTACT_POINTS", cluster.contact_points().join(","));
+    let mut watcher = process::start(command, cluster.folder(), name);
+    watcher.wait_until_printed("watching");
+    let address = cluster.nodes()[2].address;
+    cluster.node(2).kill();
+    watcher.wait_until_printed(&format!("DOWN {address}"));
+    cluster.node(2).start();
+    watcher.wait_until_printed(&format!("UP {address}"));
+}
