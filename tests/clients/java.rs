@@ -24,5 +24,5 @@ fn run_script(folder: &OsStr) -> Command {
 
 #[test]
 fn java_driver_carries_out_the_script() {
-    carry_out(&JAVA, &[(4, "none")]);
+    carry_out(&JAVA, &[(4, "none"), (4, "lz4"), (4, "snappy"), (5, "none"), (5, "lz4")]);
 }
