@@ -5,6 +5,7 @@ mod decode;
 mod duration;
 mod encode;
 mod format;
+mod json;
 
 use std::net::IpAddr;
 

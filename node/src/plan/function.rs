@@ -4,6 +4,7 @@ use bytes::Bytes;
 use starling_cql_lite::ast::QualifiedName;
 use starling_cql_lite::protocol::error::CqlError;
 use starling_cql_lite::types::CqlType;
+use starling_cql_lite::value::Value;
 use starling_ring::Token;
 
 use super::cast;
@@ -45,6 +46,7 @@ enum Kind {
     Token,
     ToBlob,
     FromBlob,
+    ToJson,
     Math(cast::Math),
     Cast,
 }
@@ -77,6 +79,10 @@ pub(crate) fn resolve(
         }
         "mintimeuuid" | "min_timeuuid" => function(Kind::MinTimeUuid, vec![CqlType::Timestamp], CqlType::TimeUuid),
         "maxtimeuuid" | "max_timeuuid" => function(Kind::MaxTimeUuid, vec![CqlType::Timestamp], CqlType::TimeUuid),
+        "tojson" | "to_json" => {
+            let own = types.first().cloned().flatten().or_else(|| types.first().map(|_| CqlType::Text));
+            function(Kind::ToJson, own.into_iter().collect(), CqlType::Text)
+        }
         "token" => {
             let key = info.partition_key.iter().map(|&index| info.column(index).cql_type.clone()).collect();
             function(Kind::Token, key, CqlType::BigInt)
@@ -165,6 +171,7 @@ impl Function {
                 return Ok(Some(timestamp(of_day_ns)));
             }
             Kind::Token => return self.token(arguments),
+            Kind::ToJson => return self.to_json(arguments),
             _ => {}
         }
         let Some(Some(argument)) = arguments.first() else {
@@ -194,6 +201,14 @@ impl Function {
             Kind::Cast => cast::evaluate(from, &self.returns, argument)?,
             _ => None,
         })
+    }
+
+    /// null is the JSON `null`.
+    fn to_json(&self, arguments: &[Option<Bytes>]) -> Result<Option<Bytes>, CqlError> {
+        let cql_type = self.arguments.first().unwrap_or(&CqlType::Text);
+        let wire = arguments.first().and_then(Option::as_deref);
+        let value = Value::decode(cql_type, wire).map_err(|error| invalid(error.to_string()))?;
+        Ok(Some(value.to_json().into()))
     }
 
     fn token(&self, arguments: &[Option<Bytes>]) -> Result<Option<Bytes>, CqlError> {

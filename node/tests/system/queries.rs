@@ -64,6 +64,12 @@ fn answers_hold_what_was_asked_for() {
     let tokens = select(&fixture, "SELECT tokens FROM system.local");
     let expected = encode_list(&["-1", "1"]).unwrap();
     assert_eq!(tokens.cells, [Some(expected)]);
+    // One driver parses JSON, and connects to no server that has none.
+    let json =
+        select(&fixture, "SELECT keyspace_name, toJson(replication) AS replication FROM system_schema.keyspaces");
+    let of_system = json.rows().find(|row| row[0].as_deref() == Some(b"system")).unwrap();
+    let wanted = br#"{"class": "org.apache.cassandra.locator.LocalStrategy"}"#;
+    assert_eq!(of_system[1].as_deref(), Some(&wanted[..]));
     let wanted = encode_list(&["ks", "system"]).unwrap();
     let page = run(
         &fixture,
