@@ -14,4 +14,5 @@ mod process;
 mod python;
 mod report;
 mod run;
+mod rust;
 mod script;

@@ -1,1 +1,0 @@
-//! Rust drivers put through the shared script.
