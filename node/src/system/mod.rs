@@ -25,7 +25,7 @@ pub const RELEASE_VERSION: &str = "5.0.0-starling";
 /// Version of the CQL language.
 pub const CQL_VERSION: &str = "3.4.7";
 /// Highest version of the native protocol.
-pub const NATIVE_PROTOCOL_VERSION: &str = "4";
+pub const NATIVE_PROTOCOL_VERSION: &str = "5";
 /// The partitioner by the name that clients know.
 pub const PARTITIONER: &str = "org.apache.cassandra.dht.Murmur3Partitioner";
 /// The snitch by the name that clients know: datacentre and rack are settings of each node.
