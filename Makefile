@@ -11,12 +11,13 @@ SHELL := /bin/bash
 export CARGO_TARGET_DIR ?= $(HOME)/.cache/starling/target
 export BUILD_TOOLS_DIR ?= $(abspath $(CARGO_TARGET_DIR)/../tools)
 export PATH := $(BUILD_TOOLS_DIR)/bin:$(HOME)/.cargo/bin:$(PATH)
+export SECONDS_EACH ?= 1200
 export CARGO_TERM_COLOR ?= never
 
 CARGO := cargo
 RELEASE := --release --locked
 
-.PHONY: help demo test check fmt bench build setup-build setup-test deny
+.PHONY: help demo test check fmt bench fuzz fuzz-planted build setup-build setup-test deny
 
 help:
 	@echo 'make demo    build, and start a cluster of three nodes on loopback with a shell'
@@ -25,6 +26,7 @@ help:
 	@echo 'make check   formatting and lints only'
 	@echo 'make fmt     format the sources'
 	@echo 'make bench   the criterion benches'
+	@echo 'make fuzz    coverage-guided fuzzing, 20 minutes for each target'
 
 setup-build:
 	@.ci/setup build
@@ -58,3 +60,10 @@ fmt:
 
 bench: setup-build
 	$(CARGO) bench --locked --workspace
+
+fuzz: setup-build
+	@tests/fuzz/run $(TARGETS)
+
+# Ends well if the fuzzer finds the panic.
+fuzz-planted: setup-build
+	@! CARGO_TARGET_DIR="$(CARGO_TARGET_DIR)/planted" WITH_PLANTED=1 tests/fuzz/run storage

@@ -39,6 +39,11 @@ pub const LAYERS: &[Layer] = &[
         may_use: &["starling-ring", "starling-cql-lite", "starling-storage", "starling-repair", "starling-node"],
         never: &["tokio"],
     },
+    Layer {
+        package: "starling-fuzz",
+        may_use: &["starling-ring", "starling-cql-lite", "starling-storage", "starling-node"],
+        never: &["rocksdb"],
+    },
     Layer { package: "starling-client-tests", may_use: &[], never: &[] },
     Layer {
         package: "starling",

@@ -18,7 +18,7 @@ fn the_local_node_and_its_peers() {
     assert_eq!(local["partitioner"], text("org.apache.cassandra.dht.Murmur3Partitioner"));
     assert_eq!(local["release_version"], text("5.0.0-starling"));
     assert_eq!(local["cql_version"], text("3.4.7"));
-    assert_eq!(local["native_protocol_version"], text("4"));
+    assert_eq!(local["native_protocol_version"], text("5"));
     assert_eq!(local["host_id"], Value::Uuid(Uuid::from_u128(1)));
     assert_eq!(local["schema_version"], Value::Uuid(fixture.version));
     assert_eq!(local["rpc_address"], Value::Inet(IpAddr::V4(Ipv4Addr::new(127, 0, 1, 1))));
