@@ -16,6 +16,9 @@ pub(crate) const NAMES: u32 = 0x40;
 pub(crate) const KEYSPACE: u32 = 0x80;
 pub(crate) const NOW_IN_SECONDS: u32 = 0x100;
 
+/// Most values of all statements of a BATCH together: a value takes many times the four bytes of a null.
+pub const BATCH_VALUES_MAX: usize = 1 << 19;
+
 /// A value bound to a marker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum BoundValue<'a> {
@@ -309,6 +312,7 @@ fn decode_batch<'a>(version: u8, reader: &mut Reader<'a>) -> Result<Batch<'a>, D
     let count = usize::from(reader.short()?);
     // A statement takes at least a kind, a length and a count of values.
     let mut statements = Vec::with_capacity(reader.bounded(count, 5));
+    let mut all_values = 0;
     for _ in 0..count {
         let query = match reader.byte()? {
             0 => BatchQuery::Text(reader.long_string()?),
@@ -320,6 +324,10 @@ fn decode_batch<'a>(version: u8, reader: &mut Reader<'a>) -> Result<Batch<'a>, D
             }
         };
         let value_count = usize::from(reader.short()?);
+        all_values += value_count;
+        if all_values > BATCH_VALUES_MAX {
+            return Err(DecodeError::invalid(format!("A BATCH message may bind at most {BATCH_VALUES_MAX} values")));
+        }
         let mut values = Vec::with_capacity(reader.bounded(value_count, 4));
         for _ in 0..value_count {
             values.push(decode_value(reader)?);

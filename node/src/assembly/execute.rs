@@ -19,7 +19,7 @@ use crate::plan::{self, BindContext, BoundValue, BoundValues, Operation as Plann
 use crate::schema::describe::{self, ClusterDescription};
 use crate::system::{PARTITIONER, SNITCH};
 
-/// Longest statement text in bytes; a longer one is refused before it is parsed.
+/// Longest statement text in bytes, those of a batch together; a longer one is refused before it is parsed.
 const STATEMENT_BYTES_MAX: usize = 1 << 20;
 /// Most statements in one protocol batch (the protocol's own count is 16 bits).
 const BATCH_STATEMENTS_MAX: usize = 65_535;
@@ -152,9 +152,18 @@ impl Node {
         }
         let keyspace = parameters.keyspace.clone().or_else(|| session.keyspace());
         let mut parts = Vec::with_capacity(statements.len());
+        let mut text_bytes = 0;
         for (statement, values) in statements {
             let prepared = match statement {
-                BatchStatement::Text(text) => Arc::new(prepare(view, keyspace.as_deref(), &text)?),
+                BatchStatement::Text(text) if text_bytes + text.len() > STATEMENT_BYTES_MAX => {
+                    return Err(CqlError::Invalid(format!(
+                        "the statements of the batch have more than {STATEMENT_BYTES_MAX} bytes; prepare them"
+                    )));
+                }
+                BatchStatement::Text(text) => {
+                    text_bytes += text.len();
+                    Arc::new(prepare(view, keyspace.as_deref(), &text)?)
+                }
                 BatchStatement::Prepared(id) => self.prepared(view, &id)?.prepared,
             };
             parts.push((prepared, values));

@@ -2,6 +2,7 @@
 
 pub mod admin;
 mod clock;
+mod descriptors;
 mod identity;
 pub mod links;
 mod maintenance;
@@ -19,6 +20,7 @@ use crate::settings::Settings;
 /// Runs one node until SIGTERM or SIGINT, then drains it. Prints the ready line on standard output.
 pub fn run_node(settings: Settings) -> Result<()> {
     init_logging();
+    descriptors::raise_limit();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut signals = StopSignals::listen()?;

@@ -79,11 +79,11 @@ pub struct Settings {
     /// A port of its own for TLS (9142 by convention), so that `native_transport_port` stays plain; by default TLS is on
     /// `native_transport_port`. Only with `client_encryption_options`.
     pub native_transport_port_ssl: Option<u16>,
-    /// Largest body of a client's frame; larger ones are refused. 1MiB to 256MiB, and at most a quarter of
+    /// Largest body of a client's frame; larger ones are refused. 1MiB to 256MiB, and below 5/32 of
     /// `native_transport_max_request_data_in_flight`.
     pub native_transport_max_frame_size: Size,
-    /// Memory for what clients send and have not read, all connections together: a quarter for frames that have come in
-    /// part, a quarter for requests under way, half for unread answers. More takes larger bursts. 16MiB to 64GiB.
+    /// Memory for what clients send and have not read, all connections together: 3/8 for frames that have come in part, 5/16
+    /// for requests under way, 5/16 for unread answers. More takes larger bursts. 16MiB to 64GiB.
     pub native_transport_max_request_data_in_flight: Size,
     /// Clients' connections at a time; one more is closed at once. Each takes a file descriptor and some KB. 1 to
     /// 1000000.
@@ -231,7 +231,7 @@ impl Settings {
             (self.native_transport_max_frame_size.bytes, self.native_transport_max_request_data_in_flight.bytes);
         within("native_transport_max_request_data_in_flight (bytes)", clients, 16 << 20, 64 << 30)?;
         // A frame on its way has memory set aside: header and segments besides the body.
-        let most = (256 << 20).min(clients / 4 - (256 << 10));
+        let most = (256 << 20).min(clients / 32 * 5 - (256 << 10));
         within("native_transport_max_frame_size (bytes)", frame, 1 << 20, most)?;
         let connections = self.native_transport_max_concurrent_connections.into();
         within("native_transport_max_concurrent_connections", connections, 1, 1_000_000)?;

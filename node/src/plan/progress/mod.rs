@@ -22,7 +22,7 @@ const ANSWER_BYTES: u32 = 1 << 20;
 /// A page ends soon after this many bytes of values, however few rows it has.
 const PAGE_BYTES: usize = 4 << 20;
 /// A result that the client did not ask for in pages may not be larger than this.
-const UNPAGED_BYTES_MAX: usize = 64 << 20;
+const UNPAGED_BYTES_MAX: usize = 16 << 20;
 
 /// Runs a [`ReadOperation`]: while [`ReadProgress::next_command`] gives a command, run it and
 /// [`ReadProgress::feed`] its answer; then [`ReadProgress::finish`].

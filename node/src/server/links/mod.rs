@@ -27,7 +27,7 @@ use tls::Credentials;
 
 /// Handshakes at a time before strangers have to prove their address first, and before they are ignored.
 const HANDSHAKES_UNPROVEN_MAX: usize = 64;
-const HANDSHAKES_MAX: usize = 1_024;
+const HANDSHAKES_MAX: usize = 256;
 /// How long a closing node waits until its peers have what it sent.
 const CLOSE_PATIENCE: Duration = Duration::from_millis(300);
 /// At most one warning about refused connections in this time.

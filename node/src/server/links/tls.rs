@@ -27,6 +27,12 @@ const ALPN: &[u8] = b"starling/1";
 /// Bounds: a packet to half of a usual socket buffer (208 KiB), which would drop the rest.
 const INITIAL_WINDOW_BYTES: u64 = 96 << 10;
 
+/// Handshakes that wait to be looked at; more are refused. Bounds: above what a cluster that starts together needs.
+const INCOMING_MAX: usize = 256;
+/// Bytes of packets kept for one of them, and for all.
+const INCOMING_BYTES_MAX: u64 = 64 << 10;
+const INCOMING_BYTES_TOTAL_MAX: u64 = 4 << 20;
+
 /// What a node proves itself with, and whom it trusts.
 pub struct Credentials {
     chain: Vec<CertificateDer<'static>>,
@@ -102,6 +108,10 @@ impl Credentials {
         let mut server =
             quinn::ServerConfig::with_crypto(Arc::new(quinn::crypto::rustls::QuicServerConfig::try_from(server)?));
         server.transport_config(transport.clone());
+        server
+            .max_incoming(INCOMING_MAX)
+            .incoming_buffer_size(INCOMING_BYTES_MAX)
+            .incoming_buffer_size_total(INCOMING_BYTES_TOTAL_MAX);
         let mut client = quinn::ClientConfig::new(Arc::new(quinn::crypto::rustls::QuicClientConfig::try_from(client)?));
         client.transport_config(transport);
         Ok((server, client))

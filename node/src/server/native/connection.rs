@@ -12,7 +12,7 @@ use starling_cql_lite::protocol::response::{ResponseHead, write_error, write_eve
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Notify, watch};
 
-use super::budget::{Budget, SMALL_ANSWER_BYTES};
+use super::budget::{Budget, has_little_unread};
 use super::outgoing::{Batch, Form, Outgoing};
 use super::reader::Reader;
 use super::{NativeServer, responses};
@@ -26,9 +26,10 @@ const REQUEST_BYTES_UNDER_WAY_MAX: usize = 8 << 20;
 /// Answers that a client may leave unread before its connection is not read further, those of requests under way
 /// included as far as they can be guessed; bytes.
 const UNREAD_BYTES_SOFT_MAX: usize = 8 << 20;
-/// Answers that a client may leave unread, in bytes; beyond it rows are not sent but OVERLOADED, and the connection is
-/// closed if events come on top.
-const UNREAD_BYTES_MAX: usize = 32 << 20;
+/// Between two looks for memory that other connections give back: at first, and at most. Longer costs a waiting client
+/// time, shorter costs processor time while many wait.
+const LOOK_AGAIN_MIN: Duration = Duration::from_millis(2);
+const LOOK_AGAIN_MAX: Duration = Duration::from_millis(100);
 /// A client that takes not one byte of its answers for so long is disconnected.
 const WRITE_STALL: Duration = Duration::from_secs(60);
 
@@ -48,6 +49,23 @@ pub struct Connection {
     room: Notify,
     /// Nothing reaches the client any more.
     broken: watch::Sender<bool>,
+}
+
+/// How long to wait until the next look for room.
+pub(super) struct Patience(Duration);
+
+impl Default for Patience {
+    fn default() -> Self {
+        Patience(LOOK_AGAIN_MIN)
+    }
+}
+
+impl Patience {
+    pub(super) fn next(&mut self) -> Duration {
+        let now = self.0;
+        self.0 = (now * 2).min(LOOK_AGAIN_MAX);
+        now
+    }
 }
 
 /// Counts a connection until reader and writer have ended, however they do.
@@ -218,8 +236,7 @@ impl Connection {
         let before = frames.len();
         responses::write(frames, head, response);
         let mut added = frames.len() - before;
-        let is_too_much = held > 0 && held + added > UNREAD_BYTES_MAX && added > SMALL_ANSWER_BYTES;
-        if is_too_much || !self.budget().try_answer(held, added) {
+        if !self.budget().try_answer(held, added) {
             frames.truncate(before);
             let message = "Too many bytes of answers wait to be read from this node: this one was dropped";
             write_error(frames, head, &CqlError::Overloaded(message.to_owned()));
@@ -265,7 +282,8 @@ impl Connection {
 
     /// Sends an event. A client that reads none of them cannot be left out silently: its connection is closed.
     pub fn send_event(&self, event: &Event) {
-        if self.outgoing.lock().unread_bytes() >= UNREAD_BYTES_MAX {
+        let held = self.outgoing.lock().unread_bytes();
+        if !has_little_unread(held) && !self.budget().has_room_for_answers(held) {
             return self.break_off();
         }
         let version = self.version.load(Ordering::Relaxed);
@@ -284,18 +302,25 @@ impl Connection {
     /// Whether one more request of that size is within this connection's bounds.
     fn has_room(&self, size_bytes: usize) -> bool {
         let under_way = self.under_way.load(Ordering::Acquire);
-        if under_way == 0 {
-            return self.outgoing.lock().unread_bytes() < UNREAD_BYTES_SOFT_MAX;
+        let unread = self.outgoing.lock().unread_bytes();
+        if under_way == 0 && unread == 0 {
+            // Whatever the others do, it can ask one thing at a time.
+            return true;
         }
-        let guess = under_way.saturating_mul(self.answer_bytes_guess.load(Ordering::Relaxed));
-        under_way < REQUESTS_UNDER_WAY_MAX
-            && self.bytes_under_way.load(Ordering::Acquire) + size_bytes <= REQUEST_BYTES_UNDER_WAY_MAX
-            && self.outgoing.lock().unread_bytes().saturating_add(guess) < UNREAD_BYTES_SOFT_MAX
+        let to_come = under_way.saturating_mul(self.answer_bytes_guess.load(Ordering::Relaxed));
+        let answers = unread.saturating_add(to_come);
+        if answers >= UNREAD_BYTES_SOFT_MAX || !self.budget().has_room_for_answers(answers) {
+            return false;
+        }
+        under_way == 0
+            || under_way < REQUESTS_UNDER_WAY_MAX
+                && self.bytes_under_way.load(Ordering::Acquire) + size_bytes <= REQUEST_BYTES_UNDER_WAY_MAX
     }
 
     /// Counts a request if there is room for it; whoever gets `false` does nothing of it.
     pub(super) fn try_begin(&self, size_bytes: usize) -> bool {
-        if !self.has_room(size_bytes) || !self.budget().try_begin(size_bytes) {
+        let held_bytes = self.bytes_under_way.load(Ordering::Acquire);
+        if !self.has_room(size_bytes) || !self.budget().try_begin(held_bytes, size_bytes) {
             return false;
         }
         self.under_way.fetch_add(1, Ordering::AcqRel);
@@ -311,10 +336,10 @@ impl Connection {
         self.room.notify_one();
     }
 
-    /// Waits until something has changed that may have made room.
-    pub(super) async fn room_changed(&self) {
+    /// Waits until something has changed that may have made room. `patience` grows from look to look.
+    pub(super) async fn room_changed(&self, patience: &mut Patience) {
         // Room that other connections make is not told.
-        let _ = tokio::time::timeout(Duration::from_millis(5), self.room.notified()).await;
+        let _ = tokio::time::timeout(patience.next(), self.room.notified()).await;
     }
 
     pub(super) async fn wait_until_idle(&self) {

@@ -22,7 +22,7 @@ use anyhow::{Context, Result};
 use budget::Budget;
 use connection::{Counted, serve_stream};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, watch};
 use tokio_rustls::TlsAcceptor;
 
 use super::world::World;
@@ -33,6 +33,9 @@ use crate::settings::Settings;
 const BACKLOG: u32 = 1_024;
 /// A TLS connection is agreed on within this time, and says something before.
 const TLS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Large requests that are taken apart and planned at a time.
+const LARGE_REQUESTS_MAX: usize = 2;
 
 /// What clients may take, from the settings.
 pub(super) struct NativeLimits {
@@ -109,6 +112,8 @@ pub struct NativeServer {
     pub(super) limits: NativeLimits,
     /// Memory of all connections.
     pub budget: Arc<Budget>,
+    /// Who takes a large request apart.
+    pub(super) large_requests: Arc<Semaphore>,
     pub(super) stage: watch::Sender<Stage>,
     /// Figures for the metrics page.
     pub figures: NativeFigures,
@@ -129,6 +134,7 @@ impl NativeServer {
                 connections: settings.native_transport_max_concurrent_connections as usize,
             },
             budget: Arc::new(Budget::new(settings.native_transport_max_request_data_in_flight.bytes as usize)),
+            large_requests: Arc::new(Semaphore::new(LARGE_REQUESTS_MAX)),
             stage: watch::Sender::new(Stage::Open),
             figures: NativeFigures::default(),
         }))

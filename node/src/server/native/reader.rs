@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::budget::Reservation;
-use super::connection::{Connection, Finish, request_number};
+use super::connection::{Connection, Finish, Patience, request_number};
 use super::inbound::{Broken, Inbound, Next};
 use super::outgoing::Form;
 use super::{NativeServer, Stage, handshake, requests};
@@ -30,6 +30,9 @@ const SIP_BYTES: usize = 2 << 10;
 const GULP_BYTES: usize = 64 << 10;
 /// A frame up to this size needs no memory set aside while it comes in. Bytes.
 const SMALL_FRAME_BYTES: usize = 16 << 10;
+/// Requests above this size are taken apart and planned a few at a time, since that can take many times their size for
+/// a moment. Bytes.
+const LARGE_REQUEST_BYTES: usize = 128 << 10;
 /// A connection begins with STARTUP within this time.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
 /// A frame that has begun goes on by `PROGRESS_BYTES` within this time, and finds memory within it.
@@ -127,11 +130,11 @@ impl Reader {
         loop {
             match self.inbound.next(buffer) {
                 Ok(Next::Frame(header, body)) => {
-                    self.reservation.release();
                     if self.version.is_some() {
                         self.deadline = None;
                     }
                     self.handle(header, body).await?;
+                    self.reservation.release();
                     if self.connection.is_broken() {
                         return Err(Close);
                     }
@@ -190,6 +193,7 @@ impl Reader {
         // Before STARTUP nothing large has to be said.
         let version = self.version.ok_or(Close)?;
         let give_up_at = Instant::now() + PROGRESS_TIMEOUT;
+        let mut patience = Patience::default();
         while !self.reservation.try_grow_to(held_bytes) {
             if self.connection.is_broken() {
                 return Err(Close);
@@ -199,7 +203,9 @@ impl Reader {
                 self.reservation.release();
                 return if self.inbound.give_up(buffer) { Ok(false) } else { Err(Close) };
             }
-            tokio::time::sleep(Duration::from_millis(10)).await;
+            tokio::time::sleep(patience.next()).await;
+            // It was not the client who was slow.
+            self.deadline = None;
         }
         Ok(true)
     }
@@ -224,7 +230,8 @@ impl Reader {
         let limit_bytes = self.server.limits.frame_bytes;
         let size_bytes = match compression.map(|compression| announced_length(compression, &body, limit_bytes)) {
             None => body.len(),
-            Some(Ok(length)) => length + body.len(),
+            // Its compressed form is dropped before anything else happens.
+            Some(Ok(length)) => length,
             Some(Err(error)) => {
                 self.refuse(&head, &format!("The body cannot be decompressed: {error}"));
                 return Ok(());
@@ -243,11 +250,19 @@ impl Reader {
                 return Ok(());
             }
         };
+        // From here on it counts as a request under way.
+        self.reservation.release();
+        // Whoever has this permit waits for nothing.
+        let _permit = match size_bytes > LARGE_REQUEST_BYTES {
+            true => self.server.large_requests.clone().acquire_owned().await.ok(),
+            false => None,
+        };
         self.answer(&header, &body, size_bytes)
     }
 
     /// Counts a request, once there is room for it; `false` if there is none and the client does not want to wait.
     async fn admit(&self, size_bytes: usize) -> Result<bool, Close> {
+        let mut patience = Patience::default();
         while !self.connection.try_begin(size_bytes) {
             if self.throws_on_overload {
                 return Ok(false);
@@ -255,7 +270,7 @@ impl Reader {
             if self.connection.is_broken() {
                 return Err(Close);
             }
-            self.connection.room_changed().await;
+            self.connection.room_changed(&mut patience).await;
         }
         Ok(true)
     }
