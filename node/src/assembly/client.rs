@@ -157,8 +157,17 @@ pub enum ClientResponse {
     },
     /// The schema changed.
     SchemaChange(SchemaChange),
+    /// An answer with warnings for the user.
+    Warned(Box<ClientResponse>, Vec<String>),
     /// It was not done, or is not known to be, as the error says.
     Error(CqlError),
+}
+
+impl ClientResponse {
+    /// The answer with warnings, if there are any.
+    pub fn with_warnings(self, warnings: Vec<String>) -> Self {
+        if warnings.is_empty() { self } else { ClientResponse::Warned(Box::new(self), warnings) }
+    }
 }
 
 /// News that clients may register for.

@@ -18,8 +18,8 @@ use crate::schema::change::{self, ChangeContext, SchemaEffect};
 /// A client that waits for a schema change.
 pub(super) struct PendingChange {
     ticket: ClientTicket,
-    /// What the change turned out to be when it was last computed.
-    effect: Arc<Mutex<SchemaEffect>>,
+    /// What the change turned out to be when it was last computed, and what is to be warned of.
+    effect: Arc<Mutex<(SchemaEffect, Vec<String>)>>,
 }
 
 impl Node {
@@ -32,7 +32,7 @@ impl Node {
     ) {
         let number = self.next_change.fetch_add(1, Ordering::Relaxed);
         let new_uuid = random_uuid(self.outside.random(), self.outside.random());
-        let effect = Arc::new(Mutex::new(SchemaEffect::Nothing));
+        let effect = Arc::new(Mutex::new((SchemaEffect::Nothing, Vec::new())));
         let slot = effect.clone();
         let datacenters: BTreeMap<String, usize> =
             view.topology().datacenters().iter().map(|d| (d.name.clone(), d.members.len())).collect();
@@ -40,7 +40,7 @@ impl Node {
             let context = ChangeContext { new_uuid, datacenters: &datacenters };
             let outcome = change::apply(&metadata.schema, keyspace.as_deref(), &statement, &context)?;
             let changed = outcome.effect != SchemaEffect::Nothing;
-            *slot.lock() = outcome.effect;
+            *slot.lock() = (outcome.effect, outcome.warnings);
             Ok(changed.then_some(outcome.schema))
         });
         self.changes.lock().insert(number, PendingChange { ticket, effect });
@@ -51,13 +51,14 @@ impl Node {
         let Some(pending) = self.changes.lock().remove(&number) else {
             return;
         };
-        let effect = std::mem::replace(&mut *pending.effect.lock(), SchemaEffect::Nothing);
+        let (effect, warnings) = std::mem::replace(&mut *pending.effect.lock(), (SchemaEffect::Nothing, Vec::new()));
         let response = match (outcome, effect) {
             (Ok(_), SchemaEffect::Changed(change)) => ClientResponse::SchemaChange(change),
             (Ok(_), SchemaEffect::Nothing | SchemaEffect::Truncated { .. }) => ClientResponse::Void,
             (Err(error), _) => ClientResponse::Error(refusal(error)),
         };
-        pending.ticket.respond(response);
+        let warnings = if matches!(response, ClientResponse::Error(_)) { Vec::new() } else { warnings };
+        pending.ticket.respond(response.with_warnings(warnings));
     }
 }
 

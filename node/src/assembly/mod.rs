@@ -49,6 +49,12 @@ pub struct NodeConfig {
     pub write_timeout_ms: u64,
     /// Largest encoded mutation; a larger write is refused. Bounds: below the link's message limit.
     pub mutation_size_bytes_max: usize,
+    /// Batches over several partitions that are larger than this are warned of, in bytes.
+    pub batch_size_bytes_warn: usize,
+    /// Batches over several partitions that are larger than this are refused, in bytes.
+    pub batch_size_bytes_max: usize,
+    /// Unlogged batches over more partitions than this are warned of.
+    pub batch_partitions_warn: usize,
     /// Operations that one shard coordinates at a time; beyond it requests are refused as OVERLOADED.
     pub operations_per_shard_max: usize,
     /// Prepared statements kept; beyond it an older one is dropped, and its client prepares it again.
@@ -62,6 +68,9 @@ impl Default for NodeConfig {
             range_timeout_ms: 10_000,
             write_timeout_ms: 2_000,
             mutation_size_bytes_max: 16 << 20,
+            batch_size_bytes_warn: 64 << 10,
+            batch_size_bytes_max: 1 << 20,
+            batch_partitions_warn: 10,
             operations_per_shard_max: 32_768,
             prepared_max: 10_000,
         }

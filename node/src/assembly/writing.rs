@@ -1,5 +1,6 @@
 //! Writes of clients: from mutations to their replicas, to the answer.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use starling_cql_lite::protocol::error::CqlError;
@@ -14,16 +15,22 @@ use crate::plan::{TableMutation, WriteOperation};
 /// Who waits for a write.
 pub struct WriteRun {
     ticket: ClientTicket,
+    warnings: Vec<String>,
 }
 
 impl Node {
     pub(super) fn run_write(&self, view: &View, ticket: ClientTicket, write: WriteOperation, level: ConsistencyLevel) {
+        let tables = if write.is_batch && write.mutations.len() > 1 { table_names(&write) } else { String::new() };
         let legs: Result<Vec<WriteLeg>, CqlError> =
             write.mutations.into_iter().map(|mutation| self.write_leg(view, mutation, level)).collect();
-        let kind = write.kind;
+        let (kind, is_batch) = (write.kind, write.is_batch);
         let legs = match legs {
             Ok(legs) if legs.is_empty() => return ticket.respond(ClientResponse::Void),
             Ok(legs) => legs,
+            Err(error) => return ticket.fail(error),
+        };
+        let warnings = match self.check_batch(&legs, is_batch, tables) {
+            Ok(warnings) => warnings,
             Err(error) => return ticket.fail(error),
         };
         let now_ms = self.now().us / 1_000;
@@ -40,12 +47,40 @@ impl Node {
             &mut orders,
         ) {
             Ok(write) => write,
-            Err(error) => return self.finish_write(WriteRun { ticket }, Err(error)),
+            Err(error) => return self.finish_write(WriteRun { ticket, warnings }, Err(error)),
         };
-        let run = WriteRun { ticket };
+        let run = WriteRun { ticket, warnings };
         if let Err(Operation::Write(_, run)) = self.start_operation(Operation::Write(write, run), orders) {
             self.finish_write(run, Err(self.overloaded()));
         }
+    }
+
+    /// Refuses a batch that is too large; says what the client is to be warned of. Batches of one partition are bounded
+    /// by the size of a mutation.
+    fn check_batch(&self, legs: &[WriteLeg], is_batch: bool, tables: String) -> Result<Vec<String>, CqlError> {
+        if !is_batch || legs.len() < 2 {
+            return Ok(Vec::new());
+        }
+        let size: usize = legs.iter().map(|leg| leg.encoded.len()).sum();
+        let (warn, max) = (self.config.batch_size_bytes_warn, self.config.batch_size_bytes_max);
+        if size > max {
+            return Err(CqlError::Invalid(format!("Batch too large: {size} bytes, at most {max} are allowed")));
+        }
+        let mut warnings = Vec::new();
+        if size > warn {
+            warnings.push(format!(
+                "Batch for {tables} is of size {size}, exceeding specified threshold of {warn} by {}.",
+                size - warn
+            ));
+        }
+        if legs.len() > self.config.batch_partitions_warn {
+            warnings.push(format!(
+                "Unlogged batch covering {} partitions detected against {tables}. You should use a logged batch for \
+                 atomicity, or asynchronous writes for performance.",
+                legs.len()
+            ));
+        }
+        Ok(warnings)
     }
 
     fn write_leg(&self, view: &View, mutation: TableMutation, level: ConsistencyLevel) -> Result<WriteLeg, CqlError> {
@@ -82,7 +117,7 @@ impl Node {
     pub(super) fn finish_write(&self, run: WriteRun, outcome: Result<(), CqlError>) {
         self.count(&self.figures.writes, outcome.as_ref().err());
         match outcome {
-            Ok(()) => run.ticket.respond(ClientResponse::Void),
+            Ok(()) => run.ticket.respond(ClientResponse::Void.with_warnings(run.warnings)),
             Err(error) => run.ticket.fail(error),
         }
     }
@@ -100,4 +135,12 @@ impl Node {
         self.figures.overloaded.fetch_add(1, Ordering::Relaxed);
         CqlError::Overloaded("Too many requests are under way on this node; nothing was done".into())
     }
+}
+
+/// As warnings name them.
+fn table_names(write: &WriteOperation) -> String {
+    let names: BTreeSet<String> =
+        write.mutations.iter().map(|part| format!("{}.{}", part.table.keyspace, part.table.name)).collect();
+    let names: Vec<String> = names.into_iter().collect();
+    format!("table{} [{}]", if names.len() > 1 { "s" } else { "" }, names.join(", "))
 }

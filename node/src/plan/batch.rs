@@ -149,7 +149,7 @@ impl Merged {
             }
             TableMutation { table, mutation }
         };
-        Ok(WriteOperation { mutations: self.parts.into_iter().map(joined).collect(), kind })
+        Ok(WriteOperation { mutations: self.parts.into_iter().map(joined).collect(), kind, is_batch: true })
     }
 }
 

@@ -25,6 +25,8 @@ pub struct WriteOperation {
     pub mutations: Vec<TableMutation>,
     /// What clients are told in case it times out or fails.
     pub kind: WriteType,
+    /// It came as a batch.
+    pub is_batch: bool,
 }
 
 /// A bound statement.

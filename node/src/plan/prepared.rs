@@ -165,7 +165,7 @@ fn single(
     let mutations = write::mutations(modification, environment, times)?;
     let kind = if mutations.len() > 1 { WriteType::UnloggedBatch } else { WriteType::Simple };
     let with_table = |mutation| TableMutation { table: Arc::clone(table), mutation };
-    Ok(WriteOperation { mutations: mutations.into_iter().map(with_table).collect(), kind })
+    Ok(WriteOperation { mutations: mutations.into_iter().map(with_table).collect(), kind, is_batch: false })
 }
 
 /// Binds a BATCH message of the protocol: statements that were prepared one by one, each with its values.

@@ -137,8 +137,37 @@ pub fn apply(
             drop_table(schema, keyspace, &drop.name.name.name, drop.if_exists)
         }
         Statement::Truncate(name) => truncate(schema, target_keyspace(current_keyspace, name)?, &name.name.name),
-        other => Err(not_supported(other.name())),
+        other => match absent_object(other) {
+            Some((kind, name, if_exists)) => drop_absent(schema, current_keyspace, kind, name, if_exists),
+            None => Err(not_supported(other.name())),
+        },
     }
+}
+
+/// What is to be dropped of the kinds of things that cannot have been created: kind, name, IF EXISTS.
+fn absent_object(statement: &Statement) -> Option<(&'static str, &QualifiedName, bool)> {
+    Some(match statement {
+        Statement::DropType(drop) => ("Type", &drop.name, drop.if_exists),
+        Statement::DropIndex(drop) => ("Index", &drop.name, drop.if_exists),
+        Statement::DropView(drop) => ("Materialized view", &drop.name, drop.if_exists),
+        Statement::DropFunction(drop) => ("Function", &drop.name, drop.if_exists),
+        Statement::DropAggregate(drop) => ("Aggregate", &drop.name, drop.if_exists),
+        _ => return None,
+    })
+}
+
+fn drop_absent(
+    schema: &Schema,
+    current_keyspace: Option<&str>,
+    kind: &str,
+    name: &QualifiedName,
+    if_exists: bool,
+) -> Result<SchemaOutcome, CqlError> {
+    let keyspace = target_keyspace(current_keyspace, name)?;
+    if if_exists {
+        return Ok(SchemaOutcome::nothing(schema));
+    }
+    Err(invalid(format!("{kind} '{keyspace}.{}' doesn't exist", name.name.name)))
 }
 
 /// The keyspace that a statement changes: the one it names, else the current one.

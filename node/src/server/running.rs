@@ -135,6 +135,10 @@ fn identity_of(settings: &Settings, stored: &identity::Stored) -> Identity {
 
 fn node_config(settings: &Settings) -> NodeConfig {
     NodeConfig {
+        mutation_size_bytes_max: settings.max_mutation_size.bytes as usize,
+        batch_size_bytes_warn: settings.batch_size_warn_threshold.bytes as usize,
+        batch_size_bytes_max: settings.batch_size_fail_threshold.bytes as usize,
+        batch_partitions_warn: settings.unlogged_batch_across_partitions_warn_threshold as usize,
         read_timeout_ms: settings.read_request_timeout.ms,
         range_timeout_ms: settings.range_request_timeout.ms,
         write_timeout_ms: settings.write_request_timeout.ms,

@@ -121,6 +121,15 @@ pub struct Settings {
     /// Between two purges of deletions older than `gc_grace_seconds`. Shorter frees the disk sooner and reads
     /// more. 10s to 30d.
     pub purge_interval: Duration,
+    /// Largest write to one partition. 1KiB to 32MiB.
+    pub max_mutation_size: Size,
+    /// Batches over several partitions that are larger than this are warned of.
+    pub batch_size_warn_threshold: Size,
+    /// Batches over several partitions that are larger than this are refused: the coordinator holds all of one at once.
+    /// 1KiB to 32MiB.
+    pub batch_size_fail_threshold: Size,
+    /// Unlogged batches over more partitions than this are warned of.
+    pub unlogged_batch_across_partitions_warn_threshold: u32,
     /// Memory for blocks of data read from disk.
     pub block_cache_size: Size,
     /// Memory for writes not yet flushed, all tables together.
@@ -158,6 +167,10 @@ impl Default for Settings {
             server_encryption_options: ServerEncryptionOptions::default(),
             committers: 1,
             purge_interval: Duration { ms: 3_600_000 },
+            max_mutation_size: Size { bytes: 16 << 20 },
+            batch_size_warn_threshold: Size { bytes: 64 << 10 },
+            batch_size_fail_threshold: Size { bytes: 1 << 20 },
+            unlogged_batch_across_partitions_warn_threshold: 10,
             block_cache_size: Size { bytes: 256 << 20 },
             memtable_size: Size { bytes: 128 << 20 },
         }
@@ -226,6 +239,9 @@ impl Settings {
         within("range_request_timeout (ms)", self.range_request_timeout.ms, 10, 600_000)?;
         within("write_request_timeout (ms)", self.write_request_timeout.ms, 10, 600_000)?;
         within("purge_interval (ms)", self.purge_interval.ms, 10_000, 30 * 86_400_000)?;
+        // A message between nodes has room for them.
+        within("max_mutation_size (bytes)", self.max_mutation_size.bytes, 1 << 10, 32 << 20)?;
+        within("batch_size_fail_threshold (bytes)", self.batch_size_fail_threshold.bytes, 1 << 10, 32 << 20)?;
         within("block_cache_size (bytes)", self.block_cache_size.bytes, 1 << 20, 1 << 40)?;
         let (frame, clients) =
             (self.native_transport_max_frame_size.bytes, self.native_transport_max_request_data_in_flight.bytes);

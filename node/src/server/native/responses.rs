@@ -22,6 +22,7 @@ pub fn write(out: &mut BytesMut, head: &ResponseHead<'_>, response: &ClientRespo
             write_statement(out, head, id, metadata_id, prepared);
         }
         ClientResponse::SchemaChange(change) => write_schema_change(out, head, &schema_change(change)),
+        ClientResponse::Warned(response, warnings) => write(out, &ResponseHead { warnings, ..*head }, response),
         ClientResponse::Error(error) => write_error(out, head, error),
     }
 }
@@ -35,7 +36,7 @@ fn write_rows(
 ) {
     let skip_metadata = descriptions == Descriptions::Omitted;
     let columns = if skip_metadata { unnamed(page.width) } else { described(metadata) };
-    let warnings = metadata.warnings();
+    let warnings = [head.warnings, &metadata.warnings()].concat();
     let head = &ResponseHead { warnings: &warnings, ..*head };
     let new_metadata_id = match &descriptions {
         Descriptions::Changed(id) => Some(&id[..]),

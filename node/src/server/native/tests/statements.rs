@@ -108,3 +108,47 @@ async fn a_batch_is_joined_in_any_order_and_bounded_in_rows() {
     assert!(matches!(&refused, Response::Error(CqlError::Invalid(text)) if text.contains("too large")), "{refused:?}");
     client.query(&format!("BEGIN UNLOGGED BATCH {many} APPLY BATCH")).await;
 }
+
+#[tokio::test]
+async fn large_batches_are_warned_of_and_larger_ones_refused() {
+    let config = NodeConfig { batch_size_bytes_warn: 1_000, batch_size_bytes_max: 10_000, ..NodeConfig::default() };
+    let served = serve(config).await;
+    let mut client = served.client().await;
+    let batch = |partitions: usize, bytes: usize| {
+        let value = "00".repeat(bytes);
+        let inserts: Vec<String> =
+            (0..partitions).map(|k| format!("INSERT INTO ks.t (k, v) VALUES ({k}, 0x{value})")).collect();
+        format!("BEGIN UNLOGGED BATCH {}; APPLY BATCH", inserts.join("; "))
+    };
+    let mut outcome = async |partitions: usize, bytes: usize| {
+        client.send(&query(&batch(partitions, bytes))).await;
+        client.frame().await.1
+    };
+    let quiet = outcome(2, 10).await;
+    assert_eq!((quiet.response, quiet.warnings), (Response::Void, Vec::<String>::new()));
+    let large = outcome(2, 2_000).await;
+    assert_eq!(large.response, Response::Void);
+    assert!(large.warnings[0].starts_with("Batch for table [ks.t] is of size "), "{:?}", large.warnings);
+    let wide = outcome(11, 1).await;
+    assert!(wide.warnings[0].starts_with("Unlogged batch covering 11 partitions detected against table [ks.t]."));
+    let refused = outcome(2, 6_000).await.response;
+    assert!(
+        matches!(&refused, Response::Error(CqlError::Invalid(m)) if m.starts_with("Batch too large")),
+        "{refused:?}"
+    );
+    assert_eq!(outcome(1, 60_000).await.response, Response::Void, "one partition is a mutation like any other");
+}
+
+#[tokio::test]
+async fn what_was_never_made_is_not_missed_when_it_is_dropped() {
+    let served = serve(NodeConfig::default()).await;
+    let mut client = served.client().await;
+    for kind in ["INDEX", "TYPE", "FUNCTION", "AGGREGATE", "MATERIALIZED VIEW"] {
+        assert_eq!(client.query(&format!("DROP {kind} IF EXISTS ks.x")).await, Response::Void, "{kind}");
+        let missing = client.ask(&query(&format!("DROP {kind} ks.x"))).await;
+        assert!(
+            matches!(&missing, Response::Error(CqlError::Invalid(m)) if m.ends_with("'ks.x' doesn't exist")),
+            "{missing:?}"
+        );
+    }
+}
