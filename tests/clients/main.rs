@@ -7,6 +7,7 @@
 mod harness;
 
 mod cqlsh;
+mod encrypted;
 mod gocql;
 mod java;
 mod nodejs;

@@ -3,8 +3,9 @@
 use std::ffi::OsStr;
 use std::process::Command;
 
+use crate::encrypted::EncryptedCluster;
 use crate::harness::Cluster;
-use crate::run::{Client, carry_out, installed};
+use crate::run::{Client, carry_out, installed, once};
 use crate::{process, script};
 
 const CASSANDRA: Client =
@@ -26,12 +27,31 @@ fn run_script(python: &OsStr) -> Command {
 
 #[test]
 fn python_cassandra_driver_carries_out_the_script() {
-    carry_out(&CASSANDRA, &[(4, "none")]);
+    carry_out(&CASSANDRA, &[(4, "none"), (4, "lz4")]);
+}
+
+#[test]
+fn python_cassandra_driver_carries_out_the_script_by_protocol_v5() {
+    carry_out(&CASSANDRA, &[(5, "none"), (5, "lz4")]);
 }
 
 #[test]
 fn python_scylla_driver_carries_out_the_script() {
-    carry_out(&SCYLLA, &[(4, "none")]);
+    carry_out(&SCYLLA, &[(4, "snappy"), (5, "lz4")]);
+}
+
+#[test]
+fn python_cassandra_driver_carries_out_the_script_over_tls() {
+    let Some(python) = installed("python-tls", CASSANDRA.variable) else {
+        return;
+    };
+    let encrypted = EncryptedCluster::start("python-tls");
+    let mut command = run_script(&python);
+    command
+        .env("TEST_TLS_AUTHORITY", &encrypted.authority)
+        .env("TEST_TLS_CERTIFICATE", &encrypted.certificate)
+        .env("TEST_TLS_PRIVATE_KEY", &encrypted.private_key);
+    once(&CASSANDRA, command, &encrypted.cluster, (5, "lz4"));
 }
 
 /// What is particular to the Python driver, or goes beyond the script.

@@ -38,13 +38,13 @@ pub fn carry_out(client: &Client, ways: &[Way]) {
         return;
     };
     let cluster = Cluster::of(client.name, 3);
-    let script = Script::read();
     for way in ways {
-        once(client, (client.command)(&value), &cluster, &script, *way, "");
+        once(client, (client.command)(&value), &cluster, *way);
     }
 }
 
-fn once(client: &Client, mut command: Command, cluster: &Cluster, script: &Script, way: Way, only: &str) {
+/// The script in this way, by this command.
+pub fn once(client: &Client, mut command: Command, cluster: &Cluster, way: Way) {
     let (version, compression) = way;
     let keyspace = format!("v{version}_{compression}");
     command
@@ -53,10 +53,9 @@ fn once(client: &Client, mut command: Command, cluster: &Cluster, script: &Scrip
         .env("TEST_CLIENT", client.name)
         .env("TEST_KEYSPACE", &keyspace)
         .env("TEST_PROTOCOL_VERSION", version.to_string())
-        .env("TEST_COMPRESSION", compression)
-        .env("TEST_ONLY", only);
+        .env("TEST_COMPRESSION", compression);
     let ended = process::run(command, cluster.folder(), &keyspace);
-    let complaints = complaints(&script.expected(client.name, only), &ended.stdout);
+    let complaints = complaints(&Script::read().expected(client.name), &ended.stdout);
     assert!(
         ended.success && complaints.is_empty(),
         "{} with protocol v{version} and compression {compression}:\n{}\n--- its standard error:\n{}",

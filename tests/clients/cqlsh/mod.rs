@@ -4,6 +4,7 @@ mod commands;
 mod copy;
 mod copy_types;
 mod describe;
+mod encrypted;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
