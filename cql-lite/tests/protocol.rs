@@ -10,8 +10,8 @@ use starling_cql_lite::protocol::frame::{Direction, HEADER_BYTES};
 use starling_cql_lite::protocol::request::{Batch, BatchKind, BatchQuery, BatchStatement, QueryParameters};
 use starling_cql_lite::protocol::response::{self, Prepared};
 use starling_cql_lite::protocol::{
-    BoundValue, ColumnSpec, CqlError, Event, Header, Opcode, Request, ResponseHead, RowsMetadata, RowsWriter,
-    SchemaChange, WriteType, decode_header, decode_request,
+    BoundValue, ColumnSpec, CqlError, Event, FailedReplica, FailureCode, Header, Opcode, Request, ResponseHead,
+    RowsMetadata, RowsWriter, SchemaChange, WriteType, decode_header, decode_request,
 };
 use starling_cql_lite::types::CqlType;
 use starling_ring::ConsistencyLevel as Level;
@@ -27,13 +27,24 @@ fn split(frame: &BytesMut, direction: Direction) -> (Header, Bytes) {
 }
 
 fn answer(write: impl FnOnce(&mut BytesMut, &ResponseHead<'_>)) -> ResponseFrame {
+    answer_in(4, write)
+}
+
+fn answer_in(version: u8, write: impl FnOnce(&mut BytesMut, &ResponseHead<'_>)) -> ResponseFrame {
     let mut out = BytesMut::from(&b"already there"[..]);
     let before = out.len();
-    write(&mut out, &ResponseHead::new(4, 7));
+    write(&mut out, &ResponseHead::new(version, 7));
     let frame = out.split_off(before);
     let (header, body) = split(&frame, Direction::Response);
-    assert_eq!(header.stream, 7);
+    assert_eq!((header.version, header.stream), (version, 7));
     decode_response(&header, &body).unwrap()
+}
+
+fn body_of(error: &CqlError, version: u8) -> Vec<u8> {
+    let mut out = BytesMut::new();
+    response::write_error(&mut out, &ResponseHead::new(version, 0), error);
+    let message = 4 + 2 + error.to_string().len();
+    [&out[HEADER_BYTES..HEADER_BYTES + 4], &out[HEADER_BYTES + message..]].concat()
 }
 
 #[test]
@@ -177,6 +188,7 @@ fn every_error_travels() {
             argument_types: vec!["int".into()],
         },
         CqlError::write_failure(Level::All, 2, 3, 1, WriteType::Simple),
+        CqlError::CdcWriteFailure("m".into()),
         CqlError::Syntax("m".into()),
         CqlError::Unauthorized("m".into()),
         CqlError::invalid("m"),
@@ -186,8 +198,12 @@ fn every_error_travels() {
         CqlError::unprepared(Bytes::from_static(&[0xAB, 1])),
     ];
     for error in errors {
-        let got = answer(|out, head| response::write_error(out, head, &error)).response;
-        assert_eq!(got, Response::Error(error));
+        // Version 5 has a map of the replicas that failed in place of their number.
+        let nameless = matches!(error, CqlError::ReadFailure { .. } | CqlError::WriteFailure { .. });
+        for version in if nameless { 4..=4 } else { 4..=5 } {
+            let got = answer_in(version, |out, head| response::write_error(out, head, &error)).response;
+            assert_eq!(got, Response::Error(error.clone()));
+        }
     }
     assert_eq!(CqlError::unavailable(Level::Quorum, 2, 1).to_string(), "Cannot achieve consistency level QUORUM");
     let timeout = CqlError::write_timeout(Level::One, 1, 2, WriteType::Simple);
@@ -196,6 +212,130 @@ fn every_error_travels() {
     let long = CqlError::Server("ä".repeat(40_000));
     let Response::Error(got) = answer(|out, head| response::write_error(out, head, &long)).response else { panic!() };
     assert_eq!(got.to_string().len(), 65_534);
+}
+
+#[test]
+fn errors_that_version_5_tells_more_of() {
+    let failures = vec![
+        FailedReplica { address: "10.0.0.2".parse().unwrap(), code: FailureCode::INCOMPATIBLE_SCHEMA },
+        FailedReplica { address: "::1".parse().unwrap(), code: FailureCode(7) },
+    ];
+    let read = CqlError::read_failure(Level::One, 0, 1, 2, false).with_failures(failures.clone());
+    let write = CqlError::write_failure(Level::All, 1, 3, 2, WriteType::Batch).with_failures(failures);
+    let mut met = CqlError::write_timeout(Level::Quorum, 1, 2, WriteType::Cas);
+    if let CqlError::WriteTimeout { contentions, .. } = &mut met {
+        *contentions = 3;
+    }
+    let unknown = CqlError::cas_write_unknown(Level::Quorum, 1, 2);
+    for error in [&read, &write, &met, &unknown] {
+        let got = answer_in(5, |out, head| response::write_error(out, head, error)).response;
+        assert_eq!(got, Response::Error(error.clone()));
+    }
+    let reasons = [&[0, 0, 0, 2, 4, 10, 0, 0, 2, 0, 3, 16][..], &[0; 15], &[1, 0, 7]].concat();
+    let answers = [0, 0, 0x13, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 1];
+    assert_eq!(body_of(&read, 5), [&answers[..], &reasons, &[0]].concat());
+    assert_eq!(body_of(&read, 4), [&answers[..], &[0, 0, 0, 2, 0]].concat());
+
+    let answers = [0, 0, 0x11, 0, 0, 4, 0, 0, 0, 1, 0, 0, 0, 2];
+    let cas = b"\0\x03CAS";
+    assert_eq!(body_of(&met, 5), [&answers[..], cas, &[0, 3]].concat());
+    assert_eq!(body_of(&met, 4), [&answers[..], cas].concat());
+    // Before version 5 it is a timeout.
+    assert_eq!(body_of(&unknown, 4), [&answers[..], cas].concat());
+    assert_eq!(body_of(&unknown, 5), [&[0, 0, 0x17][..], &answers[3..]].concat());
+    let simple = CqlError::write_timeout(Level::Quorum, 1, 2, WriteType::Simple);
+    assert_eq!(body_of(&simple, 5), [&answers[..], b"\0\x06SIMPLE"].concat());
+}
+
+#[test]
+fn requests_of_version_5_byte_by_byte() {
+    let mut parameters = QueryParameters::new(Level::One);
+    parameters.keyspace = Some("k");
+    parameters.now_s = Some(7);
+    parameters.timestamp_us = Some(2);
+    let tail = [&[0, 0, 0, 0, 0, 0, 0, 2][..], b"\0\x01k", &[0, 0, 0, 7]].concat();
+    let flags = [0, 1, 0, 0, 1, 0xA0];
+    let batch = Batch {
+        kind: BatchKind::Logged,
+        statements: Vec::new(),
+        consistency: Level::One,
+        serial_consistency: None,
+        timestamp_us: Some(2),
+        keyspace: Some("k"),
+        now_s: Some(7),
+    };
+    let cases = [
+        (Request::Query { query: "Q", parameters: parameters.clone() }, [&b"\0\0\0\x01Q"[..], &flags, &tail].concat()),
+        (
+            Request::Execute { id: b"id", result_metadata_id: b"m", parameters },
+            [&b"\0\x02id\0\x01m"[..], &flags, &tail].concat(),
+        ),
+        (Request::Batch(batch), [&[0, 0, 0][..], &flags, &tail].concat()),
+        (Request::Prepare { query: "Q", keyspace: Some("k") }, b"\0\0\0\x01Q\0\0\0\x01\0\x01k".to_vec()),
+        (Request::Prepare { query: "Q", keyspace: None }, b"\0\0\0\x01Q\0\0\0\0".to_vec()),
+    ];
+    for (request, body) in cases {
+        let mut out = BytesMut::new();
+        encode_request(&mut out, 5, 3, false, &request).unwrap();
+        assert_eq!(out[HEADER_BYTES..], body[..], "{request:?}");
+        // The flag of compression means nothing in version 5.
+        for flags in [0, 1, 0x10] {
+            let opcode = Opcode::from_code(out[4]).unwrap();
+            let header = Header { version: 5, flags, stream: 3, opcode, body_length_bytes: body.len() };
+            assert_eq!(decode_request(&header, &body).unwrap().request, request);
+        }
+    }
+}
+
+#[test]
+fn unknown_flags_are_refused() {
+    let decode = |version, opcode, body: &[u8]| {
+        let header = Header { version, flags: 0, stream: 0, opcode, body_length_bytes: body.len() };
+        decode_request(&header, body).map(|_| ()).unwrap_err()
+    };
+    let query = |flags: &[u8]| [&b"\0\0\0\x01Q\0\x01"[..], flags].concat();
+    let batch = |flags: &[u8]| [&[0, 0, 0, 0, 1][..], flags].concat();
+    let prepare = b"\0\0\0\x01Q\0\0\0\x03\0\x01k";
+    let cases: [(u8, Opcode, &[u8], &str); 5] = [
+        (5, Opcode::Query, &query(&[0, 0, 2, 0]), "0x200 of a QUERY or EXECUTE"),
+        (5, Opcode::Query, &query(&[0x80, 0, 0, 0]), "0x80000000 of a QUERY or EXECUTE"),
+        (5, Opcode::Batch, &batch(&[0, 0, 0, 1, 0, 0]), "0x1 of a BATCH"),
+        (4, Opcode::Batch, &batch(&[0x08]), "0x8 of a BATCH"),
+        (5, Opcode::Prepare, prepare, "0x2 of a PREPARE"),
+    ];
+    for (version, opcode, body, flags) in cases {
+        let message = format!("Unknown flags {flags} message in protocol version {version}");
+        assert_eq!(decode(version, opcode, body), CqlError::Protocol(message));
+    }
+    // A keyspace is read in version 4 too.
+    let body = query(&[0x80, 0, 1, b'k']);
+    let header = Header { version: 4, flags: 0, stream: 0, opcode: Opcode::Query, body_length_bytes: body.len() };
+    let Request::Query { parameters, .. } = decode_request(&header, &body).unwrap().request else { panic!() };
+    assert_eq!(parameters.keyspace, Some("k"));
+}
+
+#[test]
+fn changed_metadata_is_told_even_to_those_who_skip_it() {
+    let columns = [column("t", "a", "int"), column("t", "d", "duration")];
+    for (version, skip_metadata) in [(5, true), (5, false), (4, true), (4, false)] {
+        let metadata = RowsMetadata {
+            skip_metadata,
+            new_metadata_id: Some(b"new"),
+            paging_state: Some(b"p"),
+            ..RowsMetadata::new(&columns)
+        };
+        let frame = answer_in(version, |out, head| {
+            let mut rows = RowsWriter::begin(out, head, &metadata);
+            rows.row(&[Some(&b"1"[..]), None]);
+            rows.finish();
+        });
+        let Response::Rows(rows) = frame.response else { panic!() };
+        let told = version == 5 || !skip_metadata;
+        assert_eq!(rows.metadata.columns.as_deref(), told.then_some(&columns[..]));
+        assert_eq!(rows.metadata.new_metadata_id.as_deref(), (version == 5).then_some(&b"new"[..]));
+        assert_eq!(rows.metadata.paging_state.as_deref(), Some(&b"p"[..]));
+        assert_eq!(rows.rows.len(), 1);
+    }
 }
 
 #[test]
@@ -269,10 +409,12 @@ fn prepared_statements_travel() {
             partition_key_indices: indices,
             result_columns,
         };
-        let Response::Prepared(got) = answer(|out, head| response::write_prepared(out, head, &prepared)).response
-        else {
-            panic!()
-        };
+        let written = answer_in(5, |out, head| response::write_prepared(out, head, &prepared)).response;
+        let Response::Prepared(got) = written else { panic!() };
+        assert_eq!(&got.result_metadata_id[..], b"m");
+        let written = answer(|out, head| response::write_prepared(out, head, &prepared)).response;
+        let Response::Prepared(got) = written else { panic!() };
+        assert_eq!(&got.result_metadata_id[..], b"");
         assert_eq!(
             (&got.id[..], &got.variables[..], &got.partition_key_indices[..]),
             (&b"id"[..], &variables[..], indices)
@@ -324,7 +466,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn requests_round_trip(version in 4_u8..=5, owned in owned(), level in 0..4_usize, named: bool, now in prop::option::of(any::<i32>())) {
+    fn requests_round_trip(version in 4_u8..=5, owned in owned(), level in 0..4_usize, named: bool, now in prop::option::of(any::<u32>())) {
         let (values, text, page_size, state, skip_metadata, timestamp_us, serial) = &owned;
         let values: Vec<_> = values.iter().map(bound).collect();
         let names = if named { values.iter().map(|_| text.as_str()).collect() } else { Vec::new() };

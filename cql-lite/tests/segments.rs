@@ -162,6 +162,79 @@ fn no_memory_is_taken_for_what_a_bomb_announces() {
     assert!(decompress_body(Compression::Snappy, &[], LIMIT).is_err());
 }
 
+#[test]
+fn every_flipped_bit_is_noticed() {
+    for format in FORMATS {
+        let intact = segments(format, &frame(1, &b"starling".repeat(20)));
+        for at in 0..intact.len() * 8 {
+            let mut bytes = intact.clone();
+            bytes[at / 8] ^= 1 << (at % 8);
+            // A changed length would wait for more if the header's checksum let it pass.
+            assert!(read_all(format, bytes).is_err(), "{format:?} bit {at}");
+        }
+    }
+}
+
+#[test]
+fn segments_come_in_any_pieces() {
+    let bodies = [b"one".to_vec(), vec![7; 200_000], b"two".repeat(50)];
+    let frames: Vec<u8> = bodies.iter().flat_map(|body| frame(4, body)).collect();
+    for format in FORMATS {
+        let sent = segments(format, &frames);
+        for piece_bytes in [1, 7, 4_099] {
+            let mut assembler = FrameAssembler::new(Direction::Request, LIMIT);
+            let (mut buffer, mut read) = (BytesMut::new(), Vec::new());
+            for piece in sent.chunks(piece_bytes) {
+                buffer.extend_from_slice(piece);
+                assert!(buffer.len() <= format.segment_bytes_max() + piece_bytes);
+                while let Some(segment) = read_segment(format, &mut buffer).unwrap() {
+                    assembler.push(segment).unwrap();
+                    while let Some((_, body)) = assembler.next_frame().unwrap() {
+                        read.push(body.to_vec());
+                    }
+                }
+            }
+            assert_eq!(read, bodies);
+        }
+    }
+}
+
+#[test]
+fn what_does_not_shrink_travels_as_it_is() {
+    // Bytes without repetition; the Python driver leaves them as they are too.
+    let mut state = 1_u32;
+    let noise: Vec<u8> = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    })
+    .take(500)
+    .collect();
+    let bytes = segments(SegmentFormat::Lz4, &frame(1, &noise));
+    // Length 509, uncompressed length 0, self-contained.
+    assert_eq!(bytes[..5], [0xFD, 0x01, 0, 0, 0x04]);
+    assert_eq!(bytes[8 + HEADER_BYTES..][..500], noise[..]);
+    for compression in [Compression::Lz4, Compression::Snappy] {
+        for body in [&noise[..], b"", b"short"] {
+            let mut out = BytesMut::from(&frame(1, body)[..]);
+            compress_frame(&mut out, 0, compression);
+            assert_eq!(out[..], frame(1, body)[..], "{compression:?}");
+        }
+    }
+}
+
+#[test]
+fn bodies_that_other_implementations_compressed() {
+    // The Python driver's `lz4_compress` (lz4 4.4.5 with the length put before it); snappy as its format says: length,
+    // literal of 8, copies of 64 and less at offset 8.
+    let plain = b"starling".repeat(20);
+    let lz4 = hex("000000a08f737461726c696e6708008050726c696e67");
+    assert_eq!(decompress_body(Compression::Lz4, &lz4, LIMIT), Ok(plain.clone()));
+    let snappy = hex("a0011c737461726c696e67fe0800fe08005e0800");
+    assert_eq!(decompress_body(Compression::Snappy, &snappy, LIMIT), Ok(plain));
+    assert_eq!(decompress_body(Compression::Lz4, &[0; 5], LIMIT), Ok(Vec::new()));
+    assert_eq!(decompress_body(Compression::Snappy, &[0], LIMIT), Ok(Vec::new()));
+}
+
 proptest! {
     #[test]
     fn frames_round_trip(lengths in prop::collection::vec(0..3_000_usize, 1..20), long in 0..400_000_usize, at in 0..20_usize, seed: u8) {

@@ -26,6 +26,8 @@ fn name(error: &CqlError) -> &'static str {
         0x1300 => "ReadFailure",
         0x1400 => "FunctionFailure",
         0x1500 => "WriteFailure",
+        0x1600 => "CDCWriteException",
+        0x1700 => "CasWriteUnknown",
         0x2000 => "SyntaxException",
         0x2100 => "Unauthorized",
         0x2200 => "InvalidRequest",

@@ -52,7 +52,7 @@ pub fn encode_request(
         Request::Prepare { query, keyspace } => {
             put_long_string(out, query);
             if version >= 5 {
-                out.put_u32(u32::from(keyspace.is_some()));
+                out.put_u32(flag(keyspace.is_some(), request::PREPARE_KEYSPACE));
                 if let Some(keyspace) = keyspace {
                     put_string(out, keyspace);
                 }
@@ -126,13 +126,13 @@ fn put_parameters(out: &mut BytesMut, version: u8, parameters: &QueryParameters<
     put_v5_tail(out, version, parameters.keyspace, parameters.now_s);
 }
 
-fn put_v5_tail(out: &mut BytesMut, version: u8, keyspace: Option<&str>, now_s: Option<i32>) {
+fn put_v5_tail(out: &mut BytesMut, version: u8, keyspace: Option<&str>, now_s: Option<u32>) {
     if version >= 5 {
         if let Some(keyspace) = keyspace {
             put_string(out, keyspace);
         }
         if let Some(now) = now_s {
-            out.put_i32(now);
+            out.put_u32(now);
         }
     }
 }
@@ -243,7 +243,7 @@ pub struct PreparedStatement {
 /// # Errors
 /// Bytes that are no response.
 pub fn decode_response(header: &Header, body: &Bytes) -> Result<ResponseFrame, DecodeError> {
-    if header.flags & FLAG_COMPRESSION != 0 {
+    if header.flags & FLAG_COMPRESSION != 0 && header.version < 5 {
         return Err(DecodeError::invalid("compressed frame, but no compression was agreed on"));
     }
     let mut reader = Reader::new(body);

@@ -3,7 +3,7 @@
 //! What a peer announces is checked before memory is taken for it: against the caller's limit, and against what so
 //! many compressed bytes can yield at all.
 
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 use thiserror::Error;
 
 use super::frame::{FLAG_COMPRESSION, HEADER_BYTES};
@@ -46,6 +46,8 @@ pub enum CompressionError {
     Invalid(&'static str),
 }
 
+/// Bytes of the length before a body of version 4.
+const LZ4_LENGTH_BYTES: usize = 4;
 /// What one byte of an LZ4 block yields at most.
 const LZ4_RATIO_MAX: usize = 255;
 /// What three bytes of snappy yield at most (a copy of 64 bytes).
@@ -88,8 +90,9 @@ pub(crate) fn put_lz4_block(out: &mut BytesMut, plain: &[u8]) -> bool {
 pub fn announced_length(compression: Compression, body: &[u8], limit_bytes: usize) -> Result<usize, CompressionError> {
     let (length, most) = match compression {
         Compression::Lz4 => {
-            let (length, block) =
-                body.split_first_chunk::<4>().ok_or(CompressionError::Invalid("the body ends in its length"))?;
+            let (length, block) = body
+                .split_first_chunk::<LZ4_LENGTH_BYTES>()
+                .ok_or(CompressionError::Invalid("the body ends in its length"))?;
             let length = i32::from_be_bytes(*length);
             let length = usize::try_from(length).map_err(|_| CompressionError::Invalid("a negative length"))?;
             (length, block.len().saturating_mul(LZ4_RATIO_MAX))
@@ -116,7 +119,7 @@ pub fn decompress_body(compression: Compression, body: &[u8], limit_bytes: usize
     let length = announced_length(compression, body, limit_bytes)?;
     match compression {
         Compression::Lz4 if length == 0 => Ok(Vec::new()),
-        Compression::Lz4 => decompress_lz4_block(body.get(4..).unwrap_or_default(), length),
+        Compression::Lz4 => decompress_lz4_block(body.get(LZ4_LENGTH_BYTES..).unwrap_or_default(), length),
         Compression::Snappy => {
             let mut plain = vec![0; length];
             let written = snap::raw::Decoder::new().decompress(body, &mut plain);
@@ -135,22 +138,38 @@ pub fn compress_frame(out: &mut BytesMut, start: usize, compression: Compression
     let Some(body) = out.get(body_at..).filter(|body| body.len() >= WORTHWHILE_BYTES) else {
         return;
     };
-    let compressed = match compression {
-        Compression::Lz4 => {
-            let mut block = BytesMut::with_capacity(4 + lz4_flex::block::get_maximum_output_size(body.len()));
-            block.put_u32(body.len() as u32);
-            let shorter = put_lz4_block(&mut block, body);
-            shorter.then(|| block.to_vec())
-        }
-        Compression::Snappy => snap::raw::Encoder::new().compress_vec(body).ok(),
-    };
-    let Some(compressed) = compressed.filter(|compressed| compressed.len() < body.len()) else {
+    let (body_end, plain_bytes) = (out.len(), body.len());
+    let written = put_compressed(out, body_at, compression);
+    let Some(written) = written.filter(|written| *written < plain_bytes) else {
+        out.truncate(body_end);
         return;
     };
-    out.truncate(body_at);
-    out.put_slice(&compressed);
+    out.copy_within(body_end..body_end + written, body_at);
+    out.truncate(body_at + written);
     if let Some([_, flags, _, _, _, length @ ..]) = out.get_mut(start..body_at) {
         *flags |= FLAG_COMPRESSION;
-        length.copy_from_slice(&(compressed.len() as u32).to_be_bytes());
+        length.copy_from_slice(&(written as u32).to_be_bytes());
+    }
+}
+
+/// Appends the bytes from `start` on once more, compressed, and says how many that made; what it leaves behind them
+/// is of no use.
+fn put_compressed(out: &mut BytesMut, start: usize, compression: Compression) -> Option<usize> {
+    let end = out.len();
+    let plain_bytes = end - start;
+    let most = match compression {
+        Compression::Lz4 => LZ4_LENGTH_BYTES + lz4_flex::block::get_maximum_output_size(plain_bytes),
+        Compression::Snappy => snap::raw::max_compress_len(plain_bytes),
+    };
+    out.resize(end + most, 0);
+    let (before, room) = out.split_at_mut(end);
+    let plain = before.get(start..)?;
+    match compression {
+        Compression::Lz4 => {
+            let (length, block) = room.split_first_chunk_mut::<LZ4_LENGTH_BYTES>()?;
+            *length = (plain_bytes as u32).to_be_bytes();
+            lz4_flex::block::compress_into(plain, block).ok().map(|written| LZ4_LENGTH_BYTES + written)
+        }
+        Compression::Snappy => snap::raw::Encoder::new().compress(plain, room).ok(),
     }
 }

@@ -1,5 +1,7 @@
 //! The errors that a client can be told of, each with the fields that the protocol gives it.
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
 use starling_ring::ConsistencyLevel;
 use thiserror::Error;
@@ -50,6 +52,26 @@ impl WriteType {
     }
 }
 
+/// Why a replica failed, by Cassandra's numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FailureCode(pub u16);
+
+impl FailureCode {
+    /// Nothing more is known.
+    pub const UNKNOWN: FailureCode = FailureCode(0x00);
+    /// The replica and the coordinator do not know the same schema.
+    pub const INCOMPATIBLE_SCHEMA: FailureCode = FailureCode(0x03);
+}
+
+/// A replica that failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FailedReplica {
+    /// Its address.
+    pub address: IpAddr,
+    /// Why.
+    pub code: FailureCode,
+}
+
 /// An error as the protocol carries it. The message is what a user reads; the constructors word it as
 /// Cassandra does.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -97,6 +119,8 @@ pub enum CqlError {
         block_for: u32,
         /// Kind of write.
         write_type: WriteType,
+        /// How often a conditional write met another ([`WriteType::Cas`], v5); else 0.
+        contentions: u16,
     },
     /// 0x1200: a read was not answered in time.
     #[error("{message}")]
@@ -125,6 +149,8 @@ pub enum CqlError {
         block_for: u32,
         /// Replicas that failed.
         num_failures: u32,
+        /// The same one by one (v5); fewer where not all are known.
+        failures: Vec<FailedReplica>,
         /// Whether the replica asked for data was among those that answered.
         data_present: bool,
     },
@@ -153,8 +179,26 @@ pub enum CqlError {
         block_for: u32,
         /// Replicas that failed.
         num_failures: u32,
+        /// The same one by one (v5); fewer where not all are known.
+        failures: Vec<FailedReplica>,
         /// Kind of write.
         write_type: WriteType,
+    },
+    /// 0x1600: a write was refused since change data capture has no space left.
+    #[error("{0}")]
+    CdcWriteFailure(String),
+    /// 0x1700: whether a conditional write happened is left to another that met it (v5; before it, a
+    /// [`CqlError::WriteTimeout`]).
+    #[error("{message}")]
+    CasWriteUnknown {
+        /// Text for people.
+        message: String,
+        /// Level of the request.
+        consistency: ConsistencyLevel,
+        /// Replicas that acknowledged.
+        received: u32,
+        /// Replicas whose acknowledgement the level needs.
+        block_for: u32,
     },
     /// 0x2000: the text is not CQL.
     #[error("{0}")]
@@ -204,6 +248,8 @@ impl CqlError {
             CqlError::ReadFailure { .. } => 0x1300,
             CqlError::FunctionFailure { .. } => 0x1400,
             CqlError::WriteFailure { .. } => 0x1500,
+            CqlError::CdcWriteFailure(_) => 0x1600,
+            CqlError::CasWriteUnknown { .. } => 0x1700,
             CqlError::Syntax(_) => 0x2000,
             CqlError::Unauthorized(_) => 0x2100,
             CqlError::Invalid(_) => 0x2200,
@@ -227,7 +273,13 @@ impl CqlError {
     /// [`CqlError::WriteTimeout`], worded as Cassandra does.
     pub fn write_timeout(consistency: ConsistencyLevel, received: u32, block_for: u32, write_type: WriteType) -> Self {
         let message = timed_out(received);
-        CqlError::WriteTimeout { message, consistency, received, block_for, write_type }
+        CqlError::WriteTimeout { message, consistency, received, block_for, write_type, contentions: 0 }
+    }
+
+    /// [`CqlError::CasWriteUnknown`], worded as Cassandra does.
+    pub fn cas_write_unknown(consistency: ConsistencyLevel, received: u32, block_for: u32) -> Self {
+        let message = format!("CAS operation result is unknown - proposal accepted by {received} but not a quorum.");
+        CqlError::CasWriteUnknown { message, consistency, received, block_for }
     }
 
     /// [`CqlError::ReadTimeout`], worded as Cassandra does.
@@ -245,7 +297,15 @@ impl CqlError {
         data_present: bool,
     ) -> Self {
         let message = failed(received, num_failures);
-        CqlError::ReadFailure { message, consistency, received, block_for, num_failures, data_present }
+        CqlError::ReadFailure {
+            message,
+            consistency,
+            received,
+            block_for,
+            num_failures,
+            failures: Vec::new(),
+            data_present,
+        }
     }
 
     /// [`CqlError::WriteFailure`], worded as Cassandra does.
@@ -257,7 +317,24 @@ impl CqlError {
         write_type: WriteType,
     ) -> Self {
         let message = failed(received, num_failures);
-        CqlError::WriteFailure { message, consistency, received, block_for, num_failures, write_type }
+        CqlError::WriteFailure {
+            message,
+            consistency,
+            received,
+            block_for,
+            num_failures,
+            failures: Vec::new(),
+            write_type,
+        }
+    }
+
+    /// With the replicas that failed, where the error counts them.
+    #[must_use]
+    pub fn with_failures(mut self, replicas: Vec<FailedReplica>) -> Self {
+        if let CqlError::ReadFailure { failures, .. } | CqlError::WriteFailure { failures, .. } = &mut self {
+            *failures = replicas;
+        }
+        self
     }
 
     /// [`CqlError::AlreadyExists`] of a keyspace.

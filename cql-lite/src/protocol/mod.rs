@@ -20,7 +20,7 @@ pub mod wire;
 
 pub use assembler::{AssemblyError, FrameAssembler};
 pub use compression::{Compression, CompressionError};
-pub use error::{CqlError, WriteType};
+pub use error::{CqlError, FailedReplica, FailureCode, WriteType};
 pub use event::{Event, SchemaChange};
 pub use frame::{FrameError, Header, Opcode, decode_header};
 pub use metadata::ColumnSpec;

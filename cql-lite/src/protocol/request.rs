@@ -15,6 +15,13 @@ pub(crate) const TIMESTAMP: u32 = 0x20;
 pub(crate) const NAMES: u32 = 0x40;
 pub(crate) const KEYSPACE: u32 = 0x80;
 pub(crate) const NOW_IN_SECONDS: u32 = 0x100;
+/// Of PREPARE.
+pub(crate) const PREPARE_KEYSPACE: u32 = 0x01;
+
+/// Flags that a BATCH may have.
+const OF_BATCH: u32 = SERIAL_CONSISTENCY | TIMESTAMP | KEYSPACE | NOW_IN_SECONDS;
+/// Flags that a QUERY or EXECUTE may have.
+const OF_QUERY: u32 = OF_BATCH | VALUES | SKIP_METADATA | PAGE_SIZE | PAGING_STATE | NAMES;
 
 /// Most values of all statements of a BATCH together: a value takes many times the four bytes of a null.
 pub const BATCH_VALUES_MAX: usize = 1 << 19;
@@ -59,10 +66,10 @@ pub struct QueryParameters<'a> {
     pub serial_consistency: Option<ConsistencyLevel>,
     /// Default timestamp of a write in microseconds.
     pub timestamp_us: Option<i64>,
-    /// v5: keyspace of unqualified names.
+    /// Keyspace of unqualified names; clients that follow the specification send it from v5 on.
     pub keyspace: Option<&'a str>,
     /// v5: the request's own now.
-    pub now_s: Option<i32>,
+    pub now_s: Option<u32>,
 }
 
 impl QueryParameters<'_> {
@@ -125,10 +132,10 @@ pub struct Batch<'a> {
     pub serial_consistency: Option<ConsistencyLevel>,
     /// Default timestamp in microseconds.
     pub timestamp_us: Option<i64>,
-    /// v5: keyspace of unqualified names.
+    /// Keyspace of unqualified names; clients that follow the specification send it from v5 on.
     pub keyspace: Option<&'a str>,
     /// v5: the request's own now.
-    pub now_s: Option<i32>,
+    pub now_s: Option<u32>,
 }
 
 /// A request.
@@ -183,7 +190,8 @@ pub struct RequestFrame<'a> {
 /// # Errors
 /// [`CqlError::Protocol`]; the connection can go on, since the frame's end is known.
 pub fn decode_request<'a>(header: &Header, body: &'a [u8]) -> Result<RequestFrame<'a>, CqlError> {
-    if header.flags & FLAG_COMPRESSION != 0 {
+    // From version 5 on segments are compressed, and the flag means nothing.
+    if header.flags & FLAG_COMPRESSION != 0 && header.version < 5 {
         return Err(CqlError::Protocol("Compressed frame, but no compression was agreed on".to_owned()));
     }
     let mut reader = Reader::new(body);
@@ -206,7 +214,8 @@ fn decode_body<'a>(header: &Header, reader: &mut Reader<'a>) -> Result<Request<'
         Opcode::Prepare => {
             let query = reader.long_string()?;
             let flags = if version >= 5 { reader.int()? as u32 } else { 0 };
-            let keyspace = if flags & 1 != 0 { Some(reader.string()?) } else { None };
+            only_known(version, "PREPARE", flags, PREPARE_KEYSPACE)?;
+            let keyspace = if flags & PREPARE_KEYSPACE != 0 { Some(reader.string()?) } else { None };
             Request::Prepare { query, keyspace }
         }
         Opcode::Execute => {
@@ -221,8 +230,21 @@ fn decode_body<'a>(header: &Header, reader: &mut Reader<'a>) -> Result<Request<'
     })
 }
 
-fn decode_flags(version: u8, reader: &mut Reader<'_>) -> Result<u32, DecodeError> {
-    if version >= 5 { Ok(reader.int()? as u32) } else { Ok(u32::from(reader.byte()?)) }
+fn decode_flags(version: u8, what: &str, known: u32, reader: &mut Reader<'_>) -> Result<u32, DecodeError> {
+    // Version 4 has no byte for more; its specification has no keyspace, but clients send it and Cassandra reads it.
+    let flags = if version >= 5 { reader.int()? as u32 } else { u32::from(reader.byte()?) };
+    only_known(version, what, flags, known)?;
+    Ok(flags)
+}
+
+/// A flag that is not known here may announce something that the request cannot be carried out without.
+fn only_known(version: u8, what: &str, flags: u32, known: u32) -> Result<(), DecodeError> {
+    match flags & !known {
+        0 => Ok(()),
+        unknown => Err(DecodeError::invalid(format!(
+            "Unknown flags 0x{unknown:X} of a {what} message in protocol version {version}"
+        ))),
+    }
 }
 
 fn decode_value<'a>(reader: &mut Reader<'a>) -> Result<BoundValue<'a>, DecodeError> {
@@ -238,7 +260,7 @@ fn decode_value<'a>(reader: &mut Reader<'a>) -> Result<BoundValue<'a>, DecodeErr
 
 fn decode_parameters<'a>(version: u8, reader: &mut Reader<'a>) -> Result<QueryParameters<'a>, DecodeError> {
     let mut parameters = QueryParameters::new(reader.consistency()?);
-    let flags = decode_flags(version, reader)?;
+    let flags = decode_flags(version, "QUERY or EXECUTE", OF_QUERY, reader)?;
     let named = flags & NAMES != 0;
     if flags & VALUES != 0 {
         let count = usize::from(reader.short()?);
@@ -260,7 +282,7 @@ fn decode_parameters<'a>(version: u8, reader: &mut Reader<'a>) -> Result<QueryPa
     if flags & PAGING_STATE != 0 {
         parameters.paging_state = reader.bytes()?;
     }
-    let tail = decode_tail(version, flags, reader)?;
+    let tail = decode_tail(flags, reader)?;
     parameters.serial_consistency = tail.serial_consistency;
     parameters.timestamp_us = tail.timestamp_us;
     parameters.keyspace = tail.keyspace;
@@ -273,15 +295,15 @@ struct Tail<'a> {
     serial_consistency: Option<ConsistencyLevel>,
     timestamp_us: Option<i64>,
     keyspace: Option<&'a str>,
-    now_s: Option<i32>,
+    now_s: Option<u32>,
 }
 
-fn decode_tail<'a>(version: u8, flags: u32, reader: &mut Reader<'a>) -> Result<Tail<'a>, DecodeError> {
+fn decode_tail<'a>(flags: u32, reader: &mut Reader<'a>) -> Result<Tail<'a>, DecodeError> {
     let has = |flag| flags & flag != 0;
     let serial_consistency = if has(SERIAL_CONSISTENCY) { Some(decode_serial(reader)?) } else { None };
     let timestamp_us = if has(TIMESTAMP) { Some(decode_timestamp(reader)?) } else { None };
-    let keyspace = if version >= 5 && has(KEYSPACE) { Some(reader.string()?) } else { None };
-    let now_s = if version >= 5 && has(NOW_IN_SECONDS) { Some(reader.int()?) } else { None };
+    let keyspace = if has(KEYSPACE) { Some(reader.string()?) } else { None };
+    let now_s = if has(NOW_IN_SECONDS) { Some(reader.int()? as u32) } else { None };
     Ok(Tail { serial_consistency, timestamp_us, keyspace, now_s })
 }
 
@@ -335,12 +357,12 @@ fn decode_batch<'a>(version: u8, reader: &mut Reader<'a>) -> Result<Batch<'a>, D
         statements.push(BatchStatement { query, values });
     }
     let consistency = reader.consistency()?;
-    let flags = decode_flags(version, reader)?;
+    let flags = decode_flags(version, "BATCH", OF_BATCH | NAMES, reader)?;
     if flags & NAMES != 0 {
-        // The specification of v4 has the names after the values that they should have come before.
+        // The specification has the names after the values that they should have come before.
         return Err(DecodeError::invalid("Named values are not supported in BATCH messages"));
     }
-    let tail = decode_tail(version, flags, reader)?;
+    let tail = decode_tail(flags, reader)?;
     Ok(Batch {
         kind,
         statements,

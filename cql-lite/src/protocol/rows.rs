@@ -16,7 +16,7 @@ pub struct RowsMetadata<'a> {
     pub skip_metadata: bool,
     /// Where the next page begins, if there is one.
     pub paging_state: Option<&'a [u8]>,
-    /// v5: id of metadata that is not what the client knows.
+    /// v5: id of metadata that is not what the client knows; the columns are written then in any case.
     pub new_metadata_id: Option<&'a [u8]>,
 }
 
@@ -45,17 +45,19 @@ impl<'b, 'h> RowsWriter<'b, 'h> {
         let frame = head.begin(out, Opcode::Result);
         out.put_u32(RESULT_ROWS);
         let more = if metadata.paging_state.is_some() { HAS_MORE_PAGES } else { 0 };
-        let changed = if metadata.new_metadata_id.is_some() { METADATA_CHANGED } else { 0 };
-        let table = if metadata.skip_metadata { NO_METADATA } else { table_flag(metadata.columns) };
+        let new_metadata_id = metadata.new_metadata_id.filter(|_| head.version >= 5);
+        let skip_metadata = metadata.skip_metadata && new_metadata_id.is_none();
+        let changed = if new_metadata_id.is_some() { METADATA_CHANGED } else { 0 };
+        let table = if skip_metadata { NO_METADATA } else { table_flag(metadata.columns) };
         out.put_u32(more | changed | table);
         out.put_u32(metadata.columns.len() as u32);
         if metadata.paging_state.is_some() {
             put_bytes(out, metadata.paging_state);
         }
-        if let Some(id) = metadata.new_metadata_id {
+        if let Some(id) = new_metadata_id {
             put_short_bytes(out, id);
         }
-        if !metadata.skip_metadata {
+        if !skip_metadata {
             put_columns(out, head.version, metadata.columns);
         }
         let count_at = out.len();

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use starling_cql_lite::protocol::error::FailedReplica;
 use starling_repair::reconcile::reconcile;
 use starling_ring::requirement::Scope;
 use starling_ring::{HostId, Requirement, Tally};
@@ -53,8 +54,7 @@ enum Stage {
 
 /// A replica that lacks something of the merged answer.
 struct Lagging {
-    host: HostId,
-    datacenter: u16,
+    replica: Replica,
     /// Partitions that it has not acknowledged yet; `None`: it has refused one.
     left: Option<usize>,
 }
@@ -66,6 +66,8 @@ pub struct ReadCoordination {
     contacts: Vec<Contact>,
     spares: Vec<Replica>,
     tally: Tally,
+    /// The replicas that the tally counts as failed.
+    failures: Vec<FailedReplica>,
     stage: Stage,
     speculate_ms: Option<u64>,
     /// How long each replica asked is waited for before a spare is.
@@ -104,6 +106,7 @@ impl ReadCoordination {
         let single = matches!(command.target, ReadTarget::Partition { .. });
         let mut read = ReadCoordination {
             tally: Tally::new(requirement.clone()),
+            failures: Vec::new(),
             requirement,
             contacts: Vec::with_capacity(plan.contacts.len()),
             speculate_ms: (!plan.spares.is_empty()).then(|| now.ms() + patience_ms),
@@ -167,7 +170,8 @@ impl ReadCoordination {
         let Standing::Asked { since_us } = contact.standing else {
             return None;
         };
-        let datacenter = contact.replica.datacenter;
+        let replica = contact.replica;
+        let reason = if let Answer::Failed(reason) = &answer { Some(*reason) } else { None };
         contact.standing = match answer {
             Answer::Data(result) if !contact.digest_only => Standing::Replied(Reply::Data(result)),
             Answer::Digest(digest) if contact.digest_only => Standing::Replied(Reply::Digest(digest)),
@@ -177,11 +181,11 @@ impl ReadCoordination {
         match contact.standing {
             Standing::Replied(_) => {
                 latencies.record(from, now.us.saturating_sub(since_us));
-                self.tally.succeeded(datacenter);
+                self.tally.succeeded(replica.datacenter);
             }
             Standing::Failed => {
-                self.tally.failed(datacenter);
-                self.turn_to_spare(now, |spare| spare == datacenter, orders);
+                errors::note_failure(&mut self.tally, &mut self.failures, &replica, reason);
+                self.turn_to_spare(now, |spare| spare == replica.datacenter, orders);
             }
             Standing::Asked { .. } | Standing::Behind { .. } => {}
         }
@@ -218,7 +222,7 @@ impl ReadCoordination {
         let has_data = self.contacts.iter().any(|c| matches!(c.standing, Standing::Replied(Reply::Data(_))));
         if !self.tally.is_met() || !has_data {
             let hopeless = !self.tally.can_still_be_met() || !self.may_get_data();
-            return hopeless.then(|| Err(errors::read_failure(&self.tally, has_data)));
+            return hopeless.then(|| Err(errors::read_failure(&self.tally, &self.failures, has_data)));
         }
         if matches!(self.stage, Stage::First) {
             if let Some(result) = self.agreed() {
@@ -271,6 +275,7 @@ impl ReadCoordination {
         self.mismatched = true;
         self.stage = Stage::Data;
         self.tally = Tally::new(self.requirement.clone());
+        self.failures.clear();
         let mut ask = Vec::new();
         for contact in &mut self.contacts {
             match contact.standing {
@@ -305,20 +310,21 @@ impl ReadCoordination {
         self.mismatched |= !reconciled.diffs.is_empty();
         let lacking: BTreeMap<usize, Vec<Partition>> = reconciled.diffs.into_iter().collect();
         self.tally = Tally::new(self.requirement.clone());
+        self.failures.clear();
         let (mut lagging, mut repairs) = (Vec::new(), Vec::new());
         for place in whole {
-            let Replica { host, datacenter, .. } = self.contacts[place].replica;
-            self.tally.contacted(datacenter);
+            let replica = self.contacts[place].replica;
+            self.tally.contacted(replica.datacenter);
             let Some(partitions) = lacking.get(&place) else {
-                self.tally.succeeded(datacenter);
+                self.tally.succeeded(replica.datacenter);
                 continue;
             };
             for partition in partitions {
                 let leg = LEG_REPAIR + repairs.len() as u32;
                 repairs.push(Some(lagging.len()));
-                orders.push(repair_order(&self.command, host, leg, partition));
+                orders.push(repair_order(&self.command, replica.host, leg, partition));
             }
-            lagging.push(Lagging { host, datacenter, left: Some(partitions.len()) });
+            lagging.push(Lagging { replica, left: Some(partitions.len()) });
         }
         if self.tally.is_met() && repairs.is_empty() {
             return Some(Ok(reconciled.result));
@@ -332,18 +338,19 @@ impl ReadCoordination {
             return None;
         };
         let repair = repairs.get_mut(leg.checked_sub(LEG_REPAIR)? as usize)?;
-        let replica = lagging.get_mut((*repair)?).filter(|replica| replica.host == from)?;
+        let lagging = lagging.get_mut((*repair)?).filter(|lagging| lagging.replica.host == from)?;
         // Each acknowledgement counts once, however often the network brings it.
         *repair = None;
-        let left = replica.left?;
+        let left = lagging.left?;
         if !matches!(answer, Answer::Applied) {
-            replica.left = None;
-            self.tally.failed(replica.datacenter);
+            lagging.left = None;
+            let reason = if let Answer::Failed(reason) = answer { Some(*reason) } else { None };
+            errors::note_failure(&mut self.tally, &mut self.failures, &lagging.replica, reason);
         } else if left == 1 {
-            replica.left = Some(0);
-            self.tally.succeeded(replica.datacenter);
+            lagging.left = Some(0);
+            self.tally.succeeded(lagging.replica.datacenter);
         } else {
-            replica.left = Some(left - 1);
+            lagging.left = Some(left - 1);
             return None;
         }
         self.finish_if_repaired()
@@ -356,7 +363,7 @@ impl ReadCoordination {
         if self.tally.is_met() {
             return Some(Ok(std::mem::take(merged)));
         }
-        (!self.tally.can_still_be_met()).then(|| Err(errors::read_failure(&self.tally, true)))
+        (!self.tally.can_still_be_met()).then(|| Err(errors::read_failure(&self.tally, &self.failures, true)))
     }
 
     /// When `on_time` has something to do next.

@@ -1,5 +1,7 @@
 //! The replicas of one key or range, with what a coordinator needs to know of each.
 
+use std::net::IpAddr;
+
 use starling_ring::placement::Placement;
 use starling_ring::proximity::read_candidates;
 use starling_ring::{HostId, Requirement, Token, Topology, Unavailable};
@@ -11,6 +13,8 @@ use super::latency::{Latencies, SpeculationConfig};
 pub struct Replica {
     /// Identity.
     pub host: HostId,
+    /// Its address between nodes, by which errors name it.
+    pub address: IpAddr,
     /// Index of its datacentre in the topology.
     pub datacenter: u16,
     /// Seen alive.
@@ -35,7 +39,9 @@ pub fn replicas_of(
 }
 
 fn replica(topology: &Topology, index: u16, alive: bool) -> Option<Replica> {
-    Some(Replica { host: topology.member(index)?.host_id, datacenter: topology.datacenter_of(index)?, alive })
+    let member = topology.member(index)?;
+    let (host, address) = (member.host_id, member.listen_address);
+    Some(Replica { host, address, datacenter: topology.datacenter_of(index)?, alive })
 }
 
 /// Live replicas for a read: those to ask first, and the spares.

@@ -4,7 +4,7 @@
 //! was, the answer is applied, or unknown (WriteTimeout, WriteFailure).
 
 use bytes::Bytes;
-use starling_cql_lite::protocol::error::WriteType;
+use starling_cql_lite::protocol::error::{FailedReplica, WriteType};
 use starling_ring::{HostId, Requirement, Tally};
 use starling_storage::model::Mutation;
 
@@ -41,6 +41,8 @@ struct Leg {
     parts: WriteLeg,
     standing: Vec<Standing>,
     tally: Tally,
+    /// The replicas that the tally counts as failed.
+    failures: Vec<FailedReplica>,
 }
 
 const NEVER_MS: u64 = u64::MAX;
@@ -81,6 +83,7 @@ impl WriteCoordination {
             .map(|parts| Leg {
                 standing: vec![Standing::NotAsked; parts.replicas.len()],
                 tally: Tally::new(parts.requirement.clone()),
+                failures: Vec::new(),
                 parts,
             })
             .collect();
@@ -130,7 +133,7 @@ impl WriteCoordination {
         let index = leg as usize;
         let leg = self.legs.get_mut(index)?;
         let place = leg.parts.replicas.iter().position(|r| r.host == from)?;
-        let datacenter = leg.parts.replicas[place].datacenter;
+        let replica = leg.parts.replicas[place];
         if matches!(leg.standing[place], Standing::Answered | Standing::NotAsked) {
             return None;
         }
@@ -138,7 +141,7 @@ impl WriteCoordination {
         match answer {
             Answer::Applied => {
                 leg.standing[place] = Standing::Answered;
-                leg.tally.succeeded(datacenter);
+                leg.tally.succeeded(replica.datacenter);
             }
             Answer::Failed(ReplicaFailure::Behind) => {
                 let again_ms = now_ms + BEHIND_RETRY_MS;
@@ -147,7 +150,8 @@ impl WriteCoordination {
             }
             Answer::Failed(_) | Answer::Data(_) | Answer::Digest(_) => {
                 leg.standing[place] = Standing::Answered;
-                leg.tally.failed(datacenter);
+                let reason = if let Answer::Failed(reason) = answer { Some(*reason) } else { None };
+                errors::note_failure(&mut leg.tally, &mut leg.failures, &replica, reason);
             }
         }
         if !was_met && leg.tally.is_met() {
@@ -158,7 +162,7 @@ impl WriteCoordination {
         }
         let leg = &self.legs[index];
         if !leg.tally.is_met() && !leg.tally.can_still_be_met() {
-            return Some(Err(errors::write_failure(&leg.tally, self.kind)));
+            return Some(Err(errors::write_failure(&leg.tally, &leg.failures, self.kind)));
         }
         None
     }

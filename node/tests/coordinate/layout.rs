@@ -18,6 +18,10 @@ pub fn host(number: usize) -> HostId {
     HostId(Uuid::from_u128(number as u128 + 1))
 }
 
+pub fn address(number: usize) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(10, 0, 0, number as u8 + 1))
+}
+
 pub struct Layout {
     pub sizes: &'static [usize],
     pub topology: Topology,
@@ -30,7 +34,7 @@ impl Layout {
         for (dc, size) in sizes.iter().enumerate() {
             for _ in 0..*size {
                 let number = members.len();
-                let address = IpAddr::V4(Ipv4Addr::new(10, 0, 0, number as u8 + 1));
+                let address = address(number);
                 members.push(Member {
                     host_id: host(number),
                     listen_address: address,
@@ -67,7 +71,12 @@ impl Layout {
     /// All members; bit `i` of `dead` says that replica `i` is seen dead.
     pub fn replicas(&self, dead: u32) -> Vec<Replica> {
         (0..self.count())
-            .map(|i| Replica { host: host(i), datacenter: self.dc_of(i) as u16, alive: dead & (1 << i) == 0 })
+            .map(|i| Replica {
+                host: host(i),
+                address: address(i),
+                datacenter: self.dc_of(i) as u16,
+                alive: dead & (1 << i) == 0,
+            })
             .collect()
     }
 

@@ -16,7 +16,7 @@ use starling_storage::model::{
     TableId, TableRef,
 };
 
-use crate::layout::{LAYOUTS, LEVELS, Layout, alive, deaths, host, number};
+use crate::layout::{LAYOUTS, LEVELS, Layout, address, alive, deaths, host, number};
 
 pub const DEADLINE_MS: u64 = 5_000;
 /// What a spare is asked after while nothing is known of latencies.
@@ -229,12 +229,15 @@ fn failing_replicas_are_replaced_then_the_read_fails_with_their_number() {
                 assert_eq!(outcome, None, "{level} {:?} dead {dead:b} failed {failed:?}", layout.sizes);
                 continue;
             }
-            let Some(Err(CqlError::ReadFailure { received, block_for, num_failures, data_present, .. })) = outcome
+            let Some(Err(CqlError::ReadFailure { received, block_for, num_failures, failures, data_present, .. })) =
+                outcome
             else {
                 panic!("{level} {:?} dead {dead:b} failed {failed:?}: {outcome:?}", layout.sizes)
             };
             let expected = (0, layout.block_for(level), failed.len() as u32, false);
             assert_eq!((received, block_for, num_failures, data_present), expected);
+            let named: Vec<_> = failures.iter().map(|f| f.address).collect();
+            assert_eq!(named, failed.iter().map(|i| address(*i)).collect::<Vec<_>>());
             return;
         }
     });

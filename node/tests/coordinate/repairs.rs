@@ -1,14 +1,14 @@
 //! Replicas that disagree: all data, reconciled, and the answer only after the repair is acknowledged.
 
 use bytes::Bytes;
-use starling_cql_lite::protocol::error::CqlError;
+use starling_cql_lite::protocol::error::{CqlError, FailedReplica, FailureCode};
 use starling_node::coordinate::{Answer, Work};
 use starling_node::message::ReplicaFailure;
 use starling_ring::{ConsistencyLevel, Token};
 use starling_storage::canonical::digest;
 use starling_storage::model::{Position, ReadResult, ReadTarget};
 
-use crate::layout::Layout;
+use crate::layout::{Layout, address};
 use crate::reads::{DEADLINE_MS, Reading, holding, one_partition, partition, repair_of, version_in};
 
 const QUORUM: ConsistencyLevel = ConsistencyLevel::Quorum;
@@ -119,7 +119,8 @@ fn a_refused_partition_makes_the_whole_repair_fail() {
     let legs: Vec<u32> = reading.orders.iter().map(|o| o.leg).collect();
     assert_eq!(reading.tell(2, legs[0], 1, Answer::Applied), None);
     let failure = reading.tell(2, legs[1], 1, Answer::Failed(ReplicaFailure::Storage));
-    assert!(matches!(failure, Some(Err(CqlError::ReadFailure { received: 1, num_failures: 1, .. }))), "{failure:?}");
+    let failures = vec![FailedReplica { address: address(1), code: FailureCode::UNKNOWN }];
+    assert_eq!(failure, Some(Err(CqlError::read_failure(QUORUM, 1, 2, 1, true).with_failures(failures))));
 }
 
 /// One replica stopped at its limit: nothing is claimed beyond what both have looked at.

@@ -1,13 +1,13 @@
 //! Writes: whom they go to, when they succeed, and with which numbers they fail.
 
 use bytes::Bytes;
-use starling_cql_lite::protocol::error::{CqlError, WriteType};
+use starling_cql_lite::protocol::error::{CqlError, FailedReplica, FailureCode, WriteType};
 use starling_node::coordinate::{Answer, Order, Outcome, Work, WriteCoordination, WriteLeg};
 use starling_node::message::ReplicaFailure;
 use starling_ring::{ConsistencyLevel, HostId, Token};
 use starling_storage::model::{Mutation, Partition, TableId, TableRef};
 
-use crate::layout::{LAYOUTS, LEVELS, Layout, alive, deaths, host, number};
+use crate::layout::{LAYOUTS, LEVELS, Layout, address, alive, deaths, host, number};
 
 pub const DEADLINE_MS: u64 = 2_000;
 
@@ -181,7 +181,7 @@ fn a_failure_ends_the_write_when_the_level_is_out_of_reach() {
                 assert_eq!(outcome, None, "{level} {:?} {gone:?}", layout.sizes);
                 continue;
             }
-            let Some(Err(CqlError::WriteFailure { received, block_for, num_failures, .. })) = outcome else {
+            let Some(Err(CqlError::WriteFailure { received, block_for, num_failures, failures, .. })) = outcome else {
                 panic!("{level} {:?} {gone:?}: {outcome:?}", layout.sizes)
             };
             let counted = match level {
@@ -189,6 +189,8 @@ fn a_failure_ends_the_write_when_the_level_is_out_of_reach() {
                 _ => failed as u32,
             };
             assert_eq!((received, block_for, num_failures), (0, layout.block_for(level), counted));
+            let of_those = |f: &FailedReplica| gone.iter().any(|i| f.address == address(*i));
+            assert!(failures.iter().all(of_those) && failures.len() == counted as usize, "{level} {failures:?}");
             return;
         }
     });
@@ -233,9 +235,12 @@ fn a_batch_succeeds_when_each_of_its_mutations_has() {
     assert!(write.on_answer(0, 1, host(0), &Answer::Applied).is_none());
     let mut other = start(&layout, ConsistencyLevel::Quorum, 0, 3, &mut orders).unwrap();
     assert!(other.on_answer(0, 1, host(0), &Answer::Failed(ReplicaFailure::Gone)).is_none());
-    assert!(matches!(
-        other.on_answer(0, 1, host(1), &Answer::Failed(ReplicaFailure::Overloaded)),
-        Some(Err(CqlError::WriteFailure { received: 0, block_for: 2, num_failures: 2, .. }))
-    ));
+    let failed = other.on_answer(0, 1, host(1), &Answer::Failed(ReplicaFailure::Overloaded));
+    let failures = vec![
+        FailedReplica { address: address(0), code: FailureCode::INCOMPATIBLE_SCHEMA },
+        FailedReplica { address: address(1), code: FailureCode::UNKNOWN },
+    ];
+    let expected = CqlError::write_failure(ConsistencyLevel::Quorum, 0, 2, 2, WriteType::Simple);
+    assert_eq!(failed, Some(Err(expected.with_failures(failures))));
     assert_eq!(write.on_answer(0, 1, host(2), &Answer::Applied), Some(Ok(())));
 }
