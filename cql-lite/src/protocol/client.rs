@@ -100,7 +100,7 @@ fn put_parameters(out: &mut BytesMut, version: u8, parameters: &QueryParameters<
         | flag(parameters.paging_state.is_some(), request::PAGING_STATE)
         | flag(parameters.serial_consistency.is_some(), request::SERIAL_CONSISTENCY)
         | flag(parameters.timestamp_us.is_some(), request::TIMESTAMP)
-        | flag(v5 && parameters.keyspace.is_some(), request::KEYSPACE)
+        | flag(parameters.keyspace.is_some(), request::KEYSPACE)
         | flag(v5 && parameters.now_s.is_some(), request::NOW_IN_SECONDS);
     put_flags(out, version, flags);
     if !parameters.values.is_empty() {
@@ -123,17 +123,16 @@ fn put_parameters(out: &mut BytesMut, version: u8, parameters: &QueryParameters<
     if let Some(timestamp) = parameters.timestamp_us {
         out.put_i64(timestamp);
     }
-    put_v5_tail(out, version, parameters.keyspace, parameters.now_s);
+    put_late_tail(out, version, parameters.keyspace, parameters.now_s);
 }
 
-fn put_v5_tail(out: &mut BytesMut, version: u8, keyspace: Option<&str>, now_s: Option<u32>) {
-    if version >= 5 {
-        if let Some(keyspace) = keyspace {
-            put_string(out, keyspace);
-        }
-        if let Some(now) = now_s {
-            out.put_u32(now);
-        }
+/// Version 4 has a bit for the keyspace, which Cassandra reads, and none for now.
+fn put_late_tail(out: &mut BytesMut, version: u8, keyspace: Option<&str>, now_s: Option<u32>) {
+    if let Some(keyspace) = keyspace {
+        put_string(out, keyspace);
+    }
+    if let Some(now) = now_s.filter(|_| version >= 5) {
+        out.put_u32(now);
     }
 }
 
@@ -162,7 +161,7 @@ fn put_batch(out: &mut BytesMut, version: u8, batch: &Batch<'_>) {
     let v5 = version >= 5;
     let flags = flag(batch.serial_consistency.is_some(), request::SERIAL_CONSISTENCY)
         | flag(batch.timestamp_us.is_some(), request::TIMESTAMP)
-        | flag(v5 && batch.keyspace.is_some(), request::KEYSPACE)
+        | flag(batch.keyspace.is_some(), request::KEYSPACE)
         | flag(v5 && batch.now_s.is_some(), request::NOW_IN_SECONDS);
     put_flags(out, version, flags);
     if let Some(level) = batch.serial_consistency {
@@ -171,7 +170,7 @@ fn put_batch(out: &mut BytesMut, version: u8, batch: &Batch<'_>) {
     if let Some(timestamp) = batch.timestamp_us {
         out.put_i64(timestamp);
     }
-    put_v5_tail(out, version, batch.keyspace, batch.now_s);
+    put_late_tail(out, version, batch.keyspace, batch.now_s);
 }
 
 /// A response with what its header's flags add.
