@@ -88,6 +88,11 @@ impl<T> Committer<T> {
         self.queue.len()
     }
 
+    /// Mutations queued or being written.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
     /// Bytes queued or being written.
     pub fn bytes(&self) -> usize {
         self.bytes

@@ -4,6 +4,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -42,8 +43,30 @@ impl<F: FnOnce(Result<(), StoreError>) + Send + 'static> Completion for F {
     }
 }
 
+/// What committers tell of themselves.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CommitFigures {
+    /// Mutations queued or being written.
+    pub queued: usize,
+    /// As many may be; each shard has an equal part.
+    pub queued_limit: usize,
+    /// Bytes queued or being written.
+    pub queued_bytes: usize,
+    /// As many may be.
+    pub queued_limit_bytes: usize,
+    /// Batches written, each with one sync where writes are synced.
+    pub batches: u64,
+    /// Mutations in them.
+    pub mutations: u64,
+    /// Mutations that found the queue full.
+    pub refused: u64,
+}
+
 struct Shard<C> {
     state: Mutex<State<C>>,
+    batches: AtomicU64,
+    mutations: AtomicU64,
+    refused: AtomicU64,
     wake: Condvar,
 }
 
@@ -57,6 +80,7 @@ struct State<C> {
 /// The committers of a store. Dropping it commits what is queued and ends the threads.
 pub struct CommitterThreads<C: Completion> {
     store: Arc<Store>,
+    limits: CommitterLimits,
     shards: Vec<Arc<Shard<C>>>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -64,10 +88,12 @@ pub struct CommitterThreads<C: Completion> {
 impl<C: Completion> CommitterThreads<C> {
     /// Starts a committer for each shard of the store.
     pub fn start(store: Arc<Store>, limits: CommitterLimits, mode: SyncMode) -> std::io::Result<Self> {
-        let mut committers = CommitterThreads { store, shards: Vec::new(), threads: Vec::new() };
+        let mut committers = CommitterThreads { store, limits, shards: Vec::new(), threads: Vec::new() };
         for number in 0..committers.store.shards() {
             let state = State { committer: Committer::new(limits), is_nudged: false, is_closing: false };
-            let shard = Arc::new(Shard { state: Mutex::new(state), wake: Condvar::new() });
+            let zero = || AtomicU64::new(0);
+            let (state, wake) = (Mutex::new(state), Condvar::new());
+            let shard = Arc::new(Shard { state, batches: zero(), mutations: zero(), refused: zero(), wake });
             let (store, ours) = (committers.store.clone(), shard.clone());
             let thread = std::thread::Builder::new().name(format!("committer-{number}"));
             committers.shards.push(shard);
@@ -91,7 +117,11 @@ impl<C: Completion> CommitterThreads<C> {
         if was_empty {
             shard.wake.notify_one();
         }
-        taken.map_err(|ticket| (ticket, StoreError::Overloaded))
+        drop(state);
+        taken.map_err(|ticket| {
+            shard.refused.fetch_add(1, Ordering::Relaxed);
+            (ticket, StoreError::Overloaded)
+        })
     }
 
     /// Whether every shard's committer is at work; one that has ended takes no writes any more.
@@ -107,9 +137,24 @@ impl<C: Completion> CommitterThreads<C> {
         }
     }
 
-    /// Bytes queued or being written, in all shards.
-    pub fn queued_bytes(&self) -> usize {
-        self.shards.iter().map(|shard| shard.state.lock().committer.bytes()).sum()
+    /// What is queued and what was done, in all shards.
+    pub fn figures(&self) -> CommitFigures {
+        let shards = self.shards.len();
+        let mut figures = CommitFigures {
+            queued_limit: shards * self.limits.count_max,
+            queued_limit_bytes: shards * self.limits.bytes_max,
+            ..CommitFigures::default()
+        };
+        for shard in &self.shards {
+            let state = shard.state.lock();
+            figures.queued += state.committer.count();
+            figures.queued_bytes += state.committer.bytes();
+            drop(state);
+            figures.batches += shard.batches.load(Ordering::Relaxed);
+            figures.mutations += shard.mutations.load(Ordering::Relaxed);
+            figures.refused += shard.refused.load(Ordering::Relaxed);
+        }
+        figures
     }
 }
 
@@ -211,6 +256,8 @@ fn wait<C>(
 fn commit<C: Completion>(store: &Store, shard: &Shard<C>, batch: &mut Vec<Pending<C>>, durability: Durability) {
     let outcome = store.commit_each(batch.iter().map(|pending| &pending.mutation), durability);
     shard.state.lock().committer.complete(batch);
+    shard.batches.fetch_add(1, Ordering::Relaxed);
+    shard.mutations.fetch_add(batch.len() as u64, Ordering::Relaxed);
     match outcome {
         Ok(committed) => {
             let mut refused = committed.refused.into_iter().peekable();

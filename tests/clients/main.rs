@@ -6,6 +6,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod arrivals;
 mod cqlsh;
 mod encrypted;
 mod gocql;

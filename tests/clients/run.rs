@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::Write;
 use std::process::Command;
 
+use crate::arrivals::{Arrivals, ROUTING};
 use crate::harness::Cluster;
 use crate::process;
 use crate::report::complaints;
@@ -40,11 +41,19 @@ pub fn carry_out(client: &Client, ways: &[Way]) {
     let cluster = Cluster::of(client.name, 3);
     for way in ways {
         once(client, (client.command)(&value), &cluster, *way);
+        let before = Arrivals::of(&cluster);
+        steps(client, (client.command)(&value), &cluster, *way, ROUTING);
+        before.check(&Arrivals::of(&cluster), client, *way);
     }
 }
 
 /// The script in this way, by this command.
-pub fn once(client: &Client, mut command: Command, cluster: &Cluster, way: Way) {
+pub fn once(client: &Client, command: Command, cluster: &Cluster, way: Way) {
+    steps(client, command, cluster, way, "");
+}
+
+/// The steps whose id begins with `only`.
+fn steps(client: &Client, mut command: Command, cluster: &Cluster, way: Way, only: &str) {
     let (version, compression) = way;
     let keyspace = format!("v{version}_{compression}");
     command
@@ -53,9 +62,11 @@ pub fn once(client: &Client, mut command: Command, cluster: &Cluster, way: Way) 
         .env("TEST_CLIENT", client.name)
         .env("TEST_KEYSPACE", &keyspace)
         .env("TEST_PROTOCOL_VERSION", version.to_string())
-        .env("TEST_COMPRESSION", compression);
-    let ended = process::run(command, cluster.folder(), &keyspace);
-    let complaints = complaints(&Script::read().expected(client.name), &ended.stdout);
+        .env("TEST_COMPRESSION", compression)
+        .env("TEST_ONLY", only);
+    let name = format!("{keyspace}_{}", only.trim_end_matches('/'));
+    let ended = process::run(command, cluster.folder(), &name);
+    let complaints = complaints(&Script::read().expected(client.name, only), &ended.stdout);
     assert!(
         ended.success && complaints.is_empty(),
         "{} with protocol v{version} and compression {compression}:\n{}\n--- its standard error:\n{}",

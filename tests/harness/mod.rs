@@ -5,13 +5,17 @@
 #![allow(clippy::unwrap_used)]
 
 mod addresses;
+mod exposition;
 mod node;
 
-use std::net::Ipv4Addr;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use addresses::AddressBlock;
+#[allow(unused_imports, reason = "each test uses a part of the harness")]
+pub use exposition::Exposition;
 pub use node::Node;
 use tempfile::TempDir;
 
@@ -86,6 +90,17 @@ impl Cluster {
 /// The program under test.
 pub fn program() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_starling"))
+}
+
+/// One HTTP request to the admin side: the status code and the body. `None` while nobody listens.
+pub fn http_get(address: Ipv4Addr, path: &str) -> Option<(u16, String)> {
+    let mut stream = TcpStream::connect((address, 9180)).ok()?;
+    write!(stream, "GET {path} HTTP/1.0\r\n\r\n").ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let code = head.split(' ').nth(1)?.parse().ok()?;
+    Some((code, body.to_owned()))
 }
 
 /// Asks again and again until the answer is yes; panics with `what` when the guard runs out.

@@ -57,6 +57,13 @@ pub enum BatchStatement {
     Prepared(Bytes),
 }
 
+impl BatchStatement {
+    /// Whether it was prepared before.
+    pub fn is_prepared(&self) -> bool {
+        matches!(self, BatchStatement::Prepared(_))
+    }
+}
+
 /// What a client asks.
 #[derive(Clone, Debug)]
 pub enum ClientRequest {
@@ -203,10 +210,6 @@ pub struct ClientTicket {
 impl ClientTicket {
     pub(super) fn respond(&self, response: ClientResponse) {
         self.sink.respond(self.request, response);
-    }
-
-    pub(super) fn fail(&self, error: CqlError) {
-        self.respond(ClientResponse::Error(error));
     }
 }
 

@@ -10,26 +10,21 @@ use starling_cql_lite::protocol::error::CqlError;
 use starling_ring::ConsistencyLevel;
 use uuid::Uuid;
 
-use super::client::{ClientResponse, ClientTicket};
+use super::asked::Asked;
+use super::client::ClientResponse;
 use super::{Node, View};
 use crate::cluster::{ChangeError, ChangeRequest, Metadata};
 use crate::schema::change::{self, ChangeContext, SchemaEffect};
 
 /// A client that waits for a schema change.
 pub(super) struct PendingChange {
-    ticket: ClientTicket,
+    asked: Asked,
     /// What the change turned out to be when it was last computed, and what is to be warned of.
     effect: Arc<Mutex<(SchemaEffect, Vec<String>)>>,
 }
 
 impl Node {
-    pub(super) fn run_schema(
-        &self,
-        view: &View,
-        ticket: ClientTicket,
-        keyspace: Option<Arc<str>>,
-        statement: Arc<Statement>,
-    ) {
+    pub(super) fn run_schema(&self, view: &View, asked: Asked, keyspace: Option<Arc<str>>, statement: Arc<Statement>) {
         let number = self.next_change.fetch_add(1, Ordering::Relaxed);
         let new_uuid = random_uuid(self.outside.random(), self.outside.random());
         let effect = Arc::new(Mutex::new((SchemaEffect::Nothing, Vec::new())));
@@ -43,7 +38,7 @@ impl Node {
             *slot.lock() = (outcome.effect, outcome.warnings);
             Ok(changed.then_some(outcome.schema))
         });
-        self.changes.lock().insert(number, PendingChange { ticket, effect });
+        self.changes.lock().insert(number, PendingChange { asked, effect });
         self.with_cluster(|cluster, now_ms| cluster.request_change(now_ms, number, request));
     }
 
@@ -58,7 +53,7 @@ impl Node {
             (Err(error), _) => ClientResponse::Error(refusal(error)),
         };
         let warnings = if matches!(response, ClientResponse::Error(_)) { Vec::new() } else { warnings };
-        pending.ticket.respond(response.with_warnings(warnings));
+        self.respond(pending.asked, response.with_warnings(warnings));
     }
 }
 

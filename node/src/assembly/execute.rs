@@ -7,10 +7,12 @@ use starling_cql_lite::ast::{BatchKind, Describe, Statement};
 use starling_cql_lite::parser::parse_statement;
 use starling_cql_lite::protocol::error::CqlError;
 
+use super::asked::Asked;
 use super::client::{
     BatchStatement, ClientRequest, ClientResponse, ClientTicket, Descriptions, Parameters, RowsMetadata, Session,
     StatementId,
 };
+use super::figures::OperationKind;
 use super::prepared::{Entry, metadata_id, statement_id};
 use super::shard::Operation;
 use super::{Node, View};
@@ -27,18 +29,19 @@ const BATCH_STATEMENTS_MAX: usize = 65_535;
 impl Node {
     /// A client asks. The answer goes to `ticket`, now or later, exactly once.
     pub fn on_client_request(&self, ticket: ClientTicket, session: &Session, request: ClientRequest) {
+        let mut asked = Asked::new(ticket, &request, self.now().us);
         let Some(view) = self.view() else {
-            return ticket.fail(CqlError::IsBootstrapping("This node is still joining the cluster".into()));
+            return self.fail(asked, CqlError::IsBootstrapping("This node is still joining the cluster".into()));
         };
-        if let Err(error) = self.dispatch(&view, &ticket, session, request) {
-            ticket.fail(error);
+        if let Err(error) = self.dispatch(&view, &mut asked, session, request) {
+            self.fail(asked, error);
         }
     }
 
     fn dispatch(
         &self,
         view: &Arc<View>,
-        ticket: &ClientTicket,
+        asked: &mut Asked,
         session: &Session,
         request: ClientRequest,
     ) -> Result<(), CqlError> {
@@ -46,12 +49,12 @@ impl Node {
             ClientRequest::Query { text, parameters } => {
                 let keyspace = parameters.keyspace.clone().or_else(|| session.keyspace());
                 let prepared = prepare(view, keyspace.as_deref(), &text)?;
-                self.run(view, ticket, session, &prepared, parameters)
+                self.run(view, asked, session, &prepared, parameters)
             }
             ClientRequest::Prepare { text, keyspace } => {
                 let keyspace = keyspace.or_else(|| session.keyspace());
                 let (id, Entry { prepared, metadata_id, .. }) = self.prepare_and_keep(view, keyspace, &text, None)?;
-                ticket.respond(ClientResponse::Prepared { id, metadata_id, prepared });
+                self.respond(asked.clone(), ClientResponse::Prepared { id, metadata_id, prepared });
                 Ok(())
             }
             ClientRequest::Execute { id, metadata_id, mut parameters } => {
@@ -61,10 +64,10 @@ impl Node {
                     None if !entry.columns_are_known() => Descriptions::Full,
                     _ => parameters.descriptions,
                 };
-                self.run(view, ticket, session, &entry.prepared, parameters)
+                self.run(view, asked, session, &entry.prepared, parameters)
             }
             ClientRequest::Batch { kind, statements, parameters } => {
-                self.run_batch(view, ticket, session, kind, statements, &parameters)
+                self.run_batch(view, asked, session, kind, statements, &parameters)
             }
         }
     }
@@ -112,27 +115,32 @@ impl Node {
     fn run(
         &self,
         view: &Arc<View>,
-        ticket: &ClientTicket,
+        asked: &mut Asked,
         session: &Session,
         prepared: &Prepared,
         mut parameters: Parameters,
     ) -> Result<(), CqlError> {
         let context = self.bind_context(&parameters);
         let values = std::mem::replace(&mut parameters.values, BoundValues::NONE);
-        let ticket = ticket.clone();
-        match prepared.bind(values, &context)? {
-            Planned::Write(write) => self.run_write(view, ticket, write, parameters.consistency),
+        asked.operation = OperationKind::expected(prepared);
+        let planned = prepared.bind(values, &context)?;
+        asked.operation = OperationKind::of(&planned, prepared.is_batch());
+        let asked = asked.clone();
+        match planned {
+            Planned::Write(write) => self.run_write(view, asked, write, parameters.consistency),
             Planned::Read(read) => {
-                self.run_read(view, ticket, *read, parameters.consistency, parameters.descriptions);
+                self.run_read(view, asked, *read, parameters.consistency, parameters.descriptions);
             }
             Planned::Use(keyspace) => {
                 session.set_keyspace(&keyspace);
-                ticket.respond(ClientResponse::SetKeyspace(keyspace));
+                self.respond(asked, ClientResponse::SetKeyspace(keyspace));
             }
-            Planned::Truncate { statement, .. } => self.run_schema(view, ticket, session.keyspace(), statement),
+            Planned::Truncate { statement, .. } => self.run_schema(view, asked, session.keyspace(), statement),
             Planned::Other(statement) => match &*statement {
-                Statement::Describe(wanted) => ticket.respond(describe(view, session.keyspace().as_deref(), wanted)?),
-                _ => self.run_schema(view, ticket, session.keyspace(), statement),
+                Statement::Describe(wanted) => {
+                    self.respond(asked, describe(view, session.keyspace().as_deref(), wanted)?);
+                }
+                _ => self.run_schema(view, asked, session.keyspace(), statement),
             },
         }
         Ok(())
@@ -141,7 +149,7 @@ impl Node {
     fn run_batch(
         &self,
         view: &Arc<View>,
-        ticket: &ClientTicket,
+        asked: &Asked,
         session: &Session,
         kind: BatchKind,
         statements: Vec<(BatchStatement, Vec<BoundValue>)>,
@@ -171,7 +179,7 @@ impl Node {
         let context = self.bind_context(parameters);
         let parts = parts.iter().map(|(prepared, values)| (&**prepared, values.clone())).collect();
         let write = plan::bind_batch(kind, parts, &context)?;
-        self.run_write(view, ticket.clone(), write, parameters.consistency);
+        self.run_write(view, asked.clone(), write, parameters.consistency);
         Ok(())
     }
 

@@ -4,9 +4,12 @@
 //! Locks: the cluster state has one (rarely taken), each shard has one (held for bookkeeping only, never while
 //! data is read, encoded or sent).
 
+mod asked;
 pub mod client;
 mod ddl;
+mod depths;
 mod execute;
+pub mod figures;
 mod news;
 mod outside;
 mod prepared;
@@ -34,6 +37,8 @@ use crate::message::{
     Destination, OperationId, Payload, PeerMessage, ReplicaAnswer, ReplicaFailure, ReplicaRequest, ReplyTo,
 };
 use ddl::PendingChange;
+pub use depths::{Depth, Depths};
+use figures::Figures;
 pub use outside::{CommitTicket, Outside};
 use shard::{Ended, Shard};
 pub use view::View;
@@ -84,21 +89,6 @@ pub enum FailurePlant {
     AcknowledgeBeforeApplying,
     /// A coordinator is content with one answer less than the level wants.
     OneAnswerTooFew,
-}
-
-/// Counters of one node.
-#[derive(Default, Debug)]
-pub struct Figures {
-    /// Writes that ended well, timed out or failed otherwise.
-    pub writes: [AtomicU64; 3],
-    /// Reads likewise.
-    pub reads: [AtomicU64; 3],
-    /// Replicas asked in addition because another was slow.
-    pub speculative_reads: AtomicU64,
-    /// Reads whose replicas disagreed and were repaired.
-    pub read_repairs: AtomicU64,
-    /// Requests refused because too much was under way.
-    pub overloaded: AtomicU64,
 }
 
 /// A node.

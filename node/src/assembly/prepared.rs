@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::RwLock;
 use xxhash_rust::xxh3::xxh3_128;
@@ -31,7 +31,7 @@ impl Entry {
 }
 
 /// Most bytes of statements' texts that are kept. Plans take a few times as much. 1 MiB to 1 GiB.
-const TEXT_BYTES_MAX: usize = 32 << 20;
+pub(super) const TEXT_BYTES_MAX: usize = 32 << 20;
 
 struct Kept {
     entry: Entry,
@@ -49,11 +49,13 @@ struct Entries {
 pub(super) struct PreparedStatements {
     entries: RwLock<Entries>,
     max: usize,
+    /// Statements dropped in favour of others.
+    pub evicted: AtomicU64,
 }
 
 impl PreparedStatements {
     pub(super) fn new(max: usize) -> Self {
-        PreparedStatements { entries: RwLock::default(), max: max.max(1) }
+        PreparedStatements { entries: RwLock::default(), max: max.max(1), evicted: AtomicU64::new(0) }
     }
 
     pub(super) fn get(&self, id: &[u8]) -> Option<Entry> {
@@ -64,6 +66,12 @@ impl PreparedStatements {
             kept.is_used.store(true, Ordering::Relaxed);
         }
         Some(kept.entry.clone())
+    }
+
+    /// How many there are, and bytes of their texts.
+    pub(super) fn size(&self) -> (usize, usize) {
+        let entries = self.entries.read();
+        (entries.by_id.len(), entries.text_bytes)
     }
 
     /// Keeps an entry, in place of old ones that nobody runs where there is no more room.
@@ -80,6 +88,7 @@ impl PreparedStatements {
             if !entries.drop_one() {
                 break;
             }
+            self.evicted.fetch_add(1, Ordering::Relaxed);
         }
         entries.text_bytes += text_bytes;
         entries.in_order.push_back(id);
@@ -157,7 +166,8 @@ mod tests {
             assert!(kept.entries.read().by_id.contains_key(&id), "the newest is kept");
             assert!(kept.entries.read().in_order.len() <= 10);
         }
-        assert_eq!(kept.entries.read().by_id.len(), 10);
+        assert_eq!(kept.size(), (10, kept.entries.read().text_bytes));
+        assert_eq!(kept.evicted.load(Ordering::Relaxed), 1_001 - 10);
     }
 
     #[test]

@@ -9,7 +9,9 @@ use starling_ring::{ConsistencyLevel, Requirement, Token};
 use starling_storage::model::{ReadCommand, ReadResult, ReadTarget};
 use starling_storage::store::read_partitions;
 
-use super::client::{ClientResponse, ClientTicket, Descriptions, RowsMetadata};
+use super::asked::Asked;
+use super::client::{ClientResponse, Descriptions, RowsMetadata};
+use super::figures::Locality;
 use super::shard::{Ended, Operation};
 use super::{Node, View};
 use crate::coordinate::{ReadCoordination, errors, plan_read};
@@ -18,7 +20,7 @@ use crate::system::{self, ClusterView};
 
 /// A read under way, between and during its commands.
 pub struct ReadRun {
-    ticket: ClientTicket,
+    asked: Asked,
     view: Arc<View>,
     keyspace: String,
     requirement: Requirement,
@@ -29,6 +31,7 @@ pub struct ReadRun {
     covered_to: Option<Token>,
     speculated: u32,
     mismatched: bool,
+    is_arrival_counted: bool,
 }
 
 impl ReadRun {
@@ -51,6 +54,14 @@ impl ReadRun {
     }
 }
 
+/// A token that has the replicas of the target.
+fn token_of(target: &ReadTarget) -> Token {
+    match target {
+        ReadTarget::Partition { token, .. } => *token,
+        ReadTarget::TokenRange { end, .. } => *end,
+    }
+}
+
 /// The furthest token up to `end` for which the replicas are those of the first range after `start`.
 fn end_of_same_replicas(view: &View, keyspace: &str, start: Token, end: Token) -> Token {
     let ranges = view.placement(keyspace).map(Placement::scan_ranges).unwrap_or_default();
@@ -61,39 +72,43 @@ impl Node {
     pub(super) fn run_read(
         &self,
         view: &Arc<View>,
-        ticket: ClientTicket,
+        asked: Asked,
         operation: ReadOperation,
         level: ConsistencyLevel,
         descriptions: Descriptions,
     ) {
         if operation.is_virtual() {
             let response = read_virtual(view, operation, descriptions);
-            return ticket.respond(response.unwrap_or_else(ClientResponse::Error));
+            return self.respond(asked, response.unwrap_or_else(ClientResponse::Error));
         }
         if level.is_serial() {
             // A quorum read would look the same, but promises less.
-            return ticket.fail(CqlError::Invalid(format!(
-                "Consistency level {level} is not supported yet: there are no lightweight transactions"
-            )));
+            let message =
+                format!("Consistency level {level} is not supported yet: there are no lightweight transactions");
+            return self.fail(asked, CqlError::Invalid(message));
         }
         let keyspace = operation.table().keyspace.clone();
         let Some(known) = view.schema().keyspaces.get(&keyspace) else {
-            return ticket.fail(CqlError::Invalid(format!("Keyspace {keyspace} does not exist")));
+            return self.fail(asked, CqlError::Invalid(format!("Keyspace {keyspace} does not exist")));
         };
         let requirement =
             match Requirement::for_read(level, &known.replication, view.topology(), &view.local_datacenter) {
                 Ok(requirement) => self.planted(requirement, view),
-                Err(error) => return ticket.fail(CqlError::Invalid(error.to_string())),
+                Err(error) => return self.fail(asked, CqlError::Invalid(error.to_string())),
             };
         let timeout_ms = if operation.is_scan() { self.config.range_timeout_ms } else { self.config.read_timeout_ms };
+        if !operation.is_single_partition() {
+            self.count_arrival(&asked, Locality::Several);
+        }
         let run = ReadRun {
-            ticket,
+            deadline_ms: asked.began_us / 1_000 + timeout_ms,
+            is_arrival_counted: !operation.is_single_partition(),
+            asked,
             view: view.clone(),
             keyspace,
             requirement,
             progress: ReadProgress::new(operation),
             descriptions,
-            deadline_ms: self.now().us / 1_000 + timeout_ms,
             covered_to: None,
             speculated: 0,
             mismatched: false,
@@ -125,14 +140,12 @@ impl Node {
             let error = CqlError::read_timeout(run.requirement.level(), 0, run.requirement.required(), false);
             return self.answer_read(*run, Err(error));
         }
-        let token = match command.target {
-            ReadTarget::Partition { token, .. } => token,
-            ReadTarget::TokenRange { end, .. } => end,
-        };
         let view = run.view.clone();
         let Some(placement) = view.placement(&run.keyspace) else {
             return self.answer_read(*run, Err(CqlError::invalid("the keyspace was dropped meanwhile")));
         };
+        let replicas = placement.replicas(token_of(&command.target));
+        self.count_read_arrival(&mut run, replicas.contains(&view.local_index));
         // Liveness as of now: the read may have waited for others of its commands.
         let current = self.view();
         let liveness = current.as_ref().filter(|c| c.metadata.epoch == view.metadata.epoch).unwrap_or(&view);
@@ -144,7 +157,7 @@ impl Node {
             let mut shard = self.shards[shard].lock();
             let plan = plan_read(
                 view.topology(),
-                placement.replicas(token),
+                replicas,
                 view.local_index,
                 &run.requirement,
                 &shard.latencies,
@@ -187,12 +200,18 @@ impl Node {
         }
     }
 
+    /// Counts where a read of one partition arrived, with the first of its commands.
+    fn count_read_arrival(&self, run: &mut ReadRun, is_local: bool) {
+        if !std::mem::replace(&mut run.is_arrival_counted, true) {
+            self.count_arrival(&run.asked, if is_local { Locality::Local } else { Locality::Remote });
+        }
+    }
+
     fn answer_read(&self, run: ReadRun, outcome: Result<(), CqlError>) {
-        self.count(&self.figures.reads, outcome.as_ref().err());
         self.figures.speculative_reads.fetch_add(u64::from(run.speculated), Ordering::Relaxed);
         self.figures.read_repairs.fetch_add(u64::from(run.mismatched), Ordering::Relaxed);
         let response = outcome.and_then(|()| rows(run.progress, run.descriptions));
-        run.ticket.respond(response.unwrap_or_else(ClientResponse::Error));
+        self.respond(run.asked, response.unwrap_or_else(ClientResponse::Error));
     }
 }
 

@@ -99,6 +99,11 @@ impl Shard {
         self.operations.len()
     }
 
+    /// Deadlines that are remembered.
+    pub fn timer_count(&self) -> usize {
+        self.timers.len()
+    }
+
     /// Takes an operation in. Answers its number and when its shard has to look at it at the latest.
     pub fn insert(&mut self, operation: Operation) -> (OperationId, u64) {
         let id = OperationId::new(self.index, self.next_sequence);

@@ -6,7 +6,9 @@ use std::sync::atomic::Ordering;
 use starling_cql_lite::protocol::error::CqlError;
 use starling_ring::{ConsistencyLevel, Requirement};
 
-use super::client::{ClientResponse, ClientTicket};
+use super::asked::Asked;
+use super::client::ClientResponse;
+use super::figures::Locality;
 use super::shard::Operation;
 use super::{FailurePlant, Node, View};
 use crate::coordinate::{WriteCoordination, WriteLeg, replicas_of};
@@ -14,26 +16,27 @@ use crate::plan::{TableMutation, WriteOperation};
 
 /// Who waits for a write.
 pub struct WriteRun {
-    ticket: ClientTicket,
+    asked: Asked,
     warnings: Vec<String>,
 }
 
 impl Node {
-    pub(super) fn run_write(&self, view: &View, ticket: ClientTicket, write: WriteOperation, level: ConsistencyLevel) {
+    pub(super) fn run_write(&self, view: &View, asked: Asked, write: WriteOperation, level: ConsistencyLevel) {
         let tables = if write.is_batch && write.mutations.len() > 1 { table_names(&write) } else { String::new() };
         let legs: Result<Vec<WriteLeg>, CqlError> =
             write.mutations.into_iter().map(|mutation| self.write_leg(view, mutation, level)).collect();
         let (kind, is_batch) = (write.kind, write.is_batch);
         let legs = match legs {
-            Ok(legs) if legs.is_empty() => return ticket.respond(ClientResponse::Void),
+            Ok(legs) if legs.is_empty() => return self.respond(asked, ClientResponse::Void),
             Ok(legs) => legs,
-            Err(error) => return ticket.fail(error),
+            Err(error) => return self.fail(asked, error),
         };
         let warnings = match self.check_batch(&legs, is_batch, tables) {
             Ok(warnings) => warnings,
-            Err(error) => return ticket.fail(error),
+            Err(error) => return self.fail(asked, error),
         };
-        let now_ms = self.now().us / 1_000;
+        self.count_arrival(&asked, self.locality(&legs));
+        let now_ms = asked.began_us / 1_000;
         let deadline_ms = now_ms + self.config.write_timeout_ms;
         let local_datacenter = view.topology().datacenter_of(view.local_index).unwrap_or(u16::MAX);
         let mut orders = Vec::new();
@@ -47,9 +50,9 @@ impl Node {
             &mut orders,
         ) {
             Ok(write) => write,
-            Err(error) => return self.finish_write(WriteRun { ticket, warnings }, Err(error)),
+            Err(error) => return self.finish_write(WriteRun { asked, warnings }, Err(error)),
         };
-        let run = WriteRun { ticket, warnings };
+        let run = WriteRun { asked, warnings };
         if let Err(Operation::Write(_, run)) = self.start_operation(Operation::Write(write, run), orders) {
             self.finish_write(run, Err(self.overloaded()));
         }
@@ -115,20 +118,16 @@ impl Node {
     }
 
     pub(super) fn finish_write(&self, run: WriteRun, outcome: Result<(), CqlError>) {
-        self.count(&self.figures.writes, outcome.as_ref().err());
-        match outcome {
-            Ok(()) => run.ticket.respond(ClientResponse::Void.with_warnings(run.warnings)),
-            Err(error) => run.ticket.fail(error),
-        }
+        let done = |()| ClientResponse::Void.with_warnings(run.warnings);
+        self.respond(run.asked, outcome.map_or_else(ClientResponse::Error, done));
     }
 
-    pub(super) fn count(&self, figures: &[std::sync::atomic::AtomicU64; 3], error: Option<&CqlError>) {
-        let place = match error {
-            None => 0,
-            Some(CqlError::WriteTimeout { .. } | CqlError::ReadTimeout { .. }) => 1,
-            Some(_) => 2,
-        };
-        figures[place].fetch_add(1, Ordering::Relaxed);
+    fn locality(&self, legs: &[WriteLeg]) -> Locality {
+        match legs {
+            [leg] if leg.replicas.iter().any(|replica| replica.host == self.local) => Locality::Local,
+            [_] => Locality::Remote,
+            _ => Locality::Several,
+        }
     }
 
     pub(super) fn overloaded(&self) -> CqlError {

@@ -18,7 +18,7 @@ use crate::message::ClusterMessage;
 use crate::schema::Schema;
 
 /// Changes that may wait for their turn; one more is refused.
-const WAITING_MAX: usize = 128;
+pub const CHANGES_WAITING_MAX: usize = 128;
 
 /// Makes the next metadata out of the current one; `Ok(None)`: nothing to change.
 type Make = Box<dyn Fn(&Metadata) -> Result<Option<Metadata>, CqlError> + Send>;
@@ -152,13 +152,18 @@ impl Cluster {
     }
 
     pub(super) fn request(&mut self, now_ms: u64, requester: Requester, change: ChangeRequest) {
-        if self.changes.waiting.len() >= WAITING_MAX {
+        if self.changes.waiting.len() >= CHANGES_WAITING_MAX {
             self.report(requester, Err(ChangeError::Overloaded));
             return;
         }
         let deadline_ms = now_ms + self.config.change_timeout_ms;
         self.changes.waiting.push_back(Waiting { requester, change, deadline_ms, silent: Vec::new() });
         self.start_next(now_ms);
+    }
+
+    /// Changes that wait for their turn.
+    pub fn changes_waiting(&self) -> usize {
+        self.changes.waiting.len()
     }
 
     fn start_next(&mut self, now_ms: u64) {

@@ -20,7 +20,7 @@ use starling_ring::{HostId, Member};
 
 use crate::message::{ClusterMessage, Destination, PeerMessage};
 
-pub use change::{ChangeError, ChangeRequest};
+pub use change::{CHANGES_WAITING_MAX, ChangeError, ChangeRequest};
 pub use metadata::Metadata;
 
 /// Random source that the caller passes in.

@@ -214,7 +214,21 @@ pub enum Lane {
     Data,
 }
 
+/// Names of the kinds of messages, for the metrics page.
+pub const MESSAGE_KINDS: [&str; 5] = ["mutate", "read", "answer", "gossip", "cluster"];
+
 impl PeerMessage {
+    /// Its place in [`MESSAGE_KINDS`].
+    pub fn kind(&self) -> usize {
+        match self {
+            PeerMessage::Request { request: ReplicaRequest::Mutate { .. }, .. } => 0,
+            PeerMessage::Request { request: ReplicaRequest::Read { .. }, .. } => 1,
+            PeerMessage::Answer { .. } => 2,
+            PeerMessage::Gossip { .. } => 3,
+            PeerMessage::Cluster(_) => 4,
+        }
+    }
+
     /// The lane it travels on.
     pub fn lane(&self) -> Lane {
         match self {

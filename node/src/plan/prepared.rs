@@ -129,6 +129,11 @@ impl Prepared {
         }
     }
 
+    /// Whether it is a BATCH.
+    pub fn is_batch(&self) -> bool {
+        matches!(self.plan, Plan::Batch(_))
+    }
+
     /// Whether a protocol BATCH may hold it: INSERT, UPDATE or DELETE.
     pub fn is_modification(&self) -> bool {
         matches!(self.plan, Plan::Modification(_))

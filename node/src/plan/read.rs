@@ -86,6 +86,11 @@ impl ReadOperation {
         self.targets.iter().any(|target| matches!(target, ReadTarget::TokenRange { .. }))
     }
 
+    /// Whether it reads one partition and no more.
+    pub fn is_single_partition(&self) -> bool {
+        matches!(self.targets[..], [ReadTarget::Partition { .. }])
+    }
+
     /// Binds a prepared SELECT.
     pub(crate) fn bind(
         plan: &Arc<SelectPlan>,

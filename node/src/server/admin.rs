@@ -94,8 +94,11 @@ async fn readyz(State(source): State<Source>) -> (StatusCode, String) {
     }
 }
 
-async fn metrics(State(source): State<Source>) -> ([(&'static str, &'static str); 1], String) {
-    ([("content-type", "application/openmetrics-text; version=1.0.0; charset=utf-8")], source.metrics())
+/// On a thread of its own: some of it is read from files.
+async fn metrics(State(source): State<Source>) -> Result<([(&'static str, &'static str); 1], String), StatusCode> {
+    let page = tokio::task::spawn_blocking(move || source.metrics()).await;
+    let page = page.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+    Ok(([("content-type", "application/openmetrics-text; version=1.0.0; charset=utf-8")], page))
 }
 
 async fn status(State(source): State<Source>) -> axum::Json<serde_json::Value> {

@@ -7,7 +7,7 @@ use starling_ring::HostId;
 use starling_storage::engine::EngineError;
 use starling_storage::model::Mutation;
 use starling_storage::store::{Store, StoreError};
-use starling_storage::threads::{CommitterThreads, Completion};
+use starling_storage::threads::{CommitFigures, CommitterThreads, Completion};
 use tokio::sync::watch;
 
 use super::links::{Inbox, Links};
@@ -113,9 +113,9 @@ impl World {
         verdict(self.store.engine().failure(), committers.as_ref().is_none_or(CommitterThreads::is_running))
     }
 
-    /// Bytes that wait to be committed.
-    pub fn commit_queue_bytes(&self) -> usize {
-        self.committers.read().as_ref().map_or(0, CommitterThreads::queued_bytes)
+    /// What the committers tell of themselves; nothing once they are closed.
+    pub fn commit_figures(&self) -> CommitFigures {
+        self.committers.read().as_ref().map(CommitterThreads::figures).unwrap_or_default()
     }
 }
 

@@ -1,10 +1,12 @@
 //! The ordered key-value engine: the seam below which RocksDB or the simulation's engine sits.
 
+mod figures;
 pub mod memory;
 #[cfg(feature = "rocksdb")]
 pub mod rocks;
 
 use bytes::Bytes;
+pub use figures::EngineFigures;
 use thiserror::Error;
 
 use crate::format;
@@ -201,6 +203,11 @@ pub trait Engine: Send + Sync {
 
     /// Sizes, estimated.
     fn size(&self) -> EngineSize;
+
+    /// What it knows of its own workings; `None` for an engine without files and caches.
+    fn figures(&self) -> Option<EngineFigures> {
+        None
+    }
 
     /// The failure after which nothing is acknowledged any more.
     fn failure(&self) -> Option<EngineError>;

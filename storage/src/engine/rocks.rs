@@ -7,13 +7,16 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use bytes::Bytes;
+use rocksdb::statistics::{StatsLevel, Ticker};
 use rocksdb::{
     BlockBasedOptions, BottommostLevelCompaction, Cache, ColumnFamily, ColumnFamilyDescriptor, CompactOptions, DB,
     DBCompressionType, DBRawIterator, DBRecoveryMode, ErrorKind, FlushOptions, MergeOperands, Options, ReadOptions,
     WriteBatch, WriteOptions, properties,
 };
 
-use super::{Batch, Cursor, Direction, Durability, Engine, EngineError, EngineSize, Operation, Snapshot, Space};
+use super::{
+    Batch, Cursor, Direction, Durability, Engine, EngineError, EngineFigures, EngineSize, Operation, Snapshot, Space,
+};
 
 /// Settings of the RocksDB engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +56,8 @@ impl Default for RocksSettings {
 const BLOOM_BITS_PER_KEY: f64 = 10.0;
 /// Memtable of the spaces that hold little.
 const SMALL_WRITE_BUFFER_BYTES: usize = 4 << 20;
+/// Levels of files that RocksDB has unless told otherwise.
+const LEVELS: usize = 7;
 /// RocksDB's own information logs: how many, and how large each.
 const INFO_LOGS_KEPT: usize = 4;
 const INFO_LOG_BYTES_MAX: usize = 1 << 20;
@@ -64,6 +69,8 @@ pub struct RocksEngine {
     synced: WriteOptions,
     unsynced: WriteOptions,
     reads: ReadOptions,
+    /// Kept for its statistics.
+    options: Options,
     failure: OnceLock<EngineError>,
 }
 
@@ -73,14 +80,14 @@ impl RocksEngine {
         let cache = Cache::new_lru_cache(settings.block_cache_bytes);
         let spaces =
             Space::ALL.map(|space| ColumnFamilyDescriptor::new(space.name(), space_options(space, settings, &cache)));
-        let db =
-            DB::open_cf_descriptors(&database_options(settings), path, spaces).map_err(|e| open_error(path, &e))?;
+        let options = database_options(settings);
+        let db = DB::open_cf_descriptors(&options, path, spaces).map_err(|e| open_error(path, &e))?;
         let mut synced = WriteOptions::default();
         synced.set_sync(true);
         let mut unsynced = WriteOptions::default();
         unsynced.set_sync(false);
         let (path, reads) = (path.to_owned(), ReadOptions::default());
-        Ok(RocksEngine { db, path, synced, unsynced, reads, failure: OnceLock::new() })
+        Ok(RocksEngine { db, path, synced, unsynced, reads, options, failure: OnceLock::new() })
     }
 
     /// The folder it is in.
@@ -127,9 +134,26 @@ impl RocksEngine {
         Ok(native)
     }
 
+    fn values_of(&self, property: &properties::PropName) -> impl Iterator<Item = u64> {
+        let value = move |space: Space| self.db.property_int_value_cf(self.family(space).ok()?, property).ok()?;
+        Space::ALL.into_iter().filter_map(value)
+    }
+
+    /// A property that each space has its own of.
     fn sum_of(&self, property: &properties::PropName) -> u64 {
-        let value = |space: Space| self.db.property_int_value_cf(self.family(space).ok()?, property).ok()?;
-        Space::ALL.into_iter().filter_map(value).sum()
+        self.values_of(property).sum()
+    }
+
+    /// A property of the whole database, which every space answers.
+    fn shared(&self, property: &properties::PropName) -> u64 {
+        self.values_of(property).max().unwrap_or(0)
+    }
+
+    /// Bytes of the log on disk. Files that are gone by the time they are looked at count nothing.
+    fn wal_bytes(&self) -> u64 {
+        let entries = std::fs::read_dir(&self.path).into_iter().flatten().flatten();
+        let logs = entries.filter(|entry| entry.path().extension().is_some_and(|extension| extension == "log"));
+        logs.filter_map(|log| log.metadata().ok()).map(|log| log.len()).sum()
     }
 }
 
@@ -149,6 +173,9 @@ fn database_options(settings: &RocksSettings) -> Options {
     options.set_keep_log_file_num(INFO_LOGS_KEPT);
     options.set_max_log_file_size(INFO_LOG_BYTES_MAX);
     options.set_stats_dump_period_sec(0);
+    // Counters alone, per core: durations would ask for the time at every operation.
+    options.enable_statistics();
+    options.set_statistics_level(StatsLevel::ExceptHistogramOrTimers);
     options
 }
 
@@ -267,6 +294,40 @@ impl Engine for RocksEngine {
             disk_bytes: self.sum_of(properties::TOTAL_SST_FILES_SIZE),
             unflushed_bytes: self.sum_of(properties::CUR_SIZE_ALL_MEM_TABLES),
         }
+    }
+
+    fn figures(&self) -> Option<EngineFigures> {
+        let ticker = |ticker| self.options.get_ticker_count(ticker);
+        let files_at = |level| {
+            let property = properties::num_files_at_level(level);
+            let files = |space: Space| self.db.property_int_value_cf(self.family(space).ok()?, &property).ok()?;
+            Space::ALL.into_iter().filter_map(files).sum()
+        };
+        Some(EngineFigures {
+            memtable_bytes: self.sum_of(properties::CUR_SIZE_ALL_MEM_TABLES),
+            memtables_waiting: self.sum_of(properties::NUM_IMMUTABLE_MEM_TABLE),
+            flushes_running: self.shared(properties::NUM_RUNNING_FLUSHES),
+            compactions_running: self.shared(properties::NUM_RUNNING_COMPACTIONS),
+            compaction_pending_bytes: self.sum_of(properties::ESTIMATE_PENDING_COMPACTION_BYTES),
+            is_write_stopped: self.shared(properties::IS_WRITE_STOPPED) > 0,
+            delayed_write_rate_bytes: self.shared(properties::ACTUAL_DELAYED_WRITE_RATE),
+            stalled_us: ticker(Ticker::StallMicros),
+            background_errors: self.shared(properties::BACKGROUND_ERRORS),
+            block_cache_bytes: self.shared(properties::BLOCK_CACHE_USAGE),
+            block_cache_limit_bytes: self.shared(properties::BLOCK_CACHE_CAPACITY),
+            block_cache_pinned_bytes: self.shared(properties::BLOCK_CACHE_PINNED_USAGE),
+            block_cache_hits: ticker(Ticker::BlockCacheHit),
+            block_cache_misses: ticker(Ticker::BlockCacheMiss),
+            table_reader_bytes: self.sum_of(properties::ESTIMATE_TABLE_READERS_MEM),
+            sst_bytes: self.sum_of(properties::TOTAL_SST_FILES_SIZE),
+            level_files: (0..LEVELS).map(files_at).collect(),
+            wal_bytes: self.wal_bytes(),
+            wal_written_bytes: ticker(Ticker::WalFileBytes),
+            flush_written_bytes: ticker(Ticker::FlushWriteBytes),
+            compaction_read_bytes: ticker(Ticker::CompactReadBytes),
+            compaction_written_bytes: ticker(Ticker::CompactWriteBytes),
+            snapshots: self.shared(properties::NUM_SNAPSHOTS),
+        })
     }
 
     fn failure(&self) -> Option<EngineError> {

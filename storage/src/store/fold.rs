@@ -4,6 +4,8 @@
 //! fragment can slip in between the value read and the value put. A fold is not synced; if the log's end is
 //! lost, the fragments before it are still there.
 
+use std::sync::atomic::Ordering;
+
 use bytes::Bytes;
 
 use crate::canonical::{Horizon, reduce_row};
@@ -35,8 +37,13 @@ impl Store {
             let hint = FoldHint { space, key };
             // A hot key is read again and again before its turn comes.
             let is_waiting = folds.iter().rev().take(16).any(|waiting| *waiting == hint);
-            if folds.len() < self.settings.fold_queue_max && !is_waiting {
+            if is_waiting {
+                continue;
+            }
+            if folds.len() < self.settings.fold_queue_max {
                 folds.push_back(hint);
+            } else {
+                self.figures.folds_forgotten.fetch_add(1, Ordering::Relaxed);
             }
         }
     }
@@ -67,6 +74,7 @@ impl Store {
         let folded = batch.operations().len();
         if folded > 0 {
             self.engine.write(batch, Durability::NoSync)?;
+            self.figures.folded.fetch_add(folded as u64, Ordering::Relaxed);
         }
         Ok(folded)
     }

@@ -2,6 +2,7 @@
 
 mod collect;
 mod error;
+mod figures;
 mod filter;
 mod fold;
 mod memory_read;
@@ -14,6 +15,7 @@ mod tables;
 
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard, RwLock};
@@ -26,6 +28,7 @@ use crate::key;
 use crate::model::{Mutation, ReadCommand, ReadResult, TableId, TableRef};
 
 pub use error::{Refusal, StoreError};
+pub use figures::StoreFigures;
 pub use memory_read::read_partitions;
 pub use purge::{PurgeCommand, PurgeProgress};
 
@@ -70,6 +73,7 @@ pub struct Store {
     filter: HeaderFilter,
     tables: RwLock<Tables>,
     shards: Vec<Shard>,
+    figures: StoreFigures,
 }
 
 struct Shard {
@@ -92,7 +96,8 @@ impl Store {
         }
         let shard = |_| Shard { recent: Mutex::new(RecentCommits::new()), folds: Mutex::default() };
         let shards = (0..settings.shards.clamp(1, 64)).map(shard).collect();
-        Ok(Store { engine, settings, filter, tables: RwLock::default(), shards })
+        let figures = StoreFigures::default();
+        Ok(Store { engine, settings, filter, tables: RwLock::default(), shards, figures })
     }
 
     /// Says which tables and incarnations are current. Ids below `next_table_id` that are not among them were
@@ -253,6 +258,7 @@ impl Store {
             if self.check_table(table) == Err(Refusal::Gone) {
                 self.drop_table(table.id, table.incarnation.checked_add(1))?;
                 gone += 1;
+                self.figures.tables_dropped.fetch_add(1, Ordering::Relaxed);
             }
         }
         Ok(gone)

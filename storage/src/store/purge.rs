@@ -99,6 +99,7 @@ impl Store {
                 break;
             }
         }
+        self.figures.purged(&progress);
         Ok(progress)
     }
 

@@ -45,7 +45,7 @@ def connect_as_told():
         compression=False if compression == "none" else compression,
         ssl_context=tls(),
     )
-    session = cluster.connect()
+    session = cluster.connect(wait_for_all_pools=True)
     control = cluster.control_connection._connection
     if cluster.protocol_version != version:
         raise RuntimeError(f"protocol version {cluster.protocol_version} instead of {version}")

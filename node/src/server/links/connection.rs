@@ -69,6 +69,11 @@ impl Link {
         }
     }
 
+    /// Round trip time as the connection measures it.
+    pub fn round_trip(&self) -> Duration {
+        self.connection.rtt()
+    }
+
     /// Bytes that wait to be sent.
     pub fn queued_bytes(&self) -> usize {
         self.control.depth_bytes() + self.data.depth_bytes()
@@ -244,6 +249,7 @@ impl Links {
         let mut buffer = BytesMut::new();
         while let Some(chunk) = stream.read_chunk(READ_CHUNK_MAX_BYTES, true).await? {
             buffer.extend_from_slice(&chunk.bytes);
+            self.figures.received_bytes.fetch_add(chunk.bytes.len() as u64, Ordering::Relaxed);
             let Some(inbox) = self.inbox() else { bail!("shutting down") };
             self.deliver(&*inbox, from, &mut buffer)?;
             if buffer.is_empty() && buffer.capacity() > BUFFER_KEPT_BYTES {
@@ -255,7 +261,7 @@ impl Links {
 
     fn deliver(&self, inbox: &dyn Inbox, from: HostId, buffer: &mut BytesMut) -> Result<()> {
         while let Some(message) = take_frame(buffer)? {
-            self.figures.received.fetch_add(1, Ordering::Relaxed);
+            self.figures.received[message.kind()].fetch_add(1, Ordering::Relaxed);
             inbox.on_peer_message(from, message);
         }
         Ok(())

@@ -12,7 +12,7 @@ use crate::message::{MESSAGE_VERSION, PeerMessage};
 /// From this many bytes in a lane, waiting or handed to a write, messages are refused and their sender told.
 /// Trade: memory per peer against bursts; bounds: a burst of 1 MiB to the memory of the machine. One message may
 /// come on top, so that the largest is taken by an idle lane.
-const QUEUE_MAX_BYTES: usize = 32 << 20;
+pub(super) const QUEUE_MAX_BYTES: usize = 32 << 20;
 /// A buffer larger than this is given back once it is empty: a burst must not keep its memory for ever.
 pub(super) const BUFFER_KEPT_BYTES: usize = 1 << 20;
 const HEADER_BYTES: usize = 5;

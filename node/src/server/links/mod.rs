@@ -2,6 +2,7 @@
 
 pub mod authority;
 mod connection;
+pub mod figures;
 pub mod hello;
 pub mod lane;
 mod peers;
@@ -18,7 +19,7 @@ use parking_lot::Mutex;
 use starling_ring::HostId;
 use tokio::runtime::Handle;
 
-use crate::message::{Destination, PeerMessage};
+use crate::message::{Destination, MESSAGE_KINDS, PeerMessage};
 use crate::settings::ServerEncryptionOptions;
 use connection::{Link, NotNow};
 use hello::Greeting;
@@ -46,8 +47,12 @@ pub trait Inbox: Send + Sync {
 pub struct LinkFigures {
     /// Messages handed to a lane.
     pub sent: AtomicU64,
-    /// Messages that arrived.
-    pub received: AtomicU64,
+    /// Messages that were to be sent, by kind: those sent, and those dropped.
+    pub offered: [AtomicU64; MESSAGE_KINDS.len()],
+    /// Messages that arrived, by kind.
+    pub received: [AtomicU64; MESSAGE_KINDS.len()],
+    /// Bytes of messages that arrived.
+    pub received_bytes: AtomicU64,
     /// Messages that no lane took (peer away, queue full).
     pub dropped: AtomicU64,
     /// Lanes that ended because the peer, restarted, did not know their connection any more.
@@ -143,6 +148,7 @@ impl Links {
     /// Sends a message, making the link first if there is none. What cannot be sent is dropped and counted:
     /// whoever needs an answer has a timeout.
     pub fn send(self: &Arc<Self>, to: Destination, message: PeerMessage) {
+        self.figures.offered[message.kind()].fetch_add(1, Ordering::Relaxed);
         let route = self.peers.lock().route(to, &message, Instant::now());
         match route {
             Route::Link(link) => match link.lane(message.lane()).push(&message) {

@@ -10,7 +10,7 @@ use crate::message::{Destination, Lane, PeerMessage};
 
 /// Bytes kept for a peer while its link is being made; more are dropped. Bounds: one gossip message to the memory of
 /// the machine divided by its peers.
-const PENDING_MAX_BYTES: usize = 8 << 20;
+pub(super) const PENDING_MAX_BYTES: usize = 8 << 20;
 /// Connections kept per peer (both sides may dial at once).
 const LINKS_PER_PEER_MAX: usize = 4;
 /// After a failure nothing is dialled for so long: handshakes are dear, and a peer that refuses does so quickly.
@@ -103,6 +103,11 @@ impl Peers {
             peer.links.retain(|l| !Arc::ptr_eq(l, link));
             !peer.links.is_empty() || peer.dialing
         });
+    }
+
+    /// Bytes kept for the peer that most waits for.
+    pub fn most_kept_bytes(&self) -> usize {
+        self.0.values().map(|peer| peer.control.size_bytes() + peer.data.size_bytes()).max().unwrap_or(0)
     }
 
     /// Every link once.

@@ -74,6 +74,7 @@ pub(super) struct Counted(Arc<NativeServer>);
 impl Counted {
     pub(super) fn new(server: Arc<NativeServer>) -> Arc<Self> {
         server.figures.connections.fetch_add(1, Ordering::Relaxed);
+        server.figures.accepted.fetch_add(1, Ordering::Relaxed);
         Arc::new(Counted(server))
     }
 }
@@ -138,7 +139,9 @@ async fn write_out<W: AsyncWrite + Unpin>(connection: Arc<Connection>, mut strea
                 }
             };
             let size_bytes = batch.frames_bytes();
-            let is_written = write_all(&mut stream, batch.encode()).await;
+            let encoded = batch.encode();
+            connection.server.figures.sent_bytes.fetch_add(encoded.len() as u64, Ordering::Relaxed);
+            let is_written = write_all(&mut stream, encoded).await;
             connection.written(size_bytes);
             if !is_written {
                 connection.break_off();
@@ -222,6 +225,7 @@ impl Connection {
     /// Adds the answer to STARTUP; what comes after travels in another form.
     pub(super) fn start(&self, version: u8, form: Form, write: impl FnOnce(&mut BytesMut)) {
         self.version.store(version, Ordering::Relaxed);
+        self.server.figures.sessions[form.index()].fetch_add(1, Ordering::Relaxed);
         self.append_and(write, |outgoing| outgoing.switch_to(form));
     }
 

@@ -30,6 +30,11 @@ impl EventListeners {
         }
     }
 
+    /// Connections that registered and are still there.
+    pub fn count(&self) -> usize {
+        self.listeners.lock().iter().filter(|(listener, _)| listener.strong_count() > 0).count()
+    }
+
     /// Tells all who registered.
     pub fn publish(&self, event: &ClientEvent) {
         let event = to_protocol(event);

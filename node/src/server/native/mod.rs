@@ -6,7 +6,7 @@ mod encryption;
 pub mod events;
 mod handshake;
 mod inbound;
-mod outgoing;
+pub(in crate::server) mod outgoing;
 mod reader;
 mod requests;
 mod responses;
@@ -35,14 +35,14 @@ const BACKLOG: u32 = 1_024;
 const TLS_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Large requests that are taken apart and planned at a time.
-const LARGE_REQUESTS_MAX: usize = 2;
+pub(in crate::server) const LARGE_REQUESTS_MAX: usize = 2;
 
 /// What clients may take, from the settings.
-pub(super) struct NativeLimits {
+pub(in crate::server) struct NativeLimits {
     /// Largest body of a frame, in bytes.
     pub(super) frame_bytes: usize,
     /// Connections at a time; one more is closed at once.
-    pub(super) connections: usize,
+    pub(in crate::server) connections: usize,
 }
 
 /// Figures of all connections.
@@ -50,6 +50,16 @@ pub(super) struct NativeLimits {
 pub struct NativeFigures {
     /// Open connections.
     pub connections: AtomicUsize,
+    /// Connections accepted, those that have ended included.
+    pub accepted: AtomicU64,
+    /// Of them, those that agreed on TLS.
+    pub tls_accepted: AtomicU64,
+    /// Connections that came as far as STARTUP, by what they agreed on: see [`outgoing::Form::index`].
+    pub sessions: [AtomicU64; outgoing::FORMS.len()],
+    /// Bytes that came in, as they travel but for TLS.
+    pub received_bytes: AtomicU64,
+    /// Bytes that went out, likewise.
+    pub sent_bytes: AtomicU64,
     /// Connections refused because there were too many.
     pub refused: AtomicU64,
     /// Requests taken in.
@@ -109,11 +119,11 @@ pub struct NativeServer {
     pub(super) node: Arc<Node>,
     pub(super) world: Arc<World>,
     doors: Vec<Door>,
-    pub(super) limits: NativeLimits,
+    pub(in crate::server) limits: NativeLimits,
     /// Memory of all connections.
     pub budget: Arc<Budget>,
     /// Who takes a large request apart.
-    pub(super) large_requests: Arc<Semaphore>,
+    pub(in crate::server) large_requests: Arc<Semaphore>,
     pub(super) stage: watch::Sender<Stage>,
     /// Figures for the metrics page.
     pub figures: NativeFigures,
@@ -193,6 +203,7 @@ impl NativeServer {
                     return Ok(());
                 }
                 let stream = tls.accept(stream).await?;
+                server.figures.tls_accepted.fetch_add(1, Ordering::Relaxed);
                 let (read, write) = tokio::io::split(stream);
                 serve_stream(server.clone(), counted, read, write);
                 Ok::<(), std::io::Error>(())

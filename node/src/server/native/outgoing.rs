@@ -17,6 +17,23 @@ pub(super) enum Form {
     Segments(SegmentFormat),
 }
 
+/// Protocol version and compression of each form, for the metrics page.
+pub(in crate::server) const FORMS: [(&str, &str); 5] =
+    [("4", "none"), ("4", "lz4"), ("4", "snappy"), ("5", "none"), ("5", "lz4")];
+
+impl Form {
+    /// Its place in [`FORMS`].
+    pub(super) fn index(self) -> usize {
+        match self {
+            Form::Plain => 0,
+            Form::Compressed(Compression::Lz4) => 1,
+            Form::Compressed(Compression::Snappy) => 2,
+            Form::Segments(SegmentFormat::Plain) => 3,
+            Form::Segments(SegmentFormat::Lz4) => 4,
+        }
+    }
+}
+
 /// Frames that wait.
 #[derive(Default)]
 pub(super) struct Outgoing {

@@ -114,6 +114,7 @@ impl Reader {
     }
 
     fn note_read(&mut self, count: usize) {
+        self.server.figures.received_bytes.fetch_add(count as u64, Ordering::Relaxed);
         self.appetite_bytes = match count {
             _ if count >= self.appetite_bytes => (self.appetite_bytes * 4).min(GULP_BYTES),
             _ if count < SIP_BYTES => SIP_BYTES,
