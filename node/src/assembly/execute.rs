@@ -184,6 +184,7 @@ impl Node {
     }
 
     /// Takes an operation in and sends its orders. An operation comes back if there are too many.
+    #[allow(clippy::result_large_err, reason = "it goes straight back to whoever answers it")]
     pub(super) fn start_operation(&self, operation: Operation, orders: Vec<Order>) -> Result<(), Operation> {
         let shard = self.pick_shard();
         let (id, at_ms) = {
