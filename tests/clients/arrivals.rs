@@ -29,7 +29,8 @@ impl Arrivals {
         let local = after.at_a_replica - self.at_a_replica;
         let remote = after.elsewhere - self.elsewhere;
         let wanted = Script::read().routed_requests(client.name, ROUTING);
-        println!(
+        // Not captured: a figure.
+        eprintln!(
             "{} v{version} {compression}: {local} of {} prepared requests at a replica",
             client.name,
             local + remote
