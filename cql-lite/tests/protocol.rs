@@ -472,7 +472,7 @@ proptest! {
         let names = if named { values.iter().map(|_| text.as_str()).collect() } else { Vec::new() };
         let v5 = version >= 5;
         let serial_consistency = serial.then_some(Level::LocalSerial);
-        let keyspace = Some(text.as_str()).filter(|_| v5);
+        let keyspace = Some(text.as_str()).filter(|_| named);
         let now_s = now.filter(|_| v5);
         let parameters = QueryParameters {
             consistency: LEVELS[level], values: values.clone(), names, skip_metadata: *skip_metadata, page_size: *page_size,
@@ -486,7 +486,7 @@ proptest! {
             Request::Startup(vec![("CQL_VERSION", "3.0.0"), ("x", text)]),
             Request::Options,
             Request::Query { query: text, parameters: parameters.clone() },
-            Request::Prepare { query: text, keyspace },
+            Request::Prepare { query: text, keyspace: keyspace.filter(|_| v5) },
             Request::Execute { id: b"id", result_metadata_id: if v5 { b"m" } else { b"" }, parameters },
             Request::Batch(Batch { kind: BatchKind::Unlogged, statements, consistency: LEVELS[level], serial_consistency, timestamp_us: *timestamp_us, keyspace, now_s }),
             Request::Register(vec!["STATUS_CHANGE"]),
