@@ -24,7 +24,8 @@ pub(crate) fn days_from_civil(year: i64, month: u32, day: u32) -> Option<i64> {
     era.checked_mul(DAYS_PER_ERA)?.checked_add(day_of_era - 719_468)
 }
 
-fn days_in_month(year: i64, month: u32) -> u32 {
+/// Days of a month, from 1 for January.
+pub(crate) fn days_in_month(year: i64, month: u32) -> u32 {
     match month {
         2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
         2 => 28,
@@ -34,7 +35,7 @@ fn days_in_month(year: i64, month: u32) -> u32 {
 }
 
 /// Year, month and day of a number of days since 1970-01-01.
-fn civil_from_days(days: i64) -> (i64, i64, i64) {
+pub(crate) fn civil_from_days(days: i64) -> (i64, i64, i64) {
     let shifted = days + 719_468;
     let era = shifted.div_euclid(DAYS_PER_ERA);
     let day_of_era = shifted.rem_euclid(DAYS_PER_ERA);

@@ -127,7 +127,7 @@ fn durations_in_every_form() {
             "{text}"
         );
     }
-    assert_eq!(error(Kind::Duration, "1d1h1d", "duration"), "Invalid duration. The days should be after hours");
+    assert_eq!(error(Kind::Duration, "1d1h1d", "duration"), "Invalid duration. The hours should be after days");
     assert_eq!(error(Kind::Duration, "1h1h", "duration"), "Invalid duration. The hours are specified multiple times");
     assert!(
         error(Kind::Duration, "2147483648d", "duration")
@@ -148,7 +148,7 @@ const REFUSED: [(Kind, &str, &str, &str); 15] = [
     (Kind::Integer, "128", "tinyint", "Unable to make byte from '128'"),
     (Kind::Integer, "9223372036854775808", "bigint", "Unable to make long from '9223372036854775808'"),
     (Kind::String, "1.2.3", "inet", "Unable to make inet address from '1.2.3'"),
-    (Kind::Hex, "0xabc", "blob", "cannot parse '0xabc' as hex bytes"),
+    (Kind::Hex, "0xabc", "blob", "cannot parse 'abc' as hex bytes"),
     (Kind::String, "ä", "ascii", "Invalid ASCII character in string literal: ä"),
     (Kind::String, "25:00:00", "time", "(TimeType) Unable to coerce '25:00:00' to a formatted time (long)"),
     (Kind::Integer, "86400000000000", "time", "Unable to make long (for time) from: '86400000000000'"),

@@ -112,7 +112,7 @@ fn parse_units(mut text: &str) -> Parsed {
                 ))));
             }
             if unit < last {
-                return Some(Err(ValueError::Invalid(format!("Invalid duration. The {now} should be after {before}"))));
+                return Some(Err(ValueError::Invalid(format!("Invalid duration. The {before} should be after {now}"))));
             }
         }
         if let Err(error) = parts.add(amount, unit) {

@@ -6,6 +6,7 @@ mod duration;
 mod encode;
 mod format;
 mod json;
+mod moment;
 
 use std::net::IpAddr;
 
@@ -18,6 +19,7 @@ use crate::literal::LiteralKind;
 
 pub use decimal::Decimal;
 pub use duration::Duration;
+pub use moment::FloorError;
 
 /// Why something is not a value of a type.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

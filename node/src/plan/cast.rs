@@ -7,7 +7,7 @@ use starling_cql_lite::value::Value;
 
 use super::errors::invalid;
 use super::function::ms_of;
-use super::number::{Number, is_numeric};
+use super::number::{Number, check_printable, is_numeric};
 use super::timeuuid;
 
 /// Mathematical functions of one number; the result has the argument's type.
@@ -73,7 +73,9 @@ pub(crate) fn exists(from: &CqlType, to: &CqlType) -> bool {
         return true;
     }
     match to {
-        CqlType::Text => from.is_native() && !matches!(from, CqlType::Blob | CqlType::Duration),
+        CqlType::Text | CqlType::Ascii => {
+            from.is_native() && !matches!(from, CqlType::Blob | CqlType::Duration | CqlType::Text)
+        }
         CqlType::Date => matches!(from, CqlType::Timestamp | CqlType::TimeUuid),
         CqlType::Timestamp => matches!(from, CqlType::Date | CqlType::TimeUuid),
         CqlType::Counter => false,
@@ -91,10 +93,7 @@ pub(crate) fn evaluate(from: &CqlType, to: &CqlType, wire: &Bytes) -> Result<Opt
     }
     Ok(Some(match to {
         CqlType::Text if matches!(from, CqlType::Ascii) => wire.clone(),
-        CqlType::Text => {
-            let value = Value::decode(from, Some(wire)).map_err(|error| invalid(error.to_string()))?;
-            Bytes::from(value.to_literal().trim_matches('\'').to_owned())
-        }
+        CqlType::Text | CqlType::Ascii => Bytes::from(text(from, wire)?),
         CqlType::Timestamp => Bytes::copy_from_slice(&ms_of(from, wire)?.to_be_bytes()),
         CqlType::Date => {
             let date = timeuuid::date_of_ms(ms_of(from, wire)?);
@@ -106,4 +105,37 @@ pub(crate) fn evaluate(from: &CqlType, to: &CqlType, wire: &Bytes) -> Result<Opt
             None => return Ok(None),
         },
     }))
+}
+
+/// A value that is no text as Java writes it.
+fn text(from: &CqlType, wire: &[u8]) -> Result<String, CqlError> {
+    check_printable(from, wire)?;
+    let value = Value::decode(from, Some(wire)).map_err(|error| invalid(error.to_string()))?;
+    Ok(match value {
+        Value::Float(value) => java_float(value.into(), format!("{value:?}"), &format!("{value:e}")),
+        Value::Double(value) => java_float(value, format!("{value:?}"), &format!("{value:e}")),
+        Value::Timestamp(_) => {
+            let text = value.to_display();
+            format!("{}Z", text.strip_suffix("000+0000").unwrap_or(&text).replace(' ', "T"))
+        }
+        Value::Boolean(value) => value.to_string(),
+        Value::Varint(value) => value.to_string(),
+        Value::Decimal(value) => value.to_string(),
+        other => other.to_literal().trim_matches('\'').to_owned(),
+    })
+}
+
+/// With an exponent where the number is long, as Java's `Double.toString`.
+fn java_float(value: f64, plain: String, scientific: &str) -> String {
+    if value.is_infinite() {
+        return if value > 0.0 { "Infinity" } else { "-Infinity" }.to_owned();
+    }
+    let is_short = value == 0.0 || (1e-3..1e7).contains(&value.abs());
+    match scientific.split_once('e') {
+        Some((mantissa, exponent)) if !is_short => {
+            let point = if mantissa.contains('.') { "" } else { ".0" };
+            format!("{mantissa}{point}E{exponent}")
+        }
+        _ => plain,
+    }
 }

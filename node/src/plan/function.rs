@@ -9,7 +9,9 @@ use starling_ring::Token;
 
 use super::cast;
 use super::errors::{invalid, unsupported};
+use super::floor;
 use super::keys;
+use super::mask::Mask;
 use super::names::TableInfo;
 use super::term::assignable;
 use super::timeuuid;
@@ -48,6 +50,8 @@ enum Kind {
     FromBlob,
     ToJson,
     Math(cast::Math),
+    Mask(Mask),
+    Floor,
     Cast,
 }
 
@@ -87,21 +91,41 @@ pub(crate) fn resolve(
             let key = info.partition_key.iter().map(|&index| info.column(index).cql_type.clone()).collect();
             function(Kind::Token, key, CqlType::BigInt)
         }
+        "floor" => {
+            let (arguments, returns) = floor::signature(types)?;
+            function(Kind::Floor, arguments, returns)
+        }
+        "mask_hash" => return Err(unsupported("mask_hash")),
         other => match blob_conversion(other) {
             Some((true, from)) => function(Kind::ToBlob, vec![from], CqlType::Blob),
             Some((false, to)) => function(Kind::FromBlob, vec![CqlType::Blob], to),
-            None => match cast::Math::named(other) {
-                Some(math) => {
-                    let own = types.first().cloned().flatten().or_else(|| wanted.cloned());
-                    let own = own.unwrap_or(CqlType::Int);
-                    function(Kind::Math(math), vec![own.clone()], own)
-                }
-                None => return Err(invalid(format!("Unknown function '{name}'"))),
-            },
+            None => {
+                let (kind, arguments, returns) =
+                    by_own_type(other, types, wanted)?.ok_or_else(|| invalid(format!("Unknown function '{name}'")))?;
+                function(kind, arguments, returns)
+            }
         },
     };
     check_arguments(&found, types)?;
     Ok(found)
+}
+
+/// Functions whose result has the type of their first argument.
+fn by_own_type(
+    name: &str,
+    types: &[Option<CqlType>],
+    wanted: Option<&CqlType>,
+) -> Result<Option<(Kind, Vec<CqlType>, CqlType)>, CqlError> {
+    let (kind, arguments) = if let Some(math) = cast::Math::named(name) {
+        let own = types.first().cloned().flatten().or_else(|| wanted.cloned());
+        (Kind::Math(math), vec![own.unwrap_or(CqlType::Int)])
+    } else if let Some(mask) = Mask::named(name) {
+        (Kind::Mask(mask), mask.arguments(name, types, wanted)?)
+    } else {
+        return Ok(None);
+    };
+    let own = arguments.first().cloned().unwrap_or(CqlType::Int);
+    Ok(Some((kind, arguments, own)))
 }
 
 /// The conversion of `cast(... AS ...)`.
@@ -154,6 +178,11 @@ impl Function {
         self.arguments.get(position).is_some_and(|wanted| assignable(cql_type, wanted))
     }
 
+    /// Whether its results ascend with its first argument, the others being constant.
+    pub fn is_monotonic(&self) -> bool {
+        matches!(self.kind, Kind::Floor | Kind::ToTimestamp | Kind::ToDate | Kind::ToUnixTimestamp)
+    }
+
     /// The result for wire arguments; null in, null out.
     pub fn evaluate(
         &self,
@@ -172,6 +201,8 @@ impl Function {
             }
             Kind::Token => return self.token(arguments),
             Kind::ToJson => return self.to_json(arguments),
+            Kind::Mask(mask) => return mask.evaluate(&self.name, &self.returns, arguments),
+            Kind::Floor => return floor::evaluate(&self.arguments, arguments),
             _ => {}
         }
         let Some(Some(argument)) = arguments.first() else {
@@ -207,6 +238,7 @@ impl Function {
     fn to_json(&self, arguments: &[Option<Bytes>]) -> Result<Option<Bytes>, CqlError> {
         let cql_type = self.arguments.first().unwrap_or(&CqlType::Text);
         let wire = arguments.first().and_then(Option::as_deref);
+        super::number::check_printable(cql_type, wire.unwrap_or_default())?;
         let value = Value::decode(cql_type, wire).map_err(|error| invalid(error.to_string()))?;
         Ok(Some(value.to_json().into()))
     }

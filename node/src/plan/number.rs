@@ -11,7 +11,8 @@ use super::errors::invalid;
 /// Decimals with more digits than this are refused as operands: one byte of input could make gigabytes.
 const DECIMAL_SCALE_MAX: i32 = 10_000;
 
-/// Longer varints and decimals are refused as operands: a few multiplications of them would take seconds.
+/// Longer varints and decimals are refused as operands, and where their digits are to be shown: a few multiplications or
+/// conversions of them would take seconds.
 const OPERAND_BYTES_MAX: usize = 4096;
 
 /// A number.
@@ -44,6 +45,18 @@ pub(crate) fn integer_bytes(cql_type: &CqlType) -> Option<usize> {
     }
 }
 
+/// Refuses numbers whose digits take long to find.
+pub(crate) fn check_printable(cql_type: &CqlType, wire: &[u8]) -> Result<(), CqlError> {
+    if matches!(cql_type, CqlType::Varint | CqlType::Decimal) && wire.len() > OPERAND_BYTES_MAX {
+        return Err(too_large(cql_type, wire));
+    }
+    Ok(())
+}
+
+fn too_large(cql_type: &CqlType, wire: &[u8]) -> CqlError {
+    invalid(format!("a {cql_type} of {} bytes is too large to compute with", wire.len()))
+}
+
 impl Number {
     /// Reads wire bytes; `None` for the empty value.
     pub fn decode(cql_type: &CqlType, wire: &[u8]) -> Result<Option<Number>, CqlError> {
@@ -51,7 +64,7 @@ impl Number {
             return Ok(None);
         }
         if wire.len() > OPERAND_BYTES_MAX {
-            return Err(invalid(format!("a {cql_type} of {} bytes is too large to compute with", wire.len())));
+            return Err(too_large(cql_type, wire));
         }
         let number = match cql_type {
             CqlType::TinyInt => fixed(wire).map(|bytes| Number::Integer(i8::from_be_bytes(bytes).into())),

@@ -34,6 +34,8 @@ pub(crate) struct Output {
 struct Group {
     partition_key: Bytes,
     first: RowValues,
+    /// What GROUP BY's function makes of it.
+    bucket: Option<Bytes>,
     accumulators: Vec<Accumulator>,
 }
 
@@ -97,23 +99,52 @@ impl Output {
     }
 
     /// Whether a row does not belong to the open group.
-    pub fn begins_group(&self, operation: &ReadOperation, partition: &Partition, values: &RowValues) -> bool {
-        let Some(group) = &self.group else { return true };
+    pub fn begins_group(
+        &self,
+        operation: &ReadOperation,
+        partition: &Partition,
+        values: &RowValues,
+    ) -> Result<bool, CqlError> {
+        let Some(group) = &self.group else { return Ok(true) };
         let plan = &operation.plan;
-        let Some(grouping) = plan.grouping else { return false };
-        let columns = plan.info.clustering.iter().take(grouping.clustering_columns);
-        group.partition_key != partition.key
-            || columns.into_iter().any(|&column| group.first.value(column) != values.value(column))
+        let Some(grouping) = &plan.grouping else { return Ok(false) };
+        let by_value = grouping.clustering_columns - usize::from(grouping.last.is_some());
+        let differs = |&column: &usize| group.first.value(column) != values.value(column);
+        if group.partition_key != partition.key || plan.info.clustering.iter().take(by_value).any(differs) {
+            return Ok(true);
+        }
+        Ok(group.bucket != self.bucket(operation, values)?)
+    }
+
+    /// What GROUP BY's function makes of a row.
+    fn bucket(&self, operation: &ReadOperation, values: &RowValues) -> Result<Option<Bytes>, CqlError> {
+        let Some(last) = operation.plan.grouping.as_ref().and_then(|grouping| grouping.last.as_ref()) else {
+            return Ok(None);
+        };
+        let around = Surroundings {
+            constants: &operation.constants,
+            aggregates: &[],
+            now_us: operation.now_us,
+            entropy: &self.entropy,
+        };
+        last.evaluate(values, &around)
     }
 
     /// Opens a group with its first row.
-    pub fn open_group(&mut self, operation: &ReadOperation, partition: &Partition, values: &RowValues) {
+    pub fn open_group(
+        &mut self,
+        operation: &ReadOperation,
+        partition: &Partition,
+        values: &RowValues,
+    ) -> Result<(), CqlError> {
         self.has_grouped = true;
         self.group = Some(Group {
             partition_key: partition.key.clone(),
             first: values.clone(),
+            bucket: self.bucket(operation, values)?,
             accumulators: operation.plan.clause.aggregates.iter().map(|aggregate| aggregate.start()).collect(),
         });
+        Ok(())
     }
 
     /// Adds a row to the open group.
@@ -155,6 +186,7 @@ impl Output {
                 self.group = Some(Group {
                     partition_key: Bytes::new(),
                     first: RowValues::default(),
+                    bucket: None,
                     accumulators: plan.clause.aggregates.iter().map(|aggregate| aggregate.start()).collect(),
                 });
                 self.close_group(operation)?;

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use starling_cql_lite::ast::{self, OrderingKind, SelectorKind};
+use starling_cql_lite::ast::{self, OrderingKind};
 use starling_cql_lite::protocol::error::CqlError;
 use starling_cql_lite::types::CqlType;
 
 use super::errors::{invalid, unsupported};
+use super::grouping::{Grouping, grouping};
 use super::keys::ClusteringLayout;
 use super::names::TableInfo;
 use super::relation::Relations;
@@ -16,13 +17,6 @@ use super::selection::SelectClause;
 use super::term::{Term, Terms};
 use super::variables::{Receiver, Variables};
 use crate::schema::ColumnKind;
-
-/// How rows are put together for GROUP BY: by partition and this many clustering columns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Grouping {
-    /// Clustering columns that tell groups apart.
-    pub clustering_columns: usize,
-}
 
 /// A column that rows of several partitions are sorted by after they were read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +85,7 @@ pub(crate) fn prepare(
         return Err(unsupported("SELECT JSON"));
     }
     let mut terms = Terms { info, variables };
-    let clause = SelectClause::prepare(&mut terms, &select.selection)?;
+    let mut clause = SelectClause::prepare(&mut terms, &select.selection)?;
     let relations = Relations::prepare(&mut terms, &select.relations)?;
     if select.distinct {
         check_distinct_relations(info, &relations)?;
@@ -103,7 +97,7 @@ pub(crate) fn prepare(
         check_distinct(info, &clause, &restrictions)?;
     }
     let (reversed, sort) = ordering(info, select, &restrictions)?;
-    let grouping = grouping(info, select, &restrictions)?;
+    let grouping = grouping(&mut terms, &mut clause, select, &restrictions)?;
     let limit = limit_term(&mut terms, select.limit.as_ref(), "[limit]")?;
     let per_partition_limit = limit_term(&mut terms, select.per_partition_limit.as_ref(), "[per_partition_limit]")?;
     if per_partition_limit.is_some() {
@@ -117,7 +111,7 @@ pub(crate) fn prepare(
     let mut columns = clause.read_columns();
     columns.extend(restrictions.filters.iter().flat_map(|filter| filter.columns.iter().copied()));
     columns.extend(sort.iter().map(|sort| sort.column));
-    if let Some(grouping) = grouping {
+    if let Some(grouping) = &grouping {
         columns.extend(info.clustering.iter().take(grouping.clustering_columns));
     }
     Ok(SelectPlan {
@@ -245,43 +239,6 @@ fn ordering(
         sort.clear();
     }
     Ok((direction.unwrap_or(false), sort))
-}
-
-fn grouping(info: &TableInfo, select: &ast::Select, restrictions: &Restrictions) -> Result<Option<Grouping>, CqlError> {
-    if select.group_by.is_empty() {
-        return Ok(None);
-    }
-    let key: Vec<usize> = info.partition_key.iter().chain(&info.clustering).copied().collect();
-    let mut next = 0;
-    for selector in &select.group_by {
-        let SelectorKind::Column(name) = &selector.kind else {
-            return Err(unsupported("GROUP BY a function"));
-        };
-        let column = info.find(name)?;
-        let Some(position) = key.iter().position(|&other| other == column) else {
-            return Err(invalid(format!(
-                "Group by is currently only supported on the columns of the PRIMARY KEY, got {name}"
-            )));
-        };
-        while next < position && key.get(next).is_some_and(|c| restrictions.equal_columns.contains(c)) {
-            next += 1;
-        }
-        if next != position {
-            return Err(invalid(
-                "Group by currently only support groups of columns following their declared order in the PRIMARY KEY",
-            ));
-        }
-        next += 1;
-    }
-    let left = info.partition_key.get(next..).unwrap_or_default();
-    if left.iter().any(|column| !restrictions.equal_columns.contains(column)) {
-        return Err(invalid("Group by is not supported on only a part of the partition key"));
-    }
-    let clustering_columns = next.saturating_sub(info.partition_key.len());
-    if clustering_columns > 0 && select.distinct {
-        return Err(invalid("Grouping on clustering columns is not allowed for SELECT DISTINCT queries"));
-    }
-    Ok(Some(Grouping { clustering_columns }))
 }
 
 fn limit_term(terms: &mut Terms<'_>, term: Option<&ast::Term>, name: &str) -> Result<Option<Term>, CqlError> {

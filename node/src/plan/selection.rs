@@ -15,6 +15,9 @@ use super::term::{Term, Terms, constant_type, parse_type};
 use super::variables::Receiver;
 use crate::schema::ColumnKind;
 
+/// Most columns of a selection clause: each is evaluated for every row, and a row cannot be left half done.
+const SELECTORS_MAX: usize = 10_000;
+
 /// A column of a result.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ResultColumn {
@@ -56,6 +59,9 @@ impl SelectClause {
                 }
             }
             ast::Selection::Selectors(selectors) => {
+                if selectors.len() > SELECTORS_MAX {
+                    return Err(invalid(format!("More than {SELECTORS_MAX} columns in a selection clause")));
+                }
                 for aliased in selectors {
                     let typed = clause.selector(terms, &aliased.selector, None, false)?;
                     let name = aliased.alias.as_ref().map_or(typed.name, |alias| alias.name.clone());
@@ -79,6 +85,11 @@ impl SelectClause {
             }
         }
         columns
+    }
+
+    /// A selector that makes no column: what rows are grouped by.
+    pub fn group_selector(&mut self, terms: &mut Terms<'_>, selector: &ast::Selector) -> Result<Selector, CqlError> {
+        Ok(self.selector(terms, selector, None, true)?.selector)
     }
 
     fn selector(
@@ -242,15 +253,16 @@ impl SelectClause {
         let left_type = natural_type(terms, left)?;
         let right_type = natural_type(terms, right)?;
         let for_left = if is_term(left) && !is_term(right) { right_type.as_ref() } else { None };
-        let for_right = if is_term(right) && !is_term(left) { left_type.as_ref() } else { None };
+        let duration = left_type.as_ref().and_then(|left| arithmetic::only_right_type(operator, left));
+        let for_right = if is_term(right) && !is_term(left) { duration.as_ref().or(left_type.as_ref()) } else { None };
         let fits = |selector: &ast::Selector, wanted: Option<&CqlType>| literal_fits(selector, wanted);
         let left_wanted = for_left.filter(|wanted| fits(left, Some(wanted)));
         let right_wanted = for_right.filter(|wanted| fits(right, Some(wanted)));
         let a = self.selector(terms, left, left_wanted, in_aggregate)?;
         let b = self.selector(terms, right, right_wanted, in_aggregate)?;
         let sign = operator.as_str();
-        let result = arithmetic::result_type(&a.cql_type, &b.cql_type)
-            .ok_or_else(|| invalid(format!("the operation '{} {sign} {}' is not supported", a.cql_type, b.cql_type)))?;
+        let result = arithmetic::result_type(operator, &a.cql_type, &b.cql_type)
+            .ok_or_else(|| arithmetic::unknown(operator, &a.name, &b.name))?;
         let name = format!("{} {sign} {}", a.name, b.name);
         let (left, right) = ((a.selector, a.cql_type), (b.selector, b.cql_type));
         let operation = ArithmeticSelector { operator, left, right, result: result.clone() };

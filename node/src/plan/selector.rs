@@ -99,12 +99,12 @@ impl Selector {
                 let (Some(left), Some(right)) = (left, right) else {
                     return Ok(None);
                 };
-                Some(arithmetic::evaluate(
+                arithmetic::evaluate(
                     operation.operator,
                     (&left, &operation.left.1),
                     (&right, &operation.right.1),
                     &operation.result,
-                )?)
+                )?
             }
         })
     }

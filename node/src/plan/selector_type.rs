@@ -44,9 +44,9 @@ pub(crate) fn natural_type(terms: &mut Terms<'_>, selector: &ast::Selector) -> R
                 (None, _) => Some(function::resolve(name, &types, None, terms.info)?.returns),
             }
         }
-        SelectorKind::Arithmetic { left, right, .. } => {
+        SelectorKind::Arithmetic { operator, left, right } => {
             match (natural_type(terms, left)?, natural_type(terms, right)?) {
-                (Some(left), Some(right)) => arithmetic::result_type(&left, &right),
+                (Some(left), Some(right)) => arithmetic::result_type(*operator, &left, &right),
                 _ => None,
             }
         }

@@ -61,18 +61,23 @@ impl Terms<'_> {
             }
             TermKind::Function(call) => {
                 let (function, arguments) = self.call(call, Some(&receiver.cql_type))?;
-                check_assignable(&function.returns, receiver, &function.name)?;
+                check_assignable(&function.returns, receiver, &format!("function system.{}", function.name))?;
                 Ok(Term::Call(function, arguments))
             }
             TermKind::TypeHint { type_name, term } => {
                 let hinted = parse_type(type_name)?;
-                check_assignable(&hinted, receiver, &format!("({hinted})"))?;
+                if !assignable(&hinted, &receiver.cql_type) {
+                    let Receiver { name, cql_type } = receiver;
+                    return Err(invalid(format!("Cannot assign value ({hinted}){term} to {name} of type {cql_type}")));
+                }
                 self.prepare(term, &Receiver::new(receiver.name.clone(), hinted))
             }
             TermKind::Cast { term, type_name } => {
                 let to = parse_type(type_name)?;
-                check_assignable(&to, receiver, &format!("cast to {to}"))?;
-                let from = self.natural_type(term)?.unwrap_or_else(|| to.clone());
+                check_assignable(&to, receiver, &format!("function system.cast_as_{to}"))?;
+                let from = self.natural_type(term)?.ok_or_else(|| {
+                    invalid(format!("Ambiguous call to function system.cast_as_{to}: use type casts to disambiguate"))
+                })?;
                 let cast = function::cast_function(&from, &to)?;
                 let argument = self.prepare(term, &Receiver::new(receiver.name.clone(), from))?;
                 Ok(Term::Call(cast, vec![argument]))
@@ -129,10 +134,12 @@ impl Terms<'_> {
                 let types: Result<Vec<_>, _> = call.arguments.iter().map(|a| self.natural_type(a)).collect();
                 Some(function::resolve(&call.name, &types?, None, self.info)?.returns)
             }
-            TermKind::Arithmetic { left, right, .. } => match (self.natural_type(left)?, self.natural_type(right)?) {
-                (Some(left), Some(right)) => arithmetic::result_type(&left, &right),
-                _ => None,
-            },
+            TermKind::Arithmetic { operator, left, right } => {
+                match (self.natural_type(left)?, self.natural_type(right)?) {
+                    (Some(left), Some(right)) => arithmetic::result_type(*operator, &left, &right),
+                    _ => None,
+                }
+            }
             TermKind::Negate(inner) => self.natural_type(inner)?,
             _ => None,
         })
@@ -146,21 +153,24 @@ impl Terms<'_> {
         receiver: &Receiver,
     ) -> Result<Term, CqlError> {
         // Literals and markers take the type they are meant for; calls and hints have their own.
-        let side = |terms: &mut Self, term: &ast::Term| -> Result<(Term, CqlType), CqlError> {
+        let side = |terms: &mut Self, term: &ast::Term, wanted: &CqlType| -> Result<(Term, CqlType), CqlError> {
             let own = match &term.kind {
                 TermKind::Function(_) | TermKind::TypeHint { .. } | TermKind::Cast { .. } => {
                     terms.natural_type(term)?
                 }
                 _ => None,
             };
-            let cql_type = own.unwrap_or_else(|| receiver.cql_type.clone());
+            let cql_type = own.unwrap_or_else(|| wanted.clone());
             let prepared = terms.prepare(term, &Receiver::new(receiver.name.clone(), cql_type.clone()))?;
             Ok((prepared, cql_type))
         };
-        let left = side(self, left)?;
-        let right = side(self, right)?;
-        let result = receiver.cql_type.clone();
-        arithmetic::check(operator, &left.1, &right.1, &result)?;
+        let left_side = side(self, left, &receiver.cql_type)?;
+        let duration = arithmetic::only_right_type(operator, &left_side.1);
+        let right_side = side(self, right, duration.as_ref().unwrap_or(&receiver.cql_type))?;
+        let result = arithmetic::result_type(operator, &left_side.1, &right_side.1)
+            .ok_or_else(|| arithmetic::unknown(operator, &left.to_string(), &right.to_string()))?;
+        check_assignable(&result, receiver, &format!("operation {}", operator.as_str()))?;
+        let (left, right) = (left_side, right_side);
         Ok(Term::Arithmetic(Box::new(Operation { operator, left, right, result })))
     }
 }
@@ -200,7 +210,7 @@ impl Term {
                     (&right, &operation.right.1),
                     &operation.result,
                 )?;
-                Ok(TermValue::Value(value))
+                Ok(value.map_or(TermValue::Null, TermValue::Value))
             }
         }
     }

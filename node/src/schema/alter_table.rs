@@ -10,6 +10,7 @@ use super::column_type::check_supported;
 use super::create_table::add_column;
 use super::error::{config, invalid, not_supported};
 use super::given_property::properties;
+use super::name::COLUMN_NAME_BYTES;
 use super::{ColumnKind, Schema, Table};
 
 pub(super) fn alter(
@@ -109,6 +110,9 @@ fn rename(table: &mut Table, names: &[(Identifier, Identifier)], if_exists: bool
             return Err(invalid(format!(
                 "Cannot rename column {old} to {new} in table '{full_name}'; another column with that name already exists"
             )));
+        }
+        if new.name.len() > COLUMN_NAME_BYTES {
+            return Err(invalid(format!("Column names must not be longer than {COLUMN_NAME_BYTES} bytes")));
         }
         column.name.clone_from(&new.name);
     }

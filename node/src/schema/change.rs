@@ -152,6 +152,8 @@ fn absent_object(statement: &Statement) -> Option<(&'static str, &QualifiedName,
         Statement::DropView(drop) => ("Materialized view", &drop.name, drop.if_exists),
         Statement::DropFunction(drop) => ("Function", &drop.name, drop.if_exists),
         Statement::DropAggregate(drop) => ("Aggregate", &drop.name, drop.if_exists),
+        // A trigger belongs to a table, which need not be there for IF EXISTS to be content.
+        Statement::DropTrigger(drop) if drop.if_exists => ("Trigger", &drop.table, true),
         _ => return None,
     })
 }

@@ -26,8 +26,9 @@ pub fn create_keyspace(keyspace: &Keyspace) -> String {
 /// stands in a comment.
 pub fn create_table(table: &Table, internals: bool) -> String {
     let name = format!("{}.{}", quote_name(&table.keyspace), quote_name(&table.name));
-    let body = format!("{name} (\n{}) WITH {}", columns(table), options(table, internals));
-    if crate::system::is_system_keyspace(&table.keyspace) {
+    let is_virtual = crate::system::is_system_keyspace(&table.keyspace);
+    let body = format!("{name} (\n{}) WITH {}", columns(table), options(table, internals, is_virtual));
+    if is_virtual {
         return format!(
             "/*\nWarning: Table {name} is a virtual table and cannot be recreated with CQL.\n\
              Structure, for reference:\nVIRTUAL TABLE {body};\n*/"
@@ -74,7 +75,8 @@ fn names(columns: &[Column]) -> String {
     columns.iter().map(|column| quote_name(&column.name)).collect::<Vec<_>>().join(", ")
 }
 
-fn options(table: &Table, internals: bool) -> String {
+/// What is kept nowhere has a comment and no other options.
+fn options(table: &Table, internals: bool, is_virtual: bool) -> String {
     let mut parts = Vec::new();
     if internals {
         parts.push(format!("ID = {}", table.uuid));
@@ -84,11 +86,12 @@ fn options(table: &Table, internals: bool) -> String {
         parts.push(format!("CLUSTERING ORDER BY ({})", order.join(", ")));
     }
     let options = &table.options;
-    let mut named: Vec<(&str, PropertyValue)> =
-        INERT_OPTIONS.iter().map(|name| (*name, options.inert_value(name))).collect();
-    named.push(("comment", PropertyValue::string(options.comment.clone())));
-    named.push(("default_time_to_live", PropertyValue::bare(options.default_ttl_s.to_string())));
-    named.push(("gc_grace_seconds", PropertyValue::bare(options.gc_grace_s.to_string())));
+    let mut named = vec![("comment", PropertyValue::string(options.comment.clone()))];
+    if !is_virtual {
+        named.extend(INERT_OPTIONS.iter().map(|name| (*name, options.inert_value(name))));
+        named.push(("default_time_to_live", PropertyValue::bare(options.default_ttl_s.to_string())));
+        named.push(("gc_grace_seconds", PropertyValue::bare(options.gc_grace_s.to_string())));
+    }
     named.sort_by_key(|(name, _)| *name);
     parts.extend(named.into_iter().map(|(name, value)| format!("{name} = {}", value.to_cql())));
     let mut text = String::new();

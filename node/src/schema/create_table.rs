@@ -11,7 +11,7 @@ use super::change::{ChangeContext, ChangeType, SchemaOutcome, target_keyspace, w
 use super::column_type::{check_key_type, check_supported, resolve_type};
 use super::error::{config, invalid, not_supported, table_exists};
 use super::given_property::properties;
-use super::name::{TABLE_NAME_LENGTH, is_valid_name};
+use super::name::{COLUMN_NAME_BYTES, TABLE_NAME_LENGTH, is_valid_name};
 use super::{Column, ColumnKind, Schema, Table, TableOptions};
 
 pub(super) fn create(
@@ -115,6 +115,12 @@ pub(super) fn add_column(table: &mut Table, definition: &ColumnDefinition, kind:
     let name = definition.name.name.clone();
     if name.is_empty() {
         return Err(invalid("Column names must not be empty"));
+    }
+    if name.len() > COLUMN_NAME_BYTES {
+        return Err(invalid(format!(
+            "Column names must not be longer than {COLUMN_NAME_BYTES} bytes (got {})",
+            name.len()
+        )));
     }
     let id = ColumnId(table.next_column_id);
     table.next_column_id = table

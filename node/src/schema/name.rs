@@ -9,6 +9,9 @@ pub const KEYSPACE_NAME_LENGTH: usize = 48;
 /// Longest name of a table, in characters.
 pub const TABLE_NAME_LENGTH: usize = 222;
 
+/// Longest name of a column, in bytes: what the protocol can tell clients.
+pub const COLUMN_NAME_BYTES: usize = u16::MAX as usize;
+
 /// Whether `name` consists of 1 to `max_length` ASCII word characters.
 pub fn is_valid_name(name: &str, max_length: usize) -> bool {
     !name.is_empty()

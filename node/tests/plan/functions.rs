@@ -20,6 +20,16 @@ fn scalar_functions_and_their_titles() {
         ("cast(i as text)", "cast(i as text)", "'-5'"),
         ("cast(de as int)", "cast(de as int)", "10"),
         ("cast(t as text)", "cast(t as text)", "'text'"),
+        ("cast(i as ascii)", "cast(i as ascii)", "'-5'"),
+        ("cast(d as text)", "cast(d as text)", "'2.25'"),
+        ("cast(d * 1e9 as text)", "cast(d * 1e9 as text)", "'2.25E9'"),
+        ("cast(f / 10000 as text)", "cast(f / 10000 as text)", "'1.5E-4'"),
+        ("cast(cast(10000000 as float) as text)", "cast(cast(10000000 as float) as text)", "'1.0E7'"),
+        ("cast(d / 0 as text)", "cast(d / 0 as text)", "'Infinity'"),
+        ("cast(d * 0 as text)", "cast(d * 0 as text)", "'0.0'"),
+        ("cast(ts as text)", "cast(ts as text)", "'2015-07-14T12:00:00.000Z'"),
+        ("cast(da as text)", "cast(da as text)", "'2015-07-14'"),
+        ("cast(de as text)", "cast(de as text)", "'10.50'"),
         ("blob_as_int(bl)", "system.blob_as_int(bl)", "1"),
         ("blobAsInt(bl)", "system.blobasint(bl)", "1"),
         ("int_as_blob(i)", "system.int_as_blob(i)", "0xfffffffb"),
@@ -100,6 +110,18 @@ fn aggregates_of_each_numeric_type() {
 }
 
 #[test]
+fn statements_without_end_are_refused() {
+    let mut db = db();
+    let many = vec!["i"; 10_001].join(", ");
+    assert_eq!(db.error(&format!("SELECT {many} FROM f")), "More than 10000 columns in a selection clause");
+    let digits = "9".repeat(100_001);
+    for cql in [format!("UPDATE f SET vi = {digits} WHERE k = 1"), format!("UPDATE f SET de = 0.{digits} WHERE k = 1")]
+    {
+        assert_eq!(db.error(&cql), "A number of more than 100000 characters");
+    }
+}
+
+#[test]
 fn refused_calls() {
     let mut db = db();
     for (cql, part) in [
@@ -107,11 +129,16 @@ fn refused_calls() {
         ("SELECT max(min(i)) FROM f", "aggregate functions cannot be used as arguments of aggregate functions"),
         ("SELECT now(1) FROM f", "Invalid number of arguments in call to function system.now"),
         ("SELECT to_date(i) FROM f", "Type error"),
-        ("SELECT i + t FROM f", "the operation 'int + text' is not supported"),
+        ("SELECT i + t FROM f", "the '+' operation is not supported between i and t"),
         ("SELECT cast(bl as int) FROM f", "blob cannot be cast to int"),
         ("INSERT INTO f (k, i) VALUES (1, now())", "Type error: cannot assign result of"),
         ("INSERT INTO f (k, i) VALUES (1, 1 / 0)", "/ by zero"),
         ("SELECT ? FROM f", "Cannot infer type"),
+        ("INSERT INTO f (k, i) VALUES (1, cast(? AS int))", "Ambiguous call to function system.cast_as_int"),
+        (
+            "INSERT INTO f (k, t) VALUES (1, cast(1 AS int))",
+            "cannot assign result of function system.cast_as_int (type int)",
+        ),
     ] {
         let error = db.error(cql);
         assert!(error.contains(part), "{cql}: {error}");
@@ -119,7 +146,7 @@ fn refused_calls() {
     assert!(db.select("SELECT i / 0 FROM f").err().unwrap().to_string().contains("/ by zero"));
     assert!(db.select("SELECT blob_as_bigint(bl) FROM f").is_err());
     db.run(&format!("INSERT INTO f (k, vi, de) VALUES (9, 1{}, 1e-2000000)", "0".repeat(10_000)));
-    for selector in ["vi * vi", "sum(vi)", "de + 1", "cast(de as int)"] {
+    for selector in ["vi * vi", "sum(vi)", "de + 1", "cast(de as int)", "cast(vi as text)", "to_json(vi)"] {
         let error = db.select(&format!("SELECT {selector} FROM f WHERE k = 9")).err().unwrap().to_string();
         assert!(error.contains("too large to compute with"), "{selector}: {error}");
     }

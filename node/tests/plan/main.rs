@@ -5,6 +5,8 @@
 mod bindings;
 mod errors;
 mod functions;
+mod masks;
+mod moments;
 mod random;
 mod reads;
 mod support;

@@ -227,3 +227,21 @@ fn durations_are_equal_or_not() {
         "Slice restrictions are not supported on duration columns"
     );
 }
+
+#[test]
+fn aggregates_of_distinct_count_partitions() {
+    let mut db = Db::new(&["CREATE TABLE t (k int, c int, s int static, PRIMARY KEY (k, c))"]);
+    for k in 0..4 {
+        for c in 0..k {
+            db.run(&format!("INSERT INTO t (k, c, s) VALUES ({k}, {c}, {k})"));
+        }
+    }
+    db.run("INSERT INTO t (k, s) VALUES (9, 9)");
+    assert_eq!(db.rows("SELECT DISTINCT count(k), sum(s) FROM t"), ["4|15"]);
+    assert_eq!(db.rows("SELECT DISTINCT count(k), sum(s) FROM t WHERE k IN (2, 3)"), ["2|5"]);
+    assert_eq!(db.rows("SELECT DISTINCT count(k) FROM t WHERE s > 1 ALLOW FILTERING"), ["3"]);
+    let mut groups = db.rows("SELECT DISTINCT k, count(k) FROM t GROUP BY k");
+    groups.sort();
+    assert_eq!(groups, ["1|1", "2|1", "3|1", "9|1"]);
+    assert_eq!(db.rows("SELECT DISTINCT k, count(k) FROM t GROUP BY k LIMIT 2").len(), 2);
+}

@@ -72,6 +72,10 @@ fn descriptions() {
         statement(&session, "DESCRIBE TABLE system.local")
             .starts_with("/*\nWarning: Table system.local is a virtual table")
     );
+    assert!(statement(&session, "DESCRIBE TABLE system_virtual_schema.tables").ends_with(
+        "    PRIMARY KEY (keyspace_name, table_name)\n) WITH CLUSTERING ORDER BY (table_name ASC)\n    \
+         AND comment = 'virtual table definitions';\n*/"
+    ));
     for (cql, message) in [
         ("DESCRIBE TABLE nothing", "'nothing' not found in keyspace 'ks'"),
         ("DESCRIBE TABLE nowhere.t", "'nowhere' not found in keyspaces"),

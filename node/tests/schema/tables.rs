@@ -65,6 +65,20 @@ fn refused_tables() {
 }
 
 #[test]
+fn column_names_are_as_long_as_clients_can_be_told() {
+    let mut session = Session::new();
+    let (longest, longer) = ("x".repeat(65_535), "x".repeat(65_536));
+    session.run(&format!("CREATE TABLE t (k int PRIMARY KEY, {longest} int)"));
+    for cql in [
+        format!("CREATE TABLE t2 (k int PRIMARY KEY, {longer} int)"),
+        format!("ALTER TABLE t ADD {longer} int"),
+        format!("ALTER TABLE t RENAME k TO {longer}"),
+    ] {
+        assert_refused(&mut session, &cql, INVALID, "Column names must not be longer than 65535 bytes");
+    }
+}
+
+#[test]
 fn what_is_not_there_yet_is_named() {
     let mut session = Session::new();
     for (cql, what) in [

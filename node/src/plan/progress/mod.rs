@@ -180,7 +180,8 @@ impl ReadProgress {
     }
 
     fn fetch_per_partition(&self) -> u32 {
-        self.partition_limit().filter(|_| self.is_plain()).unwrap_or(u32::MAX)
+        let first_alone = self.operation.plan.distinct && self.operation.filters.is_empty();
+        self.partition_limit().filter(|_| self.is_plain() || first_alone).unwrap_or(u32::MAX)
     }
 
     /// Takes the merged answer to the last command. `covered_to`: the command was only run up to this token
@@ -223,7 +224,9 @@ impl ReadProgress {
     /// Whether the current partition may contribute no more rows.
     fn partition_is_exhausted(&self) -> bool {
         let taken = self.current.as_ref().map_or(0, |current| current.taken);
-        self.operation.plan.grouping.is_none() && self.partition_limit().is_some_and(|limit| taken >= limit)
+        // Elsewhere the limit counts groups, and the last one may go on.
+        let counts_rows = self.operation.plan.grouping.is_none() || self.operation.plan.distinct;
+        counts_rows && self.partition_limit().is_some_and(|limit| taken >= limit)
     }
 
     /// The page, once [`ReadProgress::next_command`] gives `None`.

@@ -111,7 +111,7 @@ impl ReadProgress {
 
     /// A row that goes into an aggregate. A page of groups ends before the row that begins the next group.
     fn aggregate(&mut self, partition: &Partition, row: Option<&LiveRow<'_>>) -> Result<Next, CqlError> {
-        if self.output.begins_group(&self.operation, partition, &self.values) {
+        if self.output.begins_group(&self.operation, partition, &self.values)? {
             if self.output.close_group(&self.operation)? && self.ends_with_group(partition)? {
                 return Ok(Next::Stop);
             }
@@ -122,9 +122,13 @@ impl ReadProgress {
             if let Some(current) = &mut self.current {
                 current.taken += 1;
             }
-            self.output.open_group(&self.operation, partition, &self.values);
+            self.output.open_group(&self.operation, partition, &self.values)?;
         }
         self.output.add_to_group(&self.operation, &self.values)?;
+        if let Some(current) = self.current.as_mut().filter(|_| self.operation.plan.distinct) {
+            // Of a partition that DISTINCT selects, one row counts.
+            current.taken = 1;
+        }
         if self.operation.plan.grouping.is_some() {
             let clustering = row.map(|row| Bytes::copy_from_slice(row.clustering));
             self.last_grouped = Some(LastRow {
