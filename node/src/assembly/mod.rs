@@ -36,6 +36,7 @@ use crate::coordinate::{Answer, Instant, Order, Work};
 use crate::message::{
     Destination, OperationId, Payload, PeerMessage, ReplicaAnswer, ReplicaFailure, ReplicaRequest, ReplyTo,
 };
+use crate::system::Listing;
 use ddl::PendingChange;
 pub use depths::{Depth, Depths};
 use figures::Figures;
@@ -64,6 +65,8 @@ pub struct NodeConfig {
     pub operations_per_shard_max: usize,
     /// Prepared statements kept; beyond it an older one is dropped, and its client prepares it again.
     pub prepared_max: usize,
+    /// What `system_views.settings` shows.
+    pub settings: Listing,
 }
 
 impl Default for NodeConfig {
@@ -78,6 +81,7 @@ impl Default for NodeConfig {
             batch_partitions_warn: 10,
             operations_per_shard_max: 32_768,
             prepared_max: 10_000,
+            settings: Listing::new(),
         }
     }
 }

@@ -16,7 +16,7 @@ use super::shard::{Ended, Operation};
 use super::{Node, View};
 use crate::coordinate::{ReadCoordination, errors, plan_read};
 use crate::plan::{ReadOperation, ReadProgress};
-use crate::system::{self, ClusterView};
+use crate::system::{self, ClusterView, Listing};
 
 /// A read under way, between and during its commands.
 pub struct ReadRun {
@@ -78,7 +78,7 @@ impl Node {
         descriptions: Descriptions,
     ) {
         if operation.is_virtual() {
-            let response = read_virtual(view, operation, descriptions);
+            let response = read_virtual(view, &self.config.settings, operation, descriptions);
             return self.respond(asked, response.unwrap_or_else(ClientResponse::Error));
         }
         if level.is_serial() {
@@ -221,7 +221,12 @@ fn rows(progress: ReadProgress, descriptions: Descriptions) -> Result<ClientResp
 }
 
 /// A system table: made up from the view, then read like any other.
-fn read_virtual(view: &View, operation: ReadOperation, descriptions: Descriptions) -> Result<ClientResponse, CqlError> {
+fn read_virtual(
+    view: &View,
+    settings: &Listing,
+    operation: ReadOperation,
+    descriptions: Descriptions,
+) -> Result<ClientResponse, CqlError> {
     let cluster = ClusterView {
         cluster_name: &view.metadata.cluster_name,
         local: view.local,
@@ -229,6 +234,7 @@ fn read_virtual(view: &View, operation: ReadOperation, descriptions: Description
         schema: view.schema(),
         schema_version: view.schema_version(),
         gossip_generation: 1,
+        settings,
     };
     let partitions = system::rows(operation.table(), &cluster);
     let mut progress = ReadProgress::new(operation);

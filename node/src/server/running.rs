@@ -142,6 +142,7 @@ fn node_config(settings: &Settings) -> NodeConfig {
         read_timeout_ms: settings.read_request_timeout.ms,
         range_timeout_ms: settings.range_request_timeout.ms,
         write_timeout_ms: settings.write_request_timeout.ms,
+        settings: settings.listing(),
         ..NodeConfig::default()
     }
 }

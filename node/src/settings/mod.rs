@@ -1,5 +1,6 @@
 //! Settings: cassandra.yaml's names in an optional file, environment variables over it, flags over both.
 
+mod listing;
 mod units;
 
 use std::net::{IpAddr, Ipv4Addr};

@@ -33,6 +33,26 @@ fn split(text: &str) -> Option<(u64, &str)> {
     Some((text[..digits].parse().ok()?, text[digits..].trim_start()))
 }
 
+impl fmt::Display for Duration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [(u64, &str); 4] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")];
+        let (size, unit) = UNITS.into_iter().find(|(size, _)| whole(self.ms, *size)).unwrap_or((1, "ms"));
+        write!(f, "{}{unit}", self.ms / size)
+    }
+}
+
+impl fmt::Display for Size {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const UNITS: [(u64, &str); 3] = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+        let (size, unit) = UNITS.into_iter().find(|(size, _)| whole(self.bytes, *size)).unwrap_or((1, "B"));
+        write!(f, "{}{unit}", self.bytes / size)
+    }
+}
+
+fn whole(amount: u64, size: u64) -> bool {
+    amount > 0 && amount.is_multiple_of(size)
+}
+
 impl FromStr for Duration {
     type Err = UnitError;
 
@@ -106,6 +126,12 @@ mod tests {
         assert_eq!("64MiB".parse(), Ok(Size { bytes: 64 << 20 }));
         for bad in ["", "10", "s", "10 parsecs", "-1s", "99999999999999999999s", "18446744073709551615d"] {
             assert!(bad.parse::<Duration>().is_err(), "{bad}");
+        }
+        for text in ["200ms", "7s", "2m", "1h", "1d", "0ms"] {
+            assert_eq!(text.parse::<Duration>().unwrap().to_string(), text);
+        }
+        for text in ["0B", "512B", "3KiB", "16MiB", "2GiB"] {
+            assert_eq!(text.parse::<Size>().unwrap().to_string(), text);
         }
         assert!("18446744073709551615TiB".parse::<Size>().is_err());
     }

@@ -16,7 +16,7 @@ pub struct Definition {
 pub const SYSTEM_KEYSPACES: [&str; 6] =
     ["system", "system_schema", "system_traces", "system_auth", "system_distributed", "system_cluster_metadata"];
 
-/// Keyspaces that `system_virtual_schema` lists. The last holds nothing here, but its name is reserved.
+/// Keyspaces that `system_virtual_schema` lists.
 pub const VIRTUAL_ONLY_KEYSPACES: [&str; 2] = ["system_virtual_schema", "system_views"];
 
 /// All tables.
@@ -332,6 +332,14 @@ pub const DEFINITIONS: &[Definition] = &[
             position int,
             type text,
             PRIMARY KEY (keyspace_name, table_name, column_name))",
+    },
+    Definition {
+        keyspace: "system_views",
+        id: 67,
+        comment: "current settings",
+        cql: "CREATE TABLE settings (
+            name text PRIMARY KEY,
+            value text)",
     },
     Definition {
         keyspace: "system_traces",

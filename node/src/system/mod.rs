@@ -8,6 +8,7 @@ mod local;
 mod partitions;
 mod peers;
 mod schema_rows;
+mod views;
 mod virtual_schema_rows;
 mod wire;
 
@@ -31,6 +32,9 @@ pub const PARTITIONER: &str = "org.apache.cassandra.dht.Murmur3Partitioner";
 /// The snitch by the name that clients know: datacentre and rack are settings of each node.
 pub const SNITCH: &str = "org.apache.cassandra.locator.GossipingPropertyFileSnitch";
 
+/// Names and values; no value: not set.
+pub type Listing = Vec<(&'static str, Option<String>)>;
+
 /// What a node knows when it answers a query on a system table.
 #[derive(Clone, Copy, Debug)]
 pub struct ClusterView<'a> {
@@ -46,6 +50,8 @@ pub struct ClusterView<'a> {
     pub schema_version: Uuid,
     /// Generation of this node's gossip state: seconds since 1970 at its start.
     pub gossip_generation: u32,
+    /// Settings of this node.
+    pub settings: &'a Listing,
 }
 
 /// The contents of a system table, in order of token and key. Tables that only exist because clients expect them
@@ -62,6 +68,7 @@ pub fn rows(table: &Table, view: &ClusterView<'_>) -> Vec<Partition> {
         ("system_virtual_schema", "keyspaces") => virtual_schema_rows::keyspaces(view.schema, &mut builder),
         ("system_virtual_schema", "tables") => virtual_schema_rows::tables(view.schema, &mut builder),
         ("system_virtual_schema", "columns") => virtual_schema_rows::columns(view.schema, &mut builder),
+        ("system_views", "settings") => views::settings(view, &mut builder),
         _ => {}
     }
     builder.finish()

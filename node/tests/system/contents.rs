@@ -106,6 +106,11 @@ fn every_system_table_is_listed_once_and_can_be_read() {
         assert!(partitions.is_sorted_by(|a, b| (a.token, &a.key) < (b.token, &b.key)), "{}", table.name);
     }
     let virtual_keyspaces = fixture.read("system_virtual_schema", "keyspaces");
-    assert_eq!(names(&virtual_keyspaces, "keyspace_name"), ["system_virtual_schema"]);
+    assert_eq!(names(&virtual_keyspaces, "keyspace_name"), ["system_views", "system_virtual_schema"]);
+    let settings = fixture.read("system_views", "settings");
+    assert_eq!(names(&settings, "name"), ["cluster_name", "seeds"]);
+    let named = |name: &str| settings.iter().find(|row| row["name"] == text(name)).and_then(|row| row.get("value"));
+    assert_eq!(named("cluster_name"), Some(&text("flock")));
+    assert!(named("seeds").is_none_or(|value| *value == Value::Null));
     assert!(!fixture.read("system_virtual_schema", "columns").is_empty());
 }

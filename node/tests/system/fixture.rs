@@ -9,7 +9,7 @@ use starling_cql_lite::parser::parse_statement;
 use starling_cql_lite::types::CqlType;
 use starling_cql_lite::value::Value;
 use starling_node::schema::{ChangeContext, ColumnKind, Schema, Table, apply};
-use starling_node::system::{ClusterView, rows, with_system};
+use starling_node::system::{ClusterView, Listing, rows, with_system};
 use starling_ring::{HostId, Member, Token};
 use starling_storage::key::{ComponentSpec, decompose};
 use starling_storage::model::{CellContent, Partition};
@@ -21,6 +21,7 @@ pub struct Fixture {
     pub members: Vec<Member>,
     pub schema: Schema,
     pub version: Uuid,
+    pub settings: Listing,
 }
 
 impl Fixture {
@@ -40,7 +41,8 @@ impl Fixture {
             user = apply(&user, None, &parse_statement(cql).unwrap().statement, &context).unwrap().schema;
         }
         let members = (1..=3).map(member).collect();
-        Fixture { members, version: user.version(), schema: with_system(&user) }
+        let settings = vec![("cluster_name", Some("flock".to_owned())), ("seeds", None)];
+        Fixture { members, version: user.version(), schema: with_system(&user), settings }
     }
 
     pub fn view(&self) -> ClusterView<'_> {
@@ -51,6 +53,7 @@ impl Fixture {
             schema: &self.schema,
             schema_version: self.version,
             gossip_generation: 1_700_000_000,
+            settings: &self.settings,
         }
     }
 

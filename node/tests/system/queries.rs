@@ -59,7 +59,9 @@ fn answers_hold_what_was_asked_for() {
     assert_eq!(count("SELECT * FROM system_schema.tables WHERE keyspace_name = 'ks' AND table_name = 't1'"), 0);
     assert_eq!(count("SELECT * FROM system_schema.columns WHERE keyspace_name = 'ks' AND table_name = 'T1'"), 5);
     assert_eq!(count("SELECT * FROM system_schema.views"), 0);
-    assert_eq!(count("SELECT * FROM system_virtual_schema.keyspaces"), 1);
+    assert_eq!(count("SELECT * FROM system_virtual_schema.keyspaces"), 2);
+    assert_eq!(count("SELECT * FROM system_views.settings WHERE name = 'cluster_name'"), 1);
+    assert_eq!(count("SELECT * FROM system_views.settings WHERE value = 'flock'"), 1);
     // Collections come as one value, whatever their type says of cells.
     let tokens = select(&fixture, "SELECT tokens FROM system.local");
     let expected = encode_list(&["-1", "1"]).unwrap();
