@@ -178,6 +178,15 @@ impl Function {
         self.arguments.get(position).is_some_and(|wanted| assignable(cql_type, wanted))
     }
 
+    /// An argument of another type than the function has there.
+    pub fn wrong_argument(&self, argument: &str, position: usize) -> CqlError {
+        invalid(format!(
+            "Type error: {argument} cannot be passed as argument {position} of function system.{} of type {}",
+            self.name,
+            self.arguments.get(position).map(ToString::to_string).unwrap_or_default()
+        ))
+    }
+
     /// Whether its results ascend with its first argument, the others being constant.
     pub fn is_monotonic(&self) -> bool {
         matches!(self.kind, Kind::Floor | Kind::ToTimestamp | Kind::ToDate | Kind::ToUnixTimestamp)

@@ -83,9 +83,9 @@ impl Number {
     /// Wire bytes of a type; what does not fit a fixed integer wraps around, as in Java.
     pub fn encode(&self, cql_type: &CqlType) -> Result<Bytes, CqlError> {
         Ok(match cql_type {
-            CqlType::TinyInt => Bytes::copy_from_slice(&(self.wrapped() as i8).to_be_bytes()),
-            CqlType::SmallInt => Bytes::copy_from_slice(&(self.wrapped() as i16).to_be_bytes()),
-            CqlType::Int => Bytes::copy_from_slice(&(self.wrapped() as i32).to_be_bytes()),
+            CqlType::TinyInt => Bytes::copy_from_slice(&(self.wrapped_int() as i8).to_be_bytes()),
+            CqlType::SmallInt => Bytes::copy_from_slice(&(self.wrapped_int() as i16).to_be_bytes()),
+            CqlType::Int => Bytes::copy_from_slice(&self.wrapped_int().to_be_bytes()),
             CqlType::BigInt | CqlType::Counter => Bytes::copy_from_slice(&self.wrapped().to_be_bytes()),
             CqlType::Float => Bytes::copy_from_slice(&(self.float() as f32).to_be_bytes()),
             CqlType::Double => Bytes::copy_from_slice(&self.float().to_be_bytes()),
@@ -99,6 +99,14 @@ impl Number {
             }
             _ => return Err(invalid(format!("{cql_type} is not a numeric type"))),
         })
+    }
+
+    /// As a 32-bit integer, likewise; Java makes bytes and shorts of it, of floats too.
+    fn wrapped_int(&self) -> i32 {
+        match self {
+            Number::Float(value) => *value as i32,
+            other => other.wrapped() as i32,
+        }
     }
 
     /// As a 64-bit integer: fractions are cut, floats saturate, big ones keep their low bits.

@@ -11,7 +11,7 @@ use super::function;
 use super::names::TableInfo;
 use super::selector::{Aggregate, ArithmeticSelector, Selector};
 use super::selector_type::{literal_fits, natural_type};
-use super::term::{Term, Terms, constant_type, parse_type};
+use super::term::{Term, Terms, check_argument, constant_type, parse_type};
 use super::variables::Receiver;
 use crate::schema::ColumnKind;
 
@@ -223,14 +223,12 @@ impl SelectClause {
         let mut selectors = Vec::with_capacity(arguments.len());
         let mut names = Vec::with_capacity(arguments.len());
         for (position, argument) in arguments.iter().enumerate() {
+            if let SelectorKind::Term(ast::Term { kind: TermKind::Constant(constant), .. }) = &argument.kind {
+                check_argument(constant, &function, position)?;
+            }
             let inner = self.selector(terms, argument, function.arguments.get(position), in_aggregate)?;
             if !function.accepts(position, &inner.cql_type) {
-                return Err(invalid(format!(
-                    "Type error: {} cannot be passed as argument {position} of function system.{} of type {}",
-                    inner.name,
-                    function.name,
-                    function.arguments.get(position).map(ToString::to_string).unwrap_or_default()
-                )));
+                return Err(function.wrong_argument(&inner.name, position));
             }
             selectors.push(inner.selector);
             names.push(inner.name);

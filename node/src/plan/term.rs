@@ -119,6 +119,9 @@ impl Terms<'_> {
         let function = function::resolve(&call.name, &types, wanted, self.info)?;
         let mut arguments = Vec::with_capacity(types.len());
         for (position, (argument, cql_type)) in call.arguments.iter().zip(&function.arguments).enumerate() {
+            if let TermKind::Constant(constant) = &argument.kind {
+                check_argument(constant, &function, position)?;
+            }
             let receiver = Receiver::new(format!("arg{position}({})", function.name), cql_type.clone());
             arguments.push(self.prepare(argument, &receiver)?);
         }
@@ -240,6 +243,17 @@ fn literal_kind(kind: ConstantKind) -> LiteralKind {
         ConstantKind::Uuid => LiteralKind::Uuid,
         ConstantKind::Blob => LiteralKind::Hex,
         ConstantKind::Duration => LiteralKind::Duration,
+    }
+}
+
+/// Refuses a literal of a kind that a function does not take.
+pub(crate) fn check_argument(constant: &Constant, function: &Function, position: usize) -> Result<(), CqlError> {
+    match function.arguments.get(position) {
+        Some(wanted) if !literal_kind(constant.kind).is_assignable_to(wanted) => {
+            let quote = if constant.kind == ConstantKind::String { "'" } else { "" };
+            Err(function.wrong_argument(&format!("{quote}{}{quote}", constant.text), position))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -20,6 +20,11 @@ fn scalar_functions_and_their_titles() {
         ("cast(i as text)", "cast(i as text)", "'-5'"),
         ("cast(de as int)", "cast(de as int)", "10"),
         ("cast(t as text)", "cast(t as text)", "'text'"),
+        ("cast(1e10 * d as int)", "cast(1e10 * d as int)", "2147483647"),
+        ("cast(-1e10 * d as smallint)", "cast(-1e10 * d as smallint)", "0"),
+        ("cast(300.5 * (d - 1.25) as tinyint)", "cast(300.5 * d - 1.25 as tinyint)", "44"),
+        ("exp(cast(100 as int))", "system.exp(cast(100 as int))", "2147483647"),
+        ("log(cast(0 as bigint))", "system.log(cast(0 as bigint))", "-9223372036854775808"),
         ("cast(i as ascii)", "cast(i as ascii)", "'-5'"),
         ("cast(d as text)", "cast(d as text)", "'2.25'"),
         ("cast(d * 1e9 as text)", "cast(d * 1e9 as text)", "'2.25E9'"),
@@ -134,6 +139,14 @@ fn refused_calls() {
         ("INSERT INTO f (k, i) VALUES (1, now())", "Type error: cannot assign result of"),
         ("INSERT INTO f (k, i) VALUES (1, 1 / 0)", "/ by zero"),
         ("SELECT ? FROM f", "Cannot infer type"),
+        (
+            "SELECT int_as_blob('a') FROM f",
+            "Type error: 'a' cannot be passed as argument 0 of function system.int_as_blob of type int",
+        ),
+        (
+            "UPDATE f SET bl = text_as_blob(1) WHERE k = 1",
+            "Type error: 1 cannot be passed as argument 0 of function system.text_as_blob of type text",
+        ),
         ("INSERT INTO f (k, i) VALUES (1, cast(? AS int))", "Ambiguous call to function system.cast_as_int"),
         (
             "INSERT INTO f (k, t) VALUES (1, cast(1 AS int))",
