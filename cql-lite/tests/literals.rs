@@ -242,3 +242,25 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn numbers_have_the_least_type_that_says_all_of_them() {
+    for (kind, text, wanted) in [
+        (Kind::Integer, "2147483647", "int"),
+        (Kind::Integer, "2147483648", "bigint"),
+        (Kind::Integer, "9223372036854775808", "varint"),
+        (Kind::Float, "1.50", "double"),
+        (Kind::Float, "-0.1", "double"),
+        (Kind::Float, "1e10", "double"),
+        (Kind::Float, "0.0", "double"),
+        (Kind::Float, "0e99999999999", "decimal"),
+        (Kind::Float, "NaN", "double"),
+        (Kind::Float, "-Infinity", "double"),
+        (Kind::Float, "1e308", "double"),
+        (Kind::Float, "1e309", "decimal"),
+        (Kind::Float, "1e-400", "decimal"),
+        (Kind::Float, "0.10000000000000000000001", "decimal"),
+    ] {
+        assert_eq!(kind.preferred_type(text).to_string(), wanted, "{text}");
+    }
+}

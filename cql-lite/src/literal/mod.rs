@@ -75,13 +75,42 @@ impl LiteralKind {
             LiteralKind::Integer if text.parse::<i32>().is_ok() => CqlType::Int,
             LiteralKind::Integer if text.parse::<i64>().is_ok() => CqlType::BigInt,
             LiteralKind::Integer => CqlType::Varint,
-            LiteralKind::Float => CqlType::Double,
+            LiteralKind::Float if is_exact_double(text) => CqlType::Double,
+            LiteralKind::Float => CqlType::Decimal,
             LiteralKind::Boolean => CqlType::Boolean,
             LiteralKind::Uuid => CqlType::Uuid,
             LiteralKind::Hex => CqlType::Blob,
             LiteralKind::Duration => CqlType::Duration,
         }
     }
+}
+
+/// Whether a double says the same as a number that may have more digits, or a higher exponent.
+fn is_exact_double(text: &str) -> bool {
+    match text.parse::<f64>() {
+        Ok(value) if value.is_finite() => significant(text) == significant(&format!("{value:?}")),
+        _ => !text.contains(|c: char| c.is_ascii_digit()),
+    }
+}
+
+/// The digits of a number without zeros at either end, and the power of ten of the last of them. `None` for what is no
+/// number, or has an exponent out of all bounds.
+fn significant(text: &str) -> Option<(bool, String, i64)> {
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+        None => (text, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let is_negative = whole.starts_with('-');
+    let digits = format!("{}{fraction}", whole.trim_start_matches(['+', '-']));
+    let shown = digits.trim_end_matches('0');
+    let zeros = digits.len() - shown.len();
+    let shown = shown.trim_start_matches('0');
+    if shown.is_empty() {
+        return Some((false, String::new(), 0));
+    }
+    let power = i64::from(exponent) - fraction.len() as i64 + zeros as i64;
+    Some((is_negative, shown.to_owned(), power))
 }
 
 /// Most characters of a number. Finding the binary form takes longer and longer with the length: of this many 40 ms, of

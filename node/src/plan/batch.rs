@@ -98,6 +98,10 @@ impl BatchPlan {
 /// Most rows, ranges and whole partitions that one batch may write. `IN` multiplies: a short batch may name more than memory holds.
 const BATCH_ROWS_MAX: usize = 100_000;
 
+/// Most partitions that one batch may write to: each is a mutation of its own in its replicas' queues, which hold a few
+/// more, and a batch that never fits would fail again and again.
+const BATCH_PARTITIONS_MAX: usize = 10_000;
+
 /// The writes of a batch to one partition.
 struct Part {
     table: Arc<Table>,
@@ -125,8 +129,14 @@ impl Merged {
             return Err(invalid(format!("Batch too large: it writes more than {BATCH_ROWS_MAX} rows")));
         }
         let place = (mutation.table, mutation.partition.key.clone());
+        let partitions = self.parts.len();
         match self.places.get(&place).and_then(|&index| self.parts.get_mut(index)) {
             Some(known) => known.more.push(mutation.partition),
+            None if partitions >= BATCH_PARTITIONS_MAX => {
+                return Err(invalid(format!(
+                    "Batch too large: it writes to more than {BATCH_PARTITIONS_MAX} partitions"
+                )));
+            }
             None => {
                 self.places.insert(place, self.parts.len());
                 self.parts.push(Part { table: Arc::clone(table), mutation, more: Vec::new() });

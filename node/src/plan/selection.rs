@@ -10,7 +10,7 @@ use super::errors::{invalid, unsupported};
 use super::function;
 use super::names::TableInfo;
 use super::selector::{Aggregate, ArithmeticSelector, Selector};
-use super::selector_type::{literal_fits, natural_type};
+use super::selector_type::{natural_type, takes_type};
 use super::term::{Term, Terms, check_argument, constant_type, parse_type};
 use super::variables::Receiver;
 use crate::schema::ColumnKind;
@@ -246,16 +246,25 @@ impl SelectClause {
         right: &ast::Selector,
         in_aggregate: bool,
     ) -> Result<Typed, CqlError> {
-        // A literal or marker beside something typed takes that type.
+        // A marker beside something typed takes that type.
         let is_term = |selector: &ast::Selector| matches!(selector.kind, SelectorKind::Term(_));
         let left_type = natural_type(terms, left)?;
         let right_type = natural_type(terms, right)?;
         let for_left = if is_term(left) && !is_term(right) { right_type.as_ref() } else { None };
         let duration = left_type.as_ref().and_then(|left| arithmetic::only_right_type(operator, left));
         let for_right = if is_term(right) && !is_term(left) { duration.as_ref().or(left_type.as_ref()) } else { None };
-        let fits = |selector: &ast::Selector, wanted: Option<&CqlType>| literal_fits(selector, wanted);
-        let left_wanted = for_left.filter(|wanted| fits(left, Some(wanted)));
-        let right_wanted = for_right.filter(|wanted| fits(right, Some(wanted)));
+        let left_wanted = for_left.filter(|wanted| takes_type(left, Some(wanted)));
+        let right_wanted = for_right.filter(|wanted| takes_type(right, Some(wanted)));
+        for (side, wanted, own) in [(left, left_wanted, &left_type), (right, right_wanted, &right_type)] {
+            if wanted.is_none() && own.is_none() && is_term(side) {
+                return Err(invalid(format!(
+                    "Ambiguous '{}' operation with args {} and {}: use type hint to disambiguate, example '(int) ?'",
+                    operator.as_str(),
+                    shown(left),
+                    shown(right)
+                )));
+            }
+        }
         let a = self.selector(terms, left, left_wanted, in_aggregate)?;
         let b = self.selector(terms, right, right_wanted, in_aggregate)?;
         let sign = operator.as_str();
@@ -265,6 +274,15 @@ impl SelectClause {
         let (left, right) = ((a.selector, a.cql_type), (b.selector, b.cql_type));
         let operation = ArithmeticSelector { operator, left, right, result: result.clone() };
         Ok(Typed { selector: Selector::Arithmetic(Box::new(operation)), cql_type: result, name })
+    }
+}
+
+/// An operand in a message.
+fn shown(selector: &ast::Selector) -> String {
+    match &selector.kind {
+        SelectorKind::Term(term) => term.to_string(),
+        SelectorKind::Column(name) => name.to_string(),
+        _ => "an expression".to_owned(),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The types that selectors have by themselves.
 
-use starling_cql_lite::ast::{self, SelectorKind, TermKind};
+use starling_cql_lite::ast::{self, ConstantKind, SelectorKind, TermKind};
 use starling_cql_lite::protocol::error::CqlError;
 use starling_cql_lite::types::CqlType;
 
@@ -8,14 +8,13 @@ use super::aggregate::AggregateKind;
 use super::arithmetic;
 use super::function;
 use super::term::{Terms, parse_type};
-use super::variables::Receiver;
 
-/// Whether a literal can have a type: `5` beside a tinyint is one, `1.5` is not.
-pub(crate) fn literal_fits(selector: &ast::Selector, wanted: Option<&CqlType>) -> bool {
+/// Whether a term takes the type of what stands beside it: a marker does, and an ASCII string beside another one. Numbers
+/// have types of their own, so that `tinyint + 1` is an int.
+pub(crate) fn takes_type(selector: &ast::Selector, wanted: Option<&CqlType>) -> bool {
     match (&selector.kind, wanted) {
         (SelectorKind::Term(ast::Term { kind: TermKind::Constant(constant), .. }), Some(wanted)) => {
-            let receiver = Receiver::new("[selection]", wanted.clone());
-            super::term::constant_value(constant, &receiver).is_ok()
+            constant.kind == ConstantKind::String && *wanted == CqlType::Ascii && constant.text.is_ascii()
         }
         _ => true,
     }

@@ -197,3 +197,15 @@ fn composite_partition_keys_route_as_drivers_do() {
     assert_eq!(&key[..], [0, 4, 0, 0, 0, 1, 0, 0, 1, b'x', 0]);
     assert_eq!(write.mutations[0].mutation.partition.token, starling_ring::Token::from_key(key));
 }
+
+#[test]
+fn batches_over_very_many_partitions_are_refused() {
+    let mut db = simple();
+    let update = |from: u32| {
+        let keys: Vec<String> = (from..from + 6_000).map(|key| key.to_string()).collect();
+        format!("UPDATE t SET v = 'x' WHERE k IN ({})", keys.join(", "))
+    };
+    let batch = |second: u32| format!("BEGIN UNLOGGED BATCH {}; {}; APPLY BATCH", update(0), update(second));
+    db.run(&batch(4_000));
+    assert_eq!(db.error(&batch(4_001)), "Batch too large: it writes to more than 10000 partitions");
+}
