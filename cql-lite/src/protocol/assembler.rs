@@ -50,6 +50,18 @@ impl FrameAssembler {
         }
     }
 
+    /// Makes room for the long frame that is not complete, all of it at once: room that is doubled time and again
+    /// ends with twice as much.
+    pub fn make_room(&mut self) {
+        let (frame_bytes, _) = self.awaited();
+        let missing = frame_bytes.saturating_sub(self.parts.len());
+        if self.parts.capacity() - self.parts.len() < missing {
+            let mut larger = BytesMut::with_capacity(frame_bytes);
+            larger.extend_from_slice(&self.parts);
+            self.parts = larger;
+        }
+    }
+
     /// Gives up the long frame that is not complete: what is still to come of it is skipped. `false` if its end
     /// cannot be told.
     pub fn give_up(&mut self) -> bool {

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use super::page::Page;
 use crate::assembly::Depth;
 use crate::server::native::outgoing::FORMS;
-use crate::server::native::{LARGE_REQUESTS_MAX, NativeServer};
+use crate::server::native::{NativeServer, large_requests_max};
 
 pub(super) fn write(page: &mut Page<'_>, native: &NativeServer, listeners: usize) -> fmt::Result {
     let figures = &native.figures;
@@ -38,11 +38,12 @@ pub(super) fn write(page: &mut Page<'_>, native: &NativeServer, listeners: usize
         ([("version", version), ("compression", compression)], count.load(Ordering::Relaxed))
     });
     page.counters("native_sessions", "Connections that came as far as STARTUP, by what they agreed on.", sessions)?;
-    let large = LARGE_REQUESTS_MAX.saturating_sub(native.large_requests.available_permits());
+    let large_max = large_requests_max();
+    let large = large_max.saturating_sub(native.large_requests.available_permits());
     page.bounded(
         "native_large_requests",
         "Large requests that are taken apart and planned now.",
-        Depth::new(large, LARGE_REQUESTS_MAX),
+        Depth::new(large, large_max),
     )?;
     let budget = &native.budget;
     page.gauge(

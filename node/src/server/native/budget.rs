@@ -156,6 +156,10 @@ impl Reservation {
         Reservation { budget, bytes: 0 }
     }
 
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Makes it so many bytes; `false`, and as it was, if there are not so many left.
     pub(super) fn try_grow_to(&mut self, bytes: usize) -> bool {
         let more = bytes.saturating_sub(self.bytes);

@@ -30,6 +30,8 @@ const UNREAD_BYTES_SOFT_MAX: usize = 8 << 20;
 /// time, shorter costs processor time while many wait.
 const LOOK_AGAIN_MIN: Duration = Duration::from_millis(2);
 const LOOK_AGAIN_MAX: Duration = Duration::from_millis(100);
+/// How long a connection whose answers have been large waits for room for another before it may try all the same.
+const ONE_AT_A_TIME_AFTER: Duration = Duration::from_secs(1);
 /// A client that takes not one byte of its answers for so long is disconnected.
 const WRITE_STALL: Duration = Duration::from_secs(60);
 
@@ -52,18 +54,22 @@ pub struct Connection {
 }
 
 /// How long to wait until the next look for room.
-pub(super) struct Patience(Duration);
+pub(super) struct Patience {
+    next: Duration,
+    waited: Duration,
+}
 
 impl Default for Patience {
     fn default() -> Self {
-        Patience(LOOK_AGAIN_MIN)
+        Patience { next: LOOK_AGAIN_MIN, waited: Duration::ZERO }
     }
 }
 
 impl Patience {
     pub(super) fn next(&mut self) -> Duration {
-        let now = self.0;
-        self.0 = (now * 2).min(LOOK_AGAIN_MAX);
+        let now = self.next;
+        self.next = (now * 2).min(LOOK_AGAIN_MAX);
+        self.waited += now;
         now
     }
 }
@@ -165,6 +171,7 @@ async fn write_all<W: AsyncWrite + Unpin>(stream: &mut W, mut bytes: BytesMut) -
 impl Drop for Connection {
     /// What a reader that panicked never got answered, and what was never written.
     fn drop(&mut self) {
+        self.server.world.listeners.forget(self);
         let budget = &self.server.budget;
         budget.end(*self.bytes_under_way.get_mut());
         budget.written(self.outgoing.get_mut().unread_bytes());
@@ -240,6 +247,8 @@ impl Connection {
         let before = frames.len();
         responses::write(frames, head, response);
         let mut added = frames.len() - before;
+        let guess = self.answer_bytes_guess.load(Ordering::Relaxed);
+        self.answer_bytes_guess.store(added.max(guess - guess / 16), Ordering::Relaxed);
         if !self.budget().try_answer(held, added) {
             frames.truncate(before);
             let message = "Too many bytes of answers wait to be read from this node: this one was dropped";
@@ -249,8 +258,6 @@ impl Connection {
             self.server.figures.answers_dropped.fetch_add(1, Ordering::Relaxed);
         }
         drop(outgoing);
-        let guess = self.answer_bytes_guess.load(Ordering::Relaxed);
-        self.answer_bytes_guess.store(added.max(guess - guess / 16), Ordering::Relaxed);
         if was_empty {
             self.wake.notify_one();
         }
@@ -304,16 +311,18 @@ impl Connection {
     }
 
     /// Whether one more request of that size is within this connection's bounds.
-    fn has_room(&self, size_bytes: usize) -> bool {
+    fn has_room(&self, size_bytes: usize, patience: &Patience) -> bool {
         let under_way = self.under_way.load(Ordering::Acquire);
         let unread = self.outgoing.lock().unread_bytes();
-        if under_way == 0 && unread == 0 {
-            // Whatever the others do, it can ask one thing at a time.
+        let guess = self.answer_bytes_guess.load(Ordering::Relaxed);
+        // Whatever the others do, it can ask one thing at a time; if answers have been large, not all the time.
+        if under_way == 0 && unread == 0 && (has_little_unread(guess) || patience.waited >= ONE_AT_A_TIME_AFTER) {
             return true;
         }
-        let to_come = under_way.saturating_mul(self.answer_bytes_guess.load(Ordering::Relaxed));
+        let to_come = (under_way + 1).saturating_mul(guess);
         let answers = unread.saturating_add(to_come);
-        if answers >= UNREAD_BYTES_SOFT_MAX || !self.budget().has_room_for_answers(answers) {
+        let is_busy = under_way > 0 || unread > 0;
+        if is_busy && answers >= UNREAD_BYTES_SOFT_MAX || !self.budget().has_room_for_answers(answers) {
             return false;
         }
         under_way == 0
@@ -322,9 +331,9 @@ impl Connection {
     }
 
     /// Counts a request if there is room for it; whoever gets `false` does nothing of it.
-    pub(super) fn try_begin(&self, size_bytes: usize) -> bool {
+    pub(super) fn try_begin(&self, size_bytes: usize, patience: &Patience) -> bool {
         let held_bytes = self.bytes_under_way.load(Ordering::Acquire);
-        if !self.has_room(size_bytes) || !self.budget().try_begin(held_bytes, size_bytes) {
+        if !self.has_room(size_bytes, patience) || !self.budget().try_begin(held_bytes, size_bytes) {
             return false;
         }
         self.under_way.fetch_add(1, Ordering::AcqRel);

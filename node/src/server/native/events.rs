@@ -1,6 +1,6 @@
 //! Connections that registered for events.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 
@@ -14,20 +14,24 @@ use crate::schema::change;
 /// Who wants to hear of what.
 #[derive(Default)]
 pub struct EventListeners {
-    listeners: Mutex<Vec<(Weak<Connection>, BTreeSet<String>)>>,
+    /// By the address of the connection, which forgets itself when it ends.
+    listeners: Mutex<HashMap<usize, (Weak<Connection>, BTreeSet<String>)>>,
 }
 
 impl EventListeners {
     /// A connection wants events of these types.
     pub(super) fn register(&self, connection: &Arc<Connection>, types: Vec<String>) {
         let mut listeners = self.listeners.lock();
-        listeners.retain(|(listener, _)| listener.strong_count() > 0);
         // Once more for the same types means no second copy of each event.
-        let known = listeners.iter_mut().find(|(listener, _)| std::ptr::eq(listener.as_ptr(), Arc::as_ptr(connection)));
-        match known {
-            Some((_, wanted)) => wanted.extend(types),
-            None => listeners.push((Arc::downgrade(connection), types.into_iter().collect())),
-        }
+        let (_, wanted) = listeners
+            .entry(Arc::as_ptr(connection) as usize)
+            .or_insert_with(|| (Arc::downgrade(connection), BTreeSet::new()));
+        wanted.extend(types);
+    }
+
+    /// A connection has ended.
+    pub(super) fn forget(&self, connection: &Connection) {
+        self.listeners.lock().remove(&(std::ptr::from_ref(connection) as usize));
     }
 
     /// Connections that registered and are still there.
@@ -41,7 +45,7 @@ impl EventListeners {
         let name = event.type_name();
         let interested: Vec<Arc<Connection>> = {
             let listeners = self.listeners.lock();
-            let wanted = listeners.iter().filter(|(_, types)| types.contains(name));
+            let wanted = listeners.values().filter(|(_, types)| types.contains(name));
             wanted.filter_map(|(listener, _)| listener.upgrade()).collect()
         };
         for connection in interested {

@@ -18,6 +18,13 @@ pub(super) enum Next {
         /// Stream of the frame, if it can be told.
         stream: i16,
     },
+    /// Memory has to be set aside before more is put together.
+    Memory {
+        /// Bytes of the frame that has come in part.
+        held_bytes: usize,
+        /// Its stream.
+        stream: i16,
+    },
     /// A frame that is refused; its body is skipped.
     Refused(FrameError),
 }
@@ -55,11 +62,18 @@ impl Inbound {
         Inbound::Segments { format, assembler: FrameAssembler::new(Direction::Request, body_limit_bytes) }
     }
 
-    /// Takes what comes next off the buffer.
-    pub(super) fn next(&mut self, buffer: &mut BytesMut) -> Result<Next, Broken> {
+    /// Takes what comes next off the buffer. `granted_bytes` may be held of a frame that has come in part.
+    pub(super) fn next(&mut self, buffer: &mut BytesMut, granted_bytes: usize) -> Result<Next, Broken> {
         match self {
             Inbound::Plain { body_limit_bytes, skip_bytes } => next_plain(*body_limit_bytes, skip_bytes, buffer),
-            Inbound::Segments { format, assembler } => next_of_segments(*format, assembler, buffer),
+            Inbound::Segments { format, assembler } => next_of_segments(*format, assembler, buffer, granted_bytes),
+        }
+    }
+
+    /// Makes room for the frame that has come in part, for which memory was set aside.
+    pub(super) fn make_room(&mut self) {
+        if let Inbound::Segments { assembler, .. } = self {
+            assembler.make_room();
         }
     }
 
@@ -108,6 +122,7 @@ fn next_of_segments(
     format: SegmentFormat,
     assembler: &mut FrameAssembler,
     buffer: &mut BytesMut,
+    granted_bytes: usize,
 ) -> Result<Next, Broken> {
     loop {
         match assembler.next_frame() {
@@ -119,13 +134,46 @@ fn next_of_segments(
             Err(AssemblyError::Frame(error)) => return Err(Broken::Frame(error)),
             Err(AssemblyError::Segment(error)) => return Err(Broken::Segment(error)),
         }
+        // A segment of a few hundred bytes can hold a payload of 128 KiB.
+        let (held_bytes, stream) = assembler.awaited();
+        if held_bytes > granted_bytes {
+            return Ok(Next::Memory { held_bytes, stream });
+        }
         match read_segment(format, buffer)? {
             Some(segment) => assembler.push(segment)?,
             None => {
-                let (frame_bytes, stream) = assembler.awaited();
                 let buffer_bytes = segment_bytes(format, buffer)?.unwrap_or(buffer.len());
-                return Ok(Next::More { held_bytes: frame_bytes + buffer_bytes, buffer_bytes, stream });
+                return Ok(Next::More { held_bytes: held_bytes + buffer_bytes, buffer_bytes, stream });
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::BufMut;
+    use starling_cql_lite::protocol::frame::Opcode;
+    use starling_cql_lite::protocol::segment::put_segments;
+
+    use super::*;
+
+    #[test]
+    fn a_bomb_in_segments_is_not_unpacked_before_there_is_memory_for_it() {
+        let body_bytes = 16 << 20;
+        let mut frame = BytesMut::new();
+        frame.put_slice(&[5, 0, 0, 9, Opcode::Query as u8]);
+        frame.put_u32(body_bytes as u32);
+        frame.resize(HEADER_BYTES + body_bytes, 0);
+        let mut buffer = BytesMut::new();
+        put_segments(&mut buffer, SegmentFormat::Lz4, &frame);
+        let mut inbound = Inbound::segments(SegmentFormat::Lz4, body_bytes);
+        let Ok(Next::Memory { held_bytes, stream }) = inbound.next(&mut buffer, 16 << 10) else {
+            panic!("it goes on without memory")
+        };
+        assert_eq!((held_bytes, stream), (frame.len(), 9));
+        let Inbound::Segments { assembler, .. } = &inbound else { unreachable!() };
+        assert!(assembler.held_bytes() < 200_000, "one segment at most");
+        inbound.make_room();
+        assert!(matches!(inbound.next(&mut buffer, held_bytes), Ok(Next::Frame(_, body)) if body.len() == body_bytes));
     }
 }

@@ -34,9 +34,6 @@ const BACKLOG: u32 = 1_024;
 /// A TLS connection is agreed on within this time, and says something before.
 const TLS_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Large requests that are taken apart and planned at a time.
-pub(in crate::server) const LARGE_REQUESTS_MAX: usize = 2;
-
 /// What clients may take, from the settings.
 pub(in crate::server) struct NativeLimits {
     /// Largest body of a frame, in bytes.
@@ -144,7 +141,7 @@ impl NativeServer {
                 connections: settings.native_transport_max_concurrent_connections as usize,
             },
             budget: Arc::new(Budget::new(settings.native_transport_max_request_data_in_flight.bytes as usize)),
-            large_requests: Arc::new(Semaphore::new(LARGE_REQUESTS_MAX)),
+            large_requests: Arc::new(Semaphore::new(large_requests_max())),
             stage: watch::Sender::new(Stage::Open),
             figures: NativeFigures::default(),
         }))
@@ -238,6 +235,11 @@ impl NativeServer {
         };
         let _ = tokio::time::timeout(Duration::from_secs(1), gone).await;
     }
+}
+
+/// Large requests that are taken apart and planned at a time: on half of the cores, so that small ones find another.
+pub(in crate::server) fn large_requests_max() -> usize {
+    std::thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).max(1))
 }
 
 /// Connections inherit keepalive from the listener: a client whose machine has gone says no farewell.

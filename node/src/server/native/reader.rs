@@ -31,8 +31,11 @@ const GULP_BYTES: usize = 64 << 10;
 /// A frame up to this size needs no memory set aside while it comes in. Bytes.
 const SMALL_FRAME_BYTES: usize = 16 << 10;
 /// Requests above this size are taken apart and planned a few at a time, since that can take many times their size for
-/// a moment. Bytes.
-const LARGE_REQUEST_BYTES: usize = 128 << 10;
+/// a moment, and long. Bytes.
+const LARGE_REQUEST_BYTES: usize = 64 << 10;
+/// What a connection does in one turn before others have theirs: frames, and what a request to the node counts for.
+const TURN_FRAMES: u32 = 128;
+const REQUEST_IN_FRAMES: u32 = 8;
 /// A connection begins with STARTUP within this time.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
 /// A frame that has begun goes on by `PROGRESS_BYTES` within this time, and finds memory within it.
@@ -60,6 +63,8 @@ pub(super) struct Reader {
     deadline: Option<Instant>,
     /// Bytes that have come since the deadline was set.
     progress_bytes: usize,
+    /// What is left of this turn.
+    turn_frames: u32,
     _finish: Finish,
 }
 
@@ -80,6 +85,7 @@ impl Reader {
             appetite_bytes: SIP_BYTES,
             deadline: Some(Instant::now() + HANDSHAKE_TIMEOUT),
             progress_bytes: 0,
+            turn_frames: TURN_FRAMES,
             server,
             connection,
             _finish: finish,
@@ -129,15 +135,21 @@ impl Reader {
     /// Takes all frames that the buffer holds.
     async fn take_frames(&mut self, buffer: &mut BytesMut) -> Result<(), Close> {
         loop {
-            match self.inbound.next(buffer) {
+            match self.inbound.next(buffer, self.reservation.bytes().max(SMALL_FRAME_BYTES)) {
                 Ok(Next::Frame(header, body)) => {
                     if self.version.is_some() {
                         self.deadline = None;
                     }
                     self.handle(header, body).await?;
                     self.reservation.release();
+                    self.end_turn().await;
                     if self.connection.is_broken() {
                         return Err(Close);
+                    }
+                }
+                Ok(Next::Memory { held_bytes, stream }) => {
+                    if self.reserve(held_bytes, stream, buffer).await? {
+                        self.inbound.make_room();
                     }
                 }
                 Ok(Next::More { held_bytes, buffer_bytes, stream }) => {
@@ -170,6 +182,15 @@ impl Reader {
                     return Err(Close);
                 }
             }
+        }
+    }
+
+    /// Lets others have their turn after a while.
+    async fn end_turn(&mut self) {
+        self.turn_frames = self.turn_frames.saturating_sub(1);
+        if self.turn_frames == 0 {
+            self.turn_frames = TURN_FRAMES;
+            tokio::task::yield_now().await;
         }
     }
 
@@ -242,6 +263,11 @@ impl Reader {
             self.overloaded(&head);
             return Ok(());
         }
+        // Whoever has this permit waits for nothing.
+        let _permit = match size_bytes > LARGE_REQUEST_BYTES {
+            true => self.server.large_requests.clone().acquire_owned().await.ok(),
+            false => None,
+        };
         let body = match compression.map(|compression| decompress_body(compression, &body, limit_bytes)) {
             None => body,
             Some(Ok(plain)) => Bytes::from(plain),
@@ -253,18 +279,13 @@ impl Reader {
         };
         // From here on it counts as a request under way.
         self.reservation.release();
-        // Whoever has this permit waits for nothing.
-        let _permit = match size_bytes > LARGE_REQUEST_BYTES {
-            true => self.server.large_requests.clone().acquire_owned().await.ok(),
-            false => None,
-        };
         self.answer(&header, &body, size_bytes)
     }
 
     /// Counts a request, once there is room for it; `false` if there is none and the client does not want to wait.
     async fn admit(&self, size_bytes: usize) -> Result<bool, Close> {
         let mut patience = Patience::default();
-        while !self.connection.try_begin(size_bytes) {
+        while !self.connection.try_begin(size_bytes, &patience) {
             if self.throws_on_overload {
                 return Ok(false);
             }
@@ -294,6 +315,7 @@ impl Reader {
                 let sink: Arc<dyn ClientSink> = self.connection.clone();
                 let number = request_number(header.stream, is_traced, size_bytes);
                 let ticket = ClientTicket { sink, request: number };
+                self.turn_frames = self.turn_frames.saturating_sub(REQUEST_IN_FRAMES).max(1);
                 let request = requests::to_client_request(header.version, body, request);
                 if let Some(request) = request {
                     self.server.node.on_client_request(ticket, &self.session, request);
