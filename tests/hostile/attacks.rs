@@ -1,5 +1,6 @@
 //! What hostile clients do, each with a connection that it keeps open as long as it can.
 
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use bytes::BytesMut;
@@ -17,7 +18,7 @@ use super::client::{Client, Outcome, frame, query};
 const BODY_BYTES_MAX: usize = 16 << 20;
 /// Between two blows of one attacker: it is memory that is attacked, not the processor that the tests share.
 const PAUSE: Duration = Duration::from_millis(100);
-const LONG_PAUSE: Duration = Duration::from_millis(1_000);
+const LONG_PAUSE: Duration = Duration::from_millis(2_000);
 
 /// Where the node listens.
 #[derive(Clone, Debug)]
@@ -46,6 +47,13 @@ fn header(version: u8, opcode: Opcode, length: usize) -> Vec<u8> {
     let mut header = vec![version, 0, 0, 9, opcode as u8];
     header.extend_from_slice(&(length as u32).to_be_bytes());
     header
+}
+
+/// A QUERY as large as may be, filled with one byte. They are made once: it is the server's memory that is attacked.
+fn large_frame(version: u8, filling: u8) -> BytesMut {
+    let mut frame = BytesMut::from(&header(version, Opcode::Query, BODY_BYTES_MAX)[..]);
+    frame.resize(HEADER_BYTES + BODY_BYTES_MAX, filling);
+    frame
 }
 
 /// Number of kinds.
@@ -97,12 +105,15 @@ async fn large_before_startup(cql: &str) -> Outcome {
 
 async fn bomb_in_a_body(cql: &str, name: &str, compression: Compression) -> Outcome {
     let mut client = Client::started(cql, 4, name).await?;
-    let mut bomb = BytesMut::from(&header(4, Opcode::Query, BODY_BYTES_MAX)[..]);
-    bomb.resize(HEADER_BYTES + BODY_BYTES_MAX, 0);
-    compress_frame(&mut bomb, 0, compression);
-    assert!(bomb.len() < BODY_BYTES_MAX / 20);
+    static BOMBS: [OnceLock<BytesMut>; 2] = [const { OnceLock::new() }; 2];
+    let bomb = BOMBS[usize::from(compression == Compression::Snappy)].get_or_init(|| {
+        let mut bomb = large_frame(4, 0);
+        compress_frame(&mut bomb, 0, compression);
+        assert!(bomb.len() < BODY_BYTES_MAX / 20);
+        bomb
+    });
     loop {
-        client.send(&bomb).await?;
+        client.send(bomb).await?;
         client.drop_answers()?;
         sleep(LONG_PAUSE).await;
     }
@@ -110,11 +121,12 @@ async fn bomb_in_a_body(cql: &str, name: &str, compression: Compression) -> Outc
 
 async fn bomb_in_segments(cql: &str) -> Outcome {
     let mut client = Client::started(cql, 5, "lz4").await?;
-    let mut large = header(5, Opcode::Query, BODY_BYTES_MAX);
-    large.resize(HEADER_BYTES + BODY_BYTES_MAX, 0);
-    let mut segments = BytesMut::new();
-    put_segments(&mut segments, SegmentFormat::Lz4, &large);
-    drop(large);
+    static SEGMENTS: OnceLock<BytesMut> = OnceLock::new();
+    let segments = SEGMENTS.get_or_init(|| {
+        let mut segments = BytesMut::new();
+        put_segments(&mut segments, SegmentFormat::Lz4, &large_frame(5, 0));
+        segments
+    });
     loop {
         // Half of it at once, the rest late: it is the server that holds it meanwhile.
         let (first, rest) = segments.split_at(segments.len() / 2);
@@ -222,8 +234,8 @@ async fn unread_rows(cql: &str) -> Outcome {
     let mut client = Client::started(cql, 4, "").await?;
     let select = query(4, "SELECT v FROM hostile.t WHERE k = 1");
     loop {
-        client.send(&select).await?;
-        sleep(Duration::from_millis(5)).await;
+        client.send(&select.repeat(10)).await?;
+        sleep(PAUSE).await;
     }
 }
 
@@ -232,7 +244,7 @@ async fn unread(cql: &str, request: &[u8]) -> Outcome {
     let many = request.repeat(2_000);
     loop {
         client.send(&many).await?;
-        sleep(PAUSE).await;
+        sleep(LONG_PAUSE).await;
     }
 }
 
@@ -250,23 +262,24 @@ async fn batches_of_nulls(cql: &str) -> Outcome {
         query: BatchQuery::Text("INSERT INTO hostile.t (k, v) VALUES (?, ?)"),
         values: vec![BoundValue::Null; 65_535],
     };
-    let batch = |statements| {
-        frame(
-            4,
-            &Request::Batch(Batch {
+    static BATCHES: OnceLock<[Vec<u8>; 2]> = OnceLock::new();
+    let batches = BATCHES.get_or_init(|| {
+        [60, 7].map(|count| {
+            let batch = Batch {
                 kind: BatchKind::Unlogged,
-                statements,
+                statements: vec![statement.clone(); count],
                 consistency: ConsistencyLevel::One,
                 serial_consistency: None,
                 timestamp_us: None,
                 keyspace: None,
                 now_s: None,
-            }),
-        )
-    };
+            };
+            frame(4, &Request::Batch(batch))
+        })
+    });
     loop {
-        for count in [60, 7] {
-            client.send(&batch(vec![statement.clone(); count])).await?;
+        for batch in batches {
+            client.send(batch).await?;
             client.answer().await?;
             sleep(LONG_PAUSE).await;
         }
@@ -275,11 +288,14 @@ async fn batches_of_nulls(cql: &str) -> Outcome {
 
 async fn whole_large_frames(cql: &str) -> Outcome {
     let mut client = Client::started(cql, 4, "").await?;
-    let mut large = header(4, Opcode::Query, BODY_BYTES_MAX);
-    large.extend_from_slice(&(BODY_BYTES_MAX as u32 - 7).to_be_bytes());
-    large.resize(HEADER_BYTES + BODY_BYTES_MAX, b' ');
+    static LARGE: OnceLock<BytesMut> = OnceLock::new();
+    let large = LARGE.get_or_init(|| {
+        let mut large = large_frame(4, b' ');
+        large[HEADER_BYTES..HEADER_BYTES + 4].copy_from_slice(&(BODY_BYTES_MAX as u32 - 7).to_be_bytes());
+        large
+    });
     loop {
-        client.send(&large).await?;
+        client.send(large).await?;
         client.answer().await?;
         sleep(LONG_PAUSE).await;
     }
