@@ -18,6 +18,7 @@ mod replica;
 pub(crate) use replica::storage_failure as replica_failure;
 mod shard;
 mod timers;
+mod traces;
 mod view;
 mod writing;
 
@@ -29,7 +30,6 @@ use parking_lot::{Mutex, RwLock};
 use starling_ring::{HostId, Member};
 use starling_storage::model::{Mutation, ReadResult, TableRef};
 use starling_storage::store::Store;
-use uuid::Uuid;
 
 use crate::cluster::{Cluster, ClusterAction};
 use crate::coordinate::{Answer, Instant, Order, Work};
@@ -106,6 +106,7 @@ pub struct Node {
     shards: Vec<Mutex<Shard>>,
     next_shard: AtomicU64,
     prepared: prepared::PreparedStatements,
+    traces: traces::Traces,
     changes: Mutex<HashMap<u64, PendingChange>>,
     next_change: AtomicU64,
     last_timestamp_us: AtomicI64,
@@ -132,6 +133,7 @@ impl Node {
             config,
             outside,
             store,
+            traces: traces::Traces::default(),
             cluster: Mutex::new(cluster),
             view: RwLock::new(None),
             shards: (0..shard_count.max(1)).map(|i| Mutex::new(Shard::new(i, first_sequence))).collect(),
@@ -188,13 +190,6 @@ impl Node {
     }
 
     /// The server's timestamp for a write: its clock, but never the same twice.
-    /// A new id for the trace of a request: a time-based UUID.
-    pub fn new_tracing_id(&self) -> Uuid {
-        let random = (u128::from(self.outside.random()) << 64) | u128::from(self.outside.random());
-        let id = crate::plan::timeuuid::unique(self.outside.wall_us(), random);
-        Uuid::from_slice(&id).unwrap_or_default()
-    }
-
     fn timestamp_us(&self) -> i64 {
         let wall_us = self.outside.wall_us();
         let next = |last: i64| Some(wall_us.max(last + 1));

@@ -78,7 +78,7 @@ impl Node {
         descriptions: Descriptions,
     ) {
         if operation.is_virtual() {
-            let response = read_virtual(view, &self.config.settings, operation, descriptions);
+            let response = self.read_virtual(view, operation, descriptions);
             return self.respond(asked, response.unwrap_or_else(ClientResponse::Error));
         }
         if level.is_serial() {
@@ -215,31 +215,36 @@ impl Node {
     }
 }
 
+impl Node {
+    /// A system table: made up from the view, then read like any other.
+    fn read_virtual(
+        &self,
+        view: &View,
+        operation: ReadOperation,
+        descriptions: Descriptions,
+    ) -> Result<ClientResponse, CqlError> {
+        let is_of_traces = operation.table().keyspace == "system_traces";
+        let traces = if is_of_traces { self.traces.sessions() } else { Vec::new() };
+        let cluster = ClusterView {
+            traces: &traces,
+            cluster_name: &view.metadata.cluster_name,
+            local: view.local,
+            members: view.topology().members(),
+            schema: view.schema(),
+            schema_version: view.schema_version(),
+            gossip_generation: 1,
+            settings: &self.config.settings,
+        };
+        let partitions = system::rows(operation.table(), &cluster);
+        let mut progress = ReadProgress::new(operation);
+        while let Some(command) = progress.next_command() {
+            progress.feed(read_partitions(&command, &partitions), None)?;
+        }
+        rows(progress, descriptions)
+    }
+}
+
 fn rows(progress: ReadProgress, descriptions: Descriptions) -> Result<ClientResponse, CqlError> {
     let metadata = RowsMetadata::Select(progress.operation().metadata());
     Ok(ClientResponse::Rows { metadata, page: progress.finish()?, descriptions })
-}
-
-/// A system table: made up from the view, then read like any other.
-fn read_virtual(
-    view: &View,
-    settings: &Listing,
-    operation: ReadOperation,
-    descriptions: Descriptions,
-) -> Result<ClientResponse, CqlError> {
-    let cluster = ClusterView {
-        cluster_name: &view.metadata.cluster_name,
-        local: view.local,
-        members: view.topology().members(),
-        schema: view.schema(),
-        schema_version: view.schema_version(),
-        gossip_generation: 1,
-        settings,
-    };
-    let partitions = system::rows(operation.table(), &cluster);
-    let mut progress = ReadProgress::new(operation);
-    while let Some(command) = progress.next_command() {
-        progress.feed(read_partitions(&command, &partitions), None)?;
-    }
-    rows(progress, descriptions)
 }

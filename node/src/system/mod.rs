@@ -8,7 +8,11 @@ mod local;
 mod partitions;
 mod peers;
 mod schema_rows;
+<<<<<<< HEAD
 mod views;
+=======
+mod traces;
+>>>>>>> 07800ff (Traces: the last thousand requests that asked for one, as rows of system_traces.sessions)
 mod virtual_schema_rows;
 mod wire;
 
@@ -20,6 +24,7 @@ use crate::schema::{Schema, Table};
 use partitions::PartitionsBuilder;
 
 pub use keyspaces::{is_system_keyspace, with_system};
+pub use traces::TraceSession;
 
 /// The version that clients see. From 5.0.0 on they use server-side DESCRIBE and the modern schema tables.
 pub const RELEASE_VERSION: &str = "5.0.0-starling";
@@ -50,8 +55,13 @@ pub struct ClusterView<'a> {
     pub schema_version: Uuid,
     /// Generation of this node's gossip state: seconds since 1970 at its start.
     pub gossip_generation: u32,
+<<<<<<< HEAD
     /// Settings of this node.
     pub settings: &'a Listing,
+=======
+    /// Requests that this node was asked to trace; only for queries on `system_traces`.
+    pub traces: &'a [TraceSession],
+>>>>>>> 07800ff (Traces: the last thousand requests that asked for one, as rows of system_traces.sessions)
 }
 
 /// The contents of a system table, in order of token and key. Tables that only exist because clients expect them
@@ -65,6 +75,7 @@ pub fn rows(table: &Table, view: &ClusterView<'_>) -> Vec<Partition> {
         ("system_schema", "keyspaces") => schema_rows::keyspaces(view.schema, &mut builder),
         ("system_schema", "tables") => schema_rows::tables(view.schema, &mut builder),
         ("system_schema", "columns") => schema_rows::columns(view.schema, &mut builder),
+        ("system_traces", "sessions") => traces::sessions(view, &mut builder),
         ("system_virtual_schema", "keyspaces") => virtual_schema_rows::keyspaces(view.schema, &mut builder),
         ("system_virtual_schema", "tables") => virtual_schema_rows::tables(view.schema, &mut builder),
         ("system_virtual_schema", "columns") => virtual_schema_rows::columns(view.schema, &mut builder),

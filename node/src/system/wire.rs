@@ -40,6 +40,11 @@ pub fn inet(value: IpAddr) -> Bytes {
     }
 }
 
+/// Milliseconds since 1970.
+pub fn timestamp(ms: i64) -> Bytes {
+    Bytes::copy_from_slice(&ms.to_be_bytes())
+}
+
 /// A `set<text>`. Only fails beyond 2^31 elements, which nothing here has.
 pub fn text_set(values: impl Iterator<Item = String>) -> Bytes {
     encode_set(&CqlType::Text, values.collect()).unwrap_or_default()

@@ -52,6 +52,7 @@ impl Fixture {
             members: &self.members,
             schema: &self.schema,
             schema_version: self.version,
+            traces: &[],
             gossip_generation: 1_700_000_000,
             settings: &self.settings,
         }

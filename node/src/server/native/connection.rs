@@ -1,5 +1,7 @@
 //! One client's connection: requests under way up to bounds, answers out in whatever order they come.
 
+use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -11,12 +13,13 @@ use starling_cql_lite::protocol::event::Event;
 use starling_cql_lite::protocol::response::{ResponseHead, write_error, write_event};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Notify, watch};
+use uuid::Uuid;
 
 use super::budget::{Budget, has_little_unread};
 use super::outgoing::{Batch, Form, Outgoing};
 use super::reader::Reader;
 use super::{NativeServer, responses};
-use crate::assembly::client::{ClientResponse, ClientSink};
+use crate::assembly::client::{ClientRequest, ClientResponse, ClientSink};
 
 /// Requests of one connection under way at a time; beyond it the connection is not read further.
 const REQUESTS_UNDER_WAY_MAX: usize = 4_096;
@@ -47,6 +50,10 @@ pub struct Connection {
     bytes_under_way: AtomicUsize,
     /// What the last answers took, in bytes: large ones are remembered for a while.
     answer_bytes_guess: AtomicUsize,
+    /// The client's address.
+    peer: Option<IpAddr>,
+    /// Traces of requests under way, by stream.
+    traces: Mutex<HashMap<i16, Uuid>>,
     /// Room for more requests.
     room: Notify,
     /// Nothing reaches the client any more.
@@ -101,12 +108,17 @@ impl Drop for Finish {
 }
 
 /// Serves a connection until it ends.
-pub(super) fn serve_stream<R, W>(server: Arc<NativeServer>, counted: Arc<Counted>, read: R, write: W)
-where
+pub(super) fn serve_stream<R, W>(
+    server: Arc<NativeServer>,
+    counted: Arc<Counted>,
+    peer: Option<IpAddr>,
+    read: R,
+    write: W,
+) where
     R: AsyncRead + Unpin + Send + 'static,
     W: AsyncWrite + Unpin + Send + 'static,
 {
-    let connection = Arc::new(Connection::new(server.clone()));
+    let connection = Arc::new(Connection::new(server.clone(), peer));
     let (finish, mut broken) = (Finish(connection.clone()), connection.broken.subscribe());
     tokio::spawn({
         let (connection, counted) = (connection.clone(), counted.clone());
@@ -179,7 +191,7 @@ impl Drop for Connection {
 }
 
 impl Connection {
-    fn new(server: Arc<NativeServer>) -> Self {
+    fn new(server: Arc<NativeServer>, peer: Option<IpAddr>) -> Self {
         Connection {
             server,
             outgoing: Mutex::default(),
@@ -188,6 +200,8 @@ impl Connection {
             under_way: AtomicUsize::new(0),
             bytes_under_way: AtomicUsize::new(0),
             answer_bytes_guess: AtomicUsize::new(0),
+            peer,
+            traces: Mutex::default(),
             room: Notify::new(),
             broken: watch::Sender::new(false),
         }
@@ -330,6 +344,12 @@ impl Connection {
                 && self.bytes_under_way.load(Ordering::Acquire) + size_bytes <= REQUEST_BYTES_UNDER_WAY_MAX
     }
 
+    /// Begins to trace a request.
+    pub(super) fn begin_trace(&self, stream: i16, request: &ClientRequest) {
+        let id = self.server.node.begin_trace(self.peer, request);
+        self.traces.lock().insert(stream, id);
+    }
+
     /// Counts a request if there is room for it; whoever gets `false` does nothing of it.
     pub(super) fn try_begin(&self, size_bytes: usize, patience: &Patience) -> bool {
         let held_bytes = self.bytes_under_way.load(Ordering::Acquire);
@@ -370,9 +390,14 @@ pub(super) fn request_number(stream: i16, is_traced: bool, size_bytes: usize) ->
 
 impl ClientSink for Connection {
     fn respond(&self, request: u64, response: ClientResponse) {
-        let mut head = ResponseHead::new(self.version.load(Ordering::Relaxed), request as u16 as i16);
+        let stream = request as u16 as i16;
+        let mut head = ResponseHead::new(self.version.load(Ordering::Relaxed), stream);
         if request >> 16 & 1 == 1 {
-            head.tracing_id = Some(self.server.node.new_tracing_id());
+            // Of two requests with one stream the later one's trace is known.
+            head.tracing_id = self.traces.lock().remove(&stream);
+            if let Some(id) = head.tracing_id {
+                self.server.node.end_trace(id);
+            }
         }
         self.append_answer(&head, &response);
         drop(response);

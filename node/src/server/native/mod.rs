@@ -184,10 +184,11 @@ impl NativeServer {
     pub(super) fn serve(self: &Arc<Self>, stream: TcpStream, door: &Door) {
         let _ = stream.set_nodelay(true);
         let counted = Counted::new(self.clone());
+        let peer = stream.peer_addr().ok().map(|address| address.ip());
         let server = self.clone();
         let Some(tls) = door.tls.clone() else {
             let (read, write) = stream.into_split();
-            return serve_stream(server, counted, read, write);
+            return serve_stream(server, counted, peer, read, write);
         };
         let takes_plain = door.takes_plain;
         let mut stage = self.stage.subscribe();
@@ -196,13 +197,13 @@ impl NativeServer {
                 let mut first = [0];
                 if takes_plain && stream.peek(&mut first).await? > 0 && first != [encryption::TLS_HANDSHAKE] {
                     let (read, write) = stream.into_split();
-                    serve_stream(server.clone(), counted, read, write);
+                    serve_stream(server.clone(), counted, peer, read, write);
                     return Ok(());
                 }
                 let stream = tls.accept(stream).await?;
                 server.figures.tls_accepted.fetch_add(1, Ordering::Relaxed);
                 let (read, write) = tokio::io::split(stream);
-                serve_stream(server.clone(), counted, read, write);
+                serve_stream(server.clone(), counted, peer, read, write);
                 Ok::<(), std::io::Error>(())
             };
             tokio::select! {

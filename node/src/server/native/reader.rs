@@ -318,6 +318,9 @@ impl Reader {
                 self.turn_frames = self.turn_frames.saturating_sub(REQUEST_IN_FRAMES).max(1);
                 let request = requests::to_client_request(header.version, body, request);
                 if let Some(request) = request {
+                    if is_traced {
+                        self.connection.begin_trace(header.stream, &request);
+                    }
                     self.server.node.on_client_request(ticket, &self.session, request);
                 }
                 return Ok(());
