@@ -1,10 +1,12 @@
 //! What a driver does for the script.
 
 use std::fmt;
+use std::future::Future;
 use std::net::IpAddr;
 
 use anyhow::Result;
 use serde_json::Value;
+use tokio::task::JoinSet;
 
 use crate::kind::Kind;
 use crate::script::Settings;
@@ -108,6 +110,34 @@ pub struct Routed {
 
 /// A page and where the next one begins.
 pub type Page<T> = (Answer<T>, Option<Vec<u8>>);
+
+/// Requests at a time where there are many to do.
+const CONCURRENCY: usize = 64;
+
+/// Carries out many requests, some at a time; ends at the first that fails.
+pub async fn all<R>(requests: impl Iterator<Item = R>) -> Result<(), Failure>
+where
+    R: Future<Output = Result<(), Failure>> + Send + 'static,
+{
+    let mut under_way = JoinSet::new();
+    for request in requests {
+        if under_way.len() >= CONCURRENCY {
+            finish(&mut under_way).await?;
+        }
+        under_way.spawn(request);
+    }
+    while !under_way.is_empty() {
+        finish(&mut under_way).await?;
+    }
+    Ok(())
+}
+
+async fn finish(under_way: &mut JoinSet<Result<(), Failure>>) -> Result<(), Failure> {
+    match under_way.join_next().await {
+        Some(ended) => ended.map_err(anyhow::Error::from)?,
+        None => Ok(()),
+    }
+}
 
 /// A driver's session.
 pub trait Driver: Sized {

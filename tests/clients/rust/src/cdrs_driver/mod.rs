@@ -24,18 +24,15 @@ use cdrs_tokio::types::CBytes;
 use cdrs_tokio::types::cassandra_type::{CassandraType, wrapper_fn};
 use cdrs_tokio::types::value::Value as Bound;
 use serde_json::Value;
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::driver::{Answer, Driver, Failure, NodeSeen, Page, Routed, Seen, Statement, TableSeen};
+use crate::driver::{Answer, Driver, Failure, NodeSeen, Page, Routed, Seen, Statement, TableSeen, all};
 use crate::form::Bind;
 use crate::kind::Kind;
 use crate::script::Settings;
 use metadata::Events;
 
 const PORT: u16 = 9042;
-/// Requests at a time where there are many to do.
-const CONCURRENCY: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 type Balancing = TopologyAwareLoadBalancingStrategy<TransportTcp, TcpConnectionManager>;
@@ -98,19 +95,12 @@ impl Driver for Cdrs {
     }
 
     async fn run_all(&self, prepared: &Arc<PreparedQuery>, values: Vec<Vec<Bound>>) -> Result<(), Failure> {
-        let mut tasks = JoinSet::new();
-        for values in values {
-            if tasks.len() >= CONCURRENCY {
-                finish(&mut tasks).await?;
-            }
+        all(values.into_iter().map(|values| {
             let (session, prepared) = (self.session.clone(), prepared.clone());
             let params = quorum().with_values(QueryValues::SimpleValues(values)).build();
-            tasks.spawn(async move { in_time(session.exec_with_params(&prepared, &params)).await.map(drop) });
-        }
-        while !tasks.is_empty() {
-            finish(&mut tasks).await?;
-        }
-        Ok(())
+            async move { in_time(session.exec_with_params(&prepared, &params)).await.map(drop) }
+        }))
+        .await
     }
 
     async fn page(
@@ -232,13 +222,6 @@ async fn in_time<T>(call: impl Future<Output = Result<T, Error>>) -> Result<T, F
     match timeout(PATIENCE, call).await {
         Ok(outcome) => outcome.map_err(failure),
         Err(_) => Err(Failure::Other(anyhow!("no answer in {PATIENCE:?}"))),
-    }
-}
-
-async fn finish(tasks: &mut JoinSet<Result<(), Failure>>) -> Result<(), Failure> {
-    match tasks.join_next().await {
-        Some(ended) => ended.map_err(anyhow::Error::from)?,
-        None => Ok(()),
     }
 }
 

@@ -25,15 +25,12 @@ use scylla::statement::prepared::PreparedStatement;
 use scylla::statement::unprepared;
 use scylla::value::{CqlValue, MaybeUnset, Row};
 use serde_json::Value;
-use tokio::task::JoinSet;
 
-use crate::driver::{Answer, Driver, Failure, NodeSeen, Page, Routed, Seen, Statement, TableSeen};
+use crate::driver::{Answer, Driver, Failure, NodeSeen, Page, Routed, Seen, Statement, TableSeen, all};
 use crate::form::Bind;
 use crate::kind::Kind;
 use crate::script::Settings;
 
-/// Requests at a time where there are many to do.
-const CONCURRENCY: usize = 64;
 const PATIENCE: Duration = Duration::from_secs(60);
 const METADATA_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -101,18 +98,11 @@ impl Driver for Scylla {
     }
 
     async fn run_all(&self, prepared: &PreparedStatement, values: Vec<Vec<Bound>>) -> Result<(), Failure> {
-        let mut tasks = JoinSet::new();
-        for values in values {
-            if tasks.len() >= CONCURRENCY {
-                finish(&mut tasks).await?;
-            }
+        all(values.into_iter().map(|values| {
             let (session, prepared) = (self.session.clone(), prepared.clone());
-            tasks.spawn(async move { session.execute_unpaged(&prepared, values).await.map(drop) });
-        }
-        while !tasks.is_empty() {
-            finish(&mut tasks).await?;
-        }
-        Ok(())
+            async move { Ok(session.execute_unpaged(&prepared, values).await.map(drop)?) }
+        }))
+        .await
     }
 
     async fn page(
@@ -221,13 +211,6 @@ fn consistency(name: &str) -> Result<Consistency> {
         "EACH_QUORUM" => Consistency::EachQuorum,
         _ => bail!("the level {name} is not known here"),
     })
-}
-
-async fn finish(tasks: &mut JoinSet<Result<(), ExecutionError>>) -> Result<(), Failure> {
-    match tasks.join_next().await {
-        Some(ended) => Ok(ended.map_err(anyhow::Error::from)??),
-        None => Ok(()),
-    }
 }
 
 fn answer(result: QueryResult) -> Result<Answer<CqlValue>> {
