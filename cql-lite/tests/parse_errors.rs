@@ -1,6 +1,6 @@
 //! Where and how statements that are not grammatical are refused.
 
-use starling_cql_lite::parser::{MAX_NESTING, parse_statement, parse_statement_within};
+use starling_cql_lite::parser::{MAX_NESTING, MAX_TOKENS, parse_statement, parse_statement_within};
 
 fn error(text: &str) -> String {
     match parse_statement(text) {
@@ -132,8 +132,19 @@ fn chains_of_operators_are_bounded() {
 }
 
 #[test]
-fn markers_and_length_are_bounded() {
-    assert!(error(&format!("INSERT INTO t (a) VALUES (?{})", ",?".repeat(65_535))).contains("too many bind markers"));
+fn length_is_bounded() {
     assert!(parse_statement_within("SELECT * FROM t", 15).is_ok());
     assert!(parse_statement_within("SELECT * FROM t", 14).is_err());
+}
+
+#[test]
+fn a_statement_has_a_bounded_number_of_tokens() {
+    let of = |constants: usize| format!("SELECT v FROM t WHERE k IN ({}\n1)", "1,".repeat(constants - 1));
+    // Eight before the constants, a comma between each two of them, the parenthesis and the end.
+    let most = (MAX_TOKENS - 10) / 2;
+    let parsed = parse_statement(&of(most)).unwrap();
+    assert_eq!(parsed.tokens, 8 + 2 * most - 1 + 2);
+    let error = parse_statement(&of(most + 1)).unwrap_err();
+    assert_eq!(error.line, 2);
+    assert!(error.message.contains("bind values instead"), "{error}");
 }

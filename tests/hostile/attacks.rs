@@ -219,7 +219,8 @@ async fn deep_nesting(cql: &str) -> Outcome {
 async fn long_statements(cql: &str) -> Outcome {
     let mut client = Client::started(cql, 4, "").await?;
     for round in 0.. {
-        let text = format!("SELECT v FROM hostile.t WHERE k IN ({round}, {}1)", "1,".repeat(500_000));
+        // As many words as a statement may have.
+        let text = format!("SELECT v FROM hostile.t WHERE k IN ({round}, {}1)", "1,".repeat(32_000));
         client.send(&frame(4, &Request::Prepare { query: &text, keyspace: None })).await?;
         client.answer().await?;
         let text = format!("UPDATE hostile.t SET v = [{}1] WHERE k = 1", "1,".repeat(500_000));

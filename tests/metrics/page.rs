@@ -23,7 +23,7 @@ const BOUNDED: &[&str] = &[
     "native_unread_bytes",
     "operations_under_way",
     "prepared_statements",
-    "prepared_statements_text_bytes",
+    "prepared_statements_bytes",
     "process_open_fds",
 ];
 /// Likewise, by peer and lane.

@@ -32,6 +32,8 @@ pub struct ParsedStatement {
     /// The names of the bind markers in order of occurrence: `None` for `?`, `Some` for `:name`. Its length is the
     /// number of values to bind; a name that occurs twice has two entries.
     pub markers: Vec<Option<String>>,
+    /// How many tokens it was made of: what it takes in memory goes with them.
+    pub tokens: usize,
 }
 
 /// One CQL statement.

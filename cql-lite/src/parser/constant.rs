@@ -4,12 +4,10 @@ use crate::ast::{Constant, ConstantKind, Marker, Term, TermKind};
 use crate::lexer::{Token, TokenKind};
 
 use super::cursor::{Parsed, Parser};
-use super::{MAX_MARKERS, SyntaxError};
 
 impl Parser<'_> {
     /// A bind marker.
     pub(super) fn marker(&mut self) -> Parsed<Marker> {
-        let position = self.position();
         let name = if self.accept(TokenKind::QuestionMark) {
             None
         } else {
@@ -17,10 +15,6 @@ impl Parser<'_> {
             Some(self.name()?.name)
         };
         let index = self.markers.len();
-        if index >= MAX_MARKERS {
-            let message = format!("too many bind markers: more than the allowed {MAX_MARKERS}");
-            return Err(SyntaxError::at(position, message));
-        }
         self.markers.push(name.clone());
         Ok(Marker { index, name })
     }

@@ -11,6 +11,10 @@ pub const MAX_NESTING: usize = 64;
 /// How many operators one term or selector may have in all: `a + b + c` is a tree as deep as it has operators.
 const MAX_OPERATORS: usize = 256;
 
+/// How many tokens a statement may have, so that 16 bits count its markers. Its tree and its plan take up to some
+/// hundred bytes for each.
+pub const MAX_TOKENS: usize = u16::MAX as usize;
+
 pub(super) type Parsed<T> = Result<T, SyntaxError>;
 
 /// A parser: a lexer, the token that comes next and what is counted along the way.
@@ -19,6 +23,10 @@ pub(super) struct Parser<'a> {
     /// Stands after `token`.
     lexer: Lexer<'a>,
     token: Token,
+    /// Tokens that were passed.
+    pub(super) tokens: usize,
+    /// Where there are too many of them.
+    pub(super) too_long_at: Option<Position>,
     depth: usize,
     operators: usize,
     pub(super) markers: Vec<Option<String>>,
@@ -28,7 +36,7 @@ impl<'a> Parser<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         let mut lexer = Lexer::new(text);
         let token = lexer.next_token();
-        Self { lexer, token, depth: 0, operators: 0, markers: Vec::new() }
+        Self { lexer, token, tokens: 0, too_long_at: None, depth: 0, operators: 0, markers: Vec::new() }
     }
 
     /// The token that comes next.
@@ -51,6 +59,14 @@ impl<'a> Parser<'a> {
     pub(super) fn advance(&mut self) -> Token {
         let passed = self.token;
         self.token = self.lexer.next_token();
+        self.tokens += 1;
+        if self.tokens == MAX_TOKENS {
+            self.too_long_at = Some(self.token.position);
+        }
+        if self.too_long_at.is_some() {
+            // No rule goes on beyond the end.
+            self.token.kind = TokenKind::Eof;
+        }
         passed
     }
 

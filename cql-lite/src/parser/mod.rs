@@ -21,20 +21,17 @@ mod statement;
 mod term;
 mod type_name;
 
-pub use cursor::MAX_NESTING;
+pub use cursor::{MAX_NESTING, MAX_TOKENS};
 pub use error::SyntaxError;
 pub use script::{Script, ScriptStatement, split_statements};
 
 use crate::ast::ParsedStatement;
 use cursor::Parser;
 
-/// The most bind markers a statement can have.
-pub const MAX_MARKERS: usize = u16::MAX as usize;
-
 /// Parses one statement, which may end in semicolons.
 ///
-/// The stack needed is bounded whatever the text. The tree can need a hundred times the memory of a hostile text, so
-/// the caller has to bound the text's length.
+/// The stack needed is bounded whatever the text, and so are the nodes of the tree ([`MAX_TOKENS`]); the caller has to
+/// bound the text's length.
 ///
 /// # Errors
 /// What Cassandra answers with a SyntaxException.

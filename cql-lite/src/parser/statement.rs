@@ -3,15 +3,26 @@
 use crate::ast::{ParsedStatement, Statement};
 use crate::lexer::TokenKind;
 
-use super::cursor::{Parsed, Parser};
+use super::SyntaxError;
+use super::cursor::{MAX_TOKENS, Parsed, Parser};
 
 impl Parser<'_> {
     /// One statement up to the end of the text.
     pub(super) fn only_statement(mut self) -> Parsed<ParsedStatement> {
+        let parsed = self.statement_to_the_end();
+        if let Some(position) = self.too_long_at {
+            let message =
+                format!("statement of more than {MAX_TOKENS} words, constants and signs: bind values instead");
+            return Err(SyntaxError::at(position, message));
+        }
+        Ok(ParsedStatement { statement: parsed?, markers: self.markers, tokens: self.tokens })
+    }
+
+    fn statement_to_the_end(&mut self) -> Parsed<Statement> {
         let statement = self.statement()?;
         while self.accept(TokenKind::Semicolon) {}
         self.expect(TokenKind::Eof)?;
-        Ok(ParsedStatement { statement, markers: self.markers })
+        Ok(statement)
     }
 
     fn statement(&mut self) -> Parsed<Statement> {

@@ -3,7 +3,6 @@
 use std::sync::atomic::Ordering;
 
 use super::Node;
-use super::prepared::TEXT_BYTES_MAX;
 use crate::cluster::CHANGES_WAITING_MAX;
 
 /// What something holds, and how much it may.
@@ -32,7 +31,7 @@ pub struct Depths {
     /// Prepared statements.
     pub prepared: Depth,
     /// Bytes of their texts.
-    pub prepared_text_bytes: Depth,
+    pub prepared_bytes: Depth,
     /// Prepared statements dropped in favour of others, ever.
     pub prepared_evicted: u64,
     /// Changes of schema or membership that wait for their turn at this node.
@@ -49,12 +48,12 @@ impl Node {
             timers += shard.timer_count();
         }
         let (shards, per_shard) = (self.shards.len(), self.config.operations_per_shard_max);
-        let (prepared, text_bytes) = self.prepared.size();
+        let (prepared, prepared_bytes) = self.prepared.size();
         Depths {
             operations: Depth::new(operations, shards * per_shard),
             timers: timers as u64,
             prepared: Depth::new(prepared, self.config.prepared_max.max(1)),
-            prepared_text_bytes: Depth::new(text_bytes, TEXT_BYTES_MAX),
+            prepared_bytes: Depth::new(prepared_bytes, self.config.prepared_bytes_max),
             prepared_evicted: self.prepared.evicted.load(Ordering::Relaxed),
             changes: Depth::new(self.cluster.lock().changes_waiting(), CHANGES_WAITING_MAX),
         }

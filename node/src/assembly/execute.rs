@@ -86,7 +86,7 @@ impl Node {
         let metadata_id = metadata_id(&prepared);
         let (text, prepared, epoch) = (Arc::from(text), Arc::new(prepared), view.metadata.epoch);
         let entry = Entry { keyspace, text, prepared, metadata_id, epoch, has_new_columns };
-        self.prepared.put(id, entry.clone());
+        self.prepared.put(id, entry.clone())?;
         Ok((id, entry))
     }
 

@@ -67,6 +67,8 @@ pub struct NodeConfig {
     pub prepared_max: usize,
     /// What `system_views.settings` shows.
     pub settings: Listing,
+    /// What they may take in memory, texts and plans: bytes. Less means that clients prepare more often.
+    pub prepared_bytes_max: usize,
 }
 
 impl Default for NodeConfig {
@@ -82,6 +84,7 @@ impl Default for NodeConfig {
             operations_per_shard_max: 32_768,
             prepared_max: 10_000,
             settings: Listing::new(),
+            prepared_bytes_max: 16 << 20,
         }
     }
 }
@@ -129,7 +132,7 @@ impl Node {
     ) -> Self {
         let node = Node {
             local: cluster.host_id(),
-            prepared: prepared::PreparedStatements::new(config.prepared_max),
+            prepared: prepared::PreparedStatements::new(config.prepared_max, config.prepared_bytes_max),
             config,
             outside,
             store,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::RwLock;
+use starling_cql_lite::protocol::error::CqlError;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::client::StatementId;
@@ -24,14 +25,15 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    fn size_bytes(&self) -> usize {
+        self.text.len() + self.prepared.size_bytes
+    }
+
     /// Whether a result may leave its columns out because the client knows them from the preparation.
     pub(super) fn columns_are_known(&self) -> bool {
         !self.has_new_columns && !self.prepared.selects_all
     }
 }
-
-/// Most bytes of statements' texts that are kept. Plans take a few times as much. 1 MiB to 1 GiB.
-pub(super) const TEXT_BYTES_MAX: usize = 32 << 20;
 
 struct Kept {
     entry: Entry,
@@ -43,19 +45,21 @@ struct Kept {
 struct Entries {
     by_id: HashMap<StatementId, Kept>,
     in_order: VecDeque<StatementId>,
-    text_bytes: usize,
+    /// What they take: plans and texts.
+    bytes: usize,
 }
 
 pub(super) struct PreparedStatements {
     entries: RwLock<Entries>,
     max: usize,
+    max_bytes: usize,
     /// Statements dropped in favour of others.
     pub evicted: AtomicU64,
 }
 
 impl PreparedStatements {
-    pub(super) fn new(max: usize) -> Self {
-        PreparedStatements { entries: RwLock::default(), max: max.max(1), evicted: AtomicU64::new(0) }
+    pub(super) fn new(max: usize, max_bytes: usize) -> Self {
+        PreparedStatements { entries: RwLock::default(), max: max.max(1), max_bytes, evicted: AtomicU64::new(0) }
     }
 
     pub(super) fn get(&self, id: &[u8]) -> Option<Entry> {
@@ -68,31 +72,48 @@ impl PreparedStatements {
         Some(kept.entry.clone())
     }
 
-    /// How many there are, and bytes of their texts.
+    /// How many there are, and the bytes that they take.
     pub(super) fn size(&self) -> (usize, usize) {
         let entries = self.entries.read();
-        (entries.by_id.len(), entries.text_bytes)
+        (entries.by_id.len(), entries.bytes)
     }
 
     /// Keeps an entry, in place of old ones that nobody runs where there is no more room.
-    pub(super) fn put(&self, id: StatementId, entry: Entry) {
-        let text_bytes = entry.text.len();
+    ///
+    /// # Errors
+    /// Invalid if it is too large to be kept at all.
+    pub(super) fn put(&self, id: StatementId, entry: Entry) -> Result<(), CqlError> {
+        let bytes = entry.size_bytes();
+        if bytes > self.max_bytes {
+            let max_bytes = self.max_bytes;
+            let message =
+                format!("Prepared statement of size {bytes} bytes is larger than allowed maximum of {max_bytes}");
+            return Err(CqlError::Invalid(message));
+        }
         let mut entries = self.entries.write();
         if let Some(known) = entries.by_id.get_mut(&id) {
-            // One id, one text: what it takes stays the same.
-            known.entry = entry;
-            return;
+            let before = std::mem::replace(&mut known.entry, entry);
+            // One id, one text; the columns may be others.
+            known.is_used = AtomicBool::new(true);
+            entries.bytes = entries.bytes + bytes - before.size_bytes();
+            self.make_room(&mut entries, 0, 0);
+            return Ok(());
         }
         // Room first: the newest is not the one that goes.
-        while entries.in_order.len() >= self.max || entries.text_bytes + text_bytes > TEXT_BYTES_MAX {
+        self.make_room(&mut entries, 1, bytes);
+        entries.bytes += bytes;
+        entries.in_order.push_back(id);
+        entries.by_id.insert(id, Kept { entry, is_used: AtomicBool::new(false) });
+        Ok(())
+    }
+
+    fn make_room(&self, entries: &mut Entries, count: usize, bytes: usize) {
+        while entries.in_order.len() + count > self.max || entries.bytes + bytes > self.max_bytes {
             if !entries.drop_one() {
                 break;
             }
             self.evicted.fetch_add(1, Ordering::Relaxed);
         }
-        entries.text_bytes += text_bytes;
-        entries.in_order.push_back(id);
-        entries.by_id.insert(id, Kept { entry, is_used: AtomicBool::new(false) });
     }
 }
 
@@ -103,7 +124,7 @@ impl Entries {
             match self.by_id.get(&id) {
                 Some(kept) if kept.is_used.swap(false, Ordering::Relaxed) => self.in_order.push_back(id),
                 Some(kept) => {
-                    self.text_bytes -= kept.entry.text.len();
+                    self.bytes -= kept.entry.size_bytes();
                     self.by_id.remove(&id);
                     return true;
                 }
@@ -155,31 +176,36 @@ mod tests {
 
     #[test]
     fn what_is_run_outlives_a_flood_of_what_is_not() {
-        let kept = PreparedStatements::new(10);
+        let kept = PreparedStatements::new(10, 1 << 20);
         let hot = statement_id(None, "hot");
-        kept.put(hot, entry("hot"));
+        kept.put(hot, entry("hot")).expect("small");
         for number in 0..1_000 {
             let text = number.to_string();
             let id = statement_id(None, &text);
-            kept.put(id, entry(&text));
+            kept.put(id, entry(&text)).expect("small");
             assert!(kept.get(&hot).is_some(), "gone after {number}");
             assert!(kept.entries.read().by_id.contains_key(&id), "the newest is kept");
             assert!(kept.entries.read().in_order.len() <= 10);
         }
-        assert_eq!(kept.size(), (10, kept.entries.read().text_bytes));
+        assert_eq!(kept.size(), (10, kept.entries.read().bytes));
         assert_eq!(kept.evicted.load(Ordering::Relaxed), 1_001 - 10);
     }
 
     #[test]
-    fn texts_are_bounded_in_bytes() {
-        let kept = PreparedStatements::new(1_000);
+    fn what_they_take_is_bounded_in_bytes() {
+        let kept = PreparedStatements::new(1_000, 8 << 20);
         let large = "x".repeat(1 << 20);
         for number in 0..100 {
-            kept.put(statement_id(None, &number.to_string()), entry(&large));
+            kept.put(statement_id(None, &number.to_string()), entry(&large)).expect("small enough");
+        }
+        assert!(kept.put([9; 16], entry(&large.repeat(8))).is_err(), "larger than all may be together");
+        let (again, id) = (entry("again"), statement_id(None, "again"));
+        for _ in 0..2 {
+            kept.put(id, again.clone()).expect("small");
         }
         let entries = kept.entries.read();
-        assert!(entries.text_bytes <= TEXT_BYTES_MAX);
-        assert_eq!(entries.text_bytes, entries.by_id.len() << 20);
         assert_eq!(entries.by_id.len(), entries.in_order.len());
+        assert_eq!(entries.bytes, entries.by_id.values().map(|kept| kept.entry.size_bytes()).sum::<usize>());
+        assert!(entries.bytes <= 8 << 20 && entries.by_id.len() > 5);
     }
 }

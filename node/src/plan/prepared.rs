@@ -32,8 +32,17 @@ pub struct Prepared {
     pub table: Option<Arc<Table>>,
     /// `SELECT *`: its columns are whatever the table has when it is run.
     pub selects_all: bool,
+    /// What it takes in memory, about: bytes.
+    pub size_bytes: usize,
     plan: Plan,
 }
+
+/// What a plan takes for each token of its statement, and for each bind variable or column of the result, at most:
+/// bytes, by measurement. A hundred times the text, for the worst of texts.
+const TOKEN_BYTES: usize = 96;
+const COLUMN_BYTES: usize = 256;
+/// What the plan of the shortest statement takes: bytes.
+const PLAN_BYTES_MIN: usize = 1 << 10;
 
 #[derive(Clone, Debug)]
 enum Plan {
@@ -100,7 +109,9 @@ pub fn prepare(schema: &Schema, session: Option<&str>, parsed: ParsedStatement) 
         Plan::Select(select) => (key_markers(&select.restrictions), select.clause.columns.clone()),
         _ => (Vec::new(), Vec::new()),
     };
-    Ok(Prepared { variables: variables.finish()?, partition_key_indices, columns, table, selects_all, plan })
+    let variables = variables.finish()?;
+    let size_bytes = PLAN_BYTES_MIN + parsed.tokens * TOKEN_BYTES + (variables.len() + columns.len()) * COLUMN_BYTES;
+    Ok(Prepared { variables, partition_key_indices, columns, table, selects_all, size_bytes, plan })
 }
 
 fn modification_plan(modification: Modification) -> (Plan, Option<Arc<Table>>) {

@@ -135,6 +135,7 @@ fn identity_of(settings: &Settings, stored: &identity::Stored) -> Identity {
 
 fn node_config(settings: &Settings) -> NodeConfig {
     NodeConfig {
+        prepared_bytes_max: settings.prepared_statements_cache_size.bytes as usize,
         mutation_size_bytes_max: settings.max_mutation_size.bytes as usize,
         batch_size_bytes_warn: settings.batch_size_warn_threshold.bytes as usize,
         batch_size_bytes_max: settings.batch_size_fail_threshold.bytes as usize,

@@ -80,7 +80,7 @@ pub struct Settings {
     /// A port of its own for TLS (9142 by convention), so that `native_transport_port` stays plain; by default TLS is on
     /// `native_transport_port`. Only with `client_encryption_options`.
     pub native_transport_port_ssl: Option<u16>,
-    /// Largest body of a client's frame; larger ones are refused. 1MiB to 256MiB, and below 5/32 of
+    /// Largest body of a client's frame; larger ones are refused. 1MiB to 256MiB, and below 5/24 of
     /// `native_transport_max_request_data_in_flight`.
     pub native_transport_max_frame_size: Size,
     /// Memory for what clients send and have not read, all connections together: 3/8 for frames that have come in part, 5/16
@@ -122,6 +122,9 @@ pub struct Settings {
     /// Between two purges of deletions older than `gc_grace_seconds`. Shorter frees the disk sooner and reads
     /// more. 10s to 30d.
     pub purge_interval: Duration,
+    /// What prepared statements may take in memory; beyond it those that are not used go, and clients prepare them
+    /// again. 1MiB to 1GiB.
+    pub prepared_statements_cache_size: Size,
     /// Largest write to one partition. 1KiB to 32MiB.
     pub max_mutation_size: Size,
     /// Batches over several partitions that are larger than this are warned of.
@@ -150,7 +153,7 @@ impl Default for Settings {
             native_transport_port: 9042,
             native_transport_port_ssl: None,
             native_transport_max_frame_size: Size { bytes: 16 << 20 },
-            native_transport_max_request_data_in_flight: Size { bytes: 128 << 20 },
+            native_transport_max_request_data_in_flight: Size { bytes: 80 << 20 },
             native_transport_max_concurrent_connections: 16_384,
             client_encryption_options: ClientEncryptionOptions::default(),
             admin_port: 9180,
@@ -168,6 +171,7 @@ impl Default for Settings {
             server_encryption_options: ServerEncryptionOptions::default(),
             committers: 1,
             purge_interval: Duration { ms: 3_600_000 },
+            prepared_statements_cache_size: Size { bytes: 16 << 20 },
             max_mutation_size: Size { bytes: 16 << 20 },
             batch_size_warn_threshold: Size { bytes: 64 << 10 },
             batch_size_fail_threshold: Size { bytes: 1 << 20 },
@@ -241,6 +245,7 @@ impl Settings {
         within("write_request_timeout (ms)", self.write_request_timeout.ms, 10, 600_000)?;
         within("purge_interval (ms)", self.purge_interval.ms, 10_000, 30 * 86_400_000)?;
         // A message between nodes has room for them.
+        within("prepared_statements_cache_size (bytes)", self.prepared_statements_cache_size.bytes, 1 << 20, 1 << 30)?;
         within("max_mutation_size (bytes)", self.max_mutation_size.bytes, 1 << 10, 32 << 20)?;
         within("batch_size_fail_threshold (bytes)", self.batch_size_fail_threshold.bytes, 1 << 10, 32 << 20)?;
         within("block_cache_size (bytes)", self.block_cache_size.bytes, 1 << 20, 1 << 40)?;
@@ -248,7 +253,7 @@ impl Settings {
             (self.native_transport_max_frame_size.bytes, self.native_transport_max_request_data_in_flight.bytes);
         within("native_transport_max_request_data_in_flight (bytes)", clients, 16 << 20, 64 << 30)?;
         // A frame on its way has memory set aside: header and segments besides the body.
-        let most = (256 << 20).min(clients / 32 * 5 - (256 << 10));
+        let most = (256 << 20).min(clients / 24 * 5 - (256 << 10));
         within("native_transport_max_frame_size (bytes)", frame, 1 << 20, most)?;
         let connections = self.native_transport_max_concurrent_connections.into();
         within("native_transport_max_concurrent_connections", connections, 1, 1_000_000)?;

@@ -8,11 +8,8 @@ mod local;
 mod partitions;
 mod peers;
 mod schema_rows;
-<<<<<<< HEAD
-mod views;
-=======
 mod traces;
->>>>>>> 07800ff (Traces: the last thousand requests that asked for one, as rows of system_traces.sessions)
+mod views;
 mod virtual_schema_rows;
 mod wire;
 
@@ -55,13 +52,10 @@ pub struct ClusterView<'a> {
     pub schema_version: Uuid,
     /// Generation of this node's gossip state: seconds since 1970 at its start.
     pub gossip_generation: u32,
-<<<<<<< HEAD
     /// Settings of this node.
     pub settings: &'a Listing,
-=======
     /// Requests that this node was asked to trace; only for queries on `system_traces`.
     pub traces: &'a [TraceSession],
->>>>>>> 07800ff (Traces: the last thousand requests that asked for one, as rows of system_traces.sessions)
 }
 
 /// The contents of a system table, in order of token and key. Tables that only exist because clients expect them

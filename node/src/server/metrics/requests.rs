@@ -41,7 +41,7 @@ pub(super) fn write(page: &mut Page<'_>, node: &Node) -> fmt::Result {
     page.bounded("operations_under_way", "Operations that this node coordinates now.", depths.operations)?;
     page.gauge("timers", "Deadlines that are remembered: a few for each operation under way.", depths.timers)?;
     page.bounded("prepared_statements", "Prepared statements that are kept.", depths.prepared)?;
-    page.bounded("prepared_statements_text_bytes", "Bytes of their texts.", depths.prepared_text_bytes)?;
+    page.bounded("prepared_statements_bytes", "What they take, about: bytes.", depths.prepared_bytes)?;
     page.counter(
         "prepared_statements_evicted",
         "Prepared statements dropped in favour of others.",

@@ -1,8 +1,8 @@
 //! The memory that clients may take, all connections together.
 //!
 //! Three things take it, each with a share of its own: frames that have come in part, requests under way, and answers
-//! that are not read yet. What one connection may hold of a share is as much as is still free of it: alone it may have
-//! half, and however many take what they can, something is left for the next. So clients who send half of a frame or
+//! that are not read yet. What one connection may hold of a share is twice what is still free of it: alone it may have
+//! two thirds, and however many take what they can, something is left for the next. So clients who send half of a frame or
 //! read no answers lock nobody out.
 
 use std::sync::Arc;
@@ -25,11 +25,11 @@ impl Share {
         Share { limit_bytes, used: AtomicUsize::new(0) }
     }
 
-    /// Takes more for a connection that holds so much, if it then holds no more than is left.
+    /// Takes more for a connection that holds so much, if it then holds no more than twice what is left.
     fn try_take(&self, held_bytes: usize, bytes: usize) -> bool {
         let before = self.used.fetch_add(bytes, Ordering::AcqRel);
         let holds = held_bytes.saturating_add(bytes);
-        let fits = before.saturating_add(bytes).saturating_add(holds) <= self.limit_bytes;
+        let fits = before.saturating_add(bytes).saturating_add(holds.div_ceil(2)) <= self.limit_bytes;
         if !fits {
             self.give_back(bytes);
         }
@@ -197,17 +197,17 @@ mod tests {
     fn shares_are_kept_and_given_back() {
         let budget = budget();
         let (mut one, mut two) = (Reservation::new(budget.clone()), Reservation::new(budget.clone()));
-        assert!(!one.try_grow_to(193 << 10), "half of the share is the most for one");
-        assert!(one.try_grow_to(192 << 10));
+        assert!(!one.try_grow_to(257 << 10), "two thirds of the share are the most for one");
+        assert!(one.try_grow_to(256 << 10));
         assert!(one.try_grow_to(100 << 10), "it has more than that");
-        assert!(!two.try_grow_to(100 << 10));
-        assert!(two.try_grow_to(96 << 10));
-        assert!(budget.try_begin(0, 160 << 10), "others' halves of frames take nothing away");
-        assert!(!budget.try_begin(160 << 10, 1), "it has as much as is left");
+        assert!(!two.try_grow_to(96 << 10));
+        assert!(two.try_grow_to(80 << 10));
+        assert!(budget.try_begin(0, 213 << 10), "others' halves of frames take nothing away");
+        assert!(!budget.try_begin(213 << 10, 1 << 10), "it has twice what is left");
         drop(one);
         assert!(two.try_grow_to(192 << 10));
         two.release();
-        budget.end(160 << 10);
+        budget.end(213 << 10);
         assert_eq!((budget.receiving_bytes(), budget.under_way_bytes()), (0, 0));
     }
 
@@ -230,7 +230,7 @@ mod tests {
     fn small_answers_are_never_refused_to_those_who_read() {
         let budget = budget();
         assert!(budget.try_answer(0, 160 << 10));
-        assert!(!budget.try_answer(0, 100 << 10));
+        assert!(!budget.try_answer(0, 110 << 10));
         assert!(budget.has_room_for_answers(0));
         assert!(!budget.has_room_for_answers(160 << 10));
         assert!(budget.try_answer(0, 100));

@@ -15,8 +15,11 @@ use crate::schema::change;
 #[derive(Default)]
 pub struct EventListeners {
     /// By the address of the connection, which forgets itself when it ends.
-    listeners: Mutex<HashMap<usize, (Weak<Connection>, BTreeSet<String>)>>,
+    listeners: Mutex<HashMap<usize, Listener>>,
 }
+
+/// A connection and the types of events that it wants.
+type Listener = (Weak<Connection>, BTreeSet<String>);
 
 impl EventListeners {
     /// A connection wants events of these types.
@@ -36,7 +39,7 @@ impl EventListeners {
 
     /// Connections that registered and are still there.
     pub fn count(&self) -> usize {
-        self.listeners.lock().iter().filter(|(listener, _)| listener.strong_count() > 0).count()
+        self.listeners.lock().len()
     }
 
     /// Tells all who registered.
