@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use starling_bench::BenchArgs;
+use starling_bench::BenchCommand;
 use starling_node::settings::Settings;
 use starling_shell::ShellArgs;
 
@@ -34,7 +34,7 @@ enum Command {
     /// Talk CQL to a node.
     Shell(ShellArgs),
     /// Load a server, this or another that speaks CQL, and measure it.
-    Bench(Box<BenchArgs>),
+    Bench(Box<BenchCommand>),
     /// Look after a running node.
     Admin(admin::AdminArguments),
 }

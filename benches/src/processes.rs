@@ -1,5 +1,6 @@
 //! CPU time and memory of server processes on this machine, from /proc.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
@@ -71,6 +72,27 @@ fn usage(pid: u32) -> Result<Usage> {
     })
 }
 
+/// CPU time of a process's threads, those of one name (but for a number at its end) together.
+///
+/// # Errors
+/// If the process is gone.
+pub fn threads(pid: u32) -> Result<BTreeMap<String, Duration>> {
+    let folder = format!("/proc/{pid}/task");
+    let mut times = BTreeMap::new();
+    for thread in fs::read_dir(&folder).with_context(|| format!("{folder} cannot be read"))? {
+        let path = thread?.path();
+        // A thread may have ended since.
+        let (Ok(name), Ok(stat)) = (fs::read_to_string(path.join("comm")), fs::read_to_string(path.join("stat")))
+        else {
+            continue;
+        };
+        let Some((user, system)) = cpu_times(&stat) else { continue };
+        let name = name.trim().trim_end_matches(|c: char| c.is_ascii_digit() || c == '-').to_owned();
+        *times.entry(name).or_default() += user + system;
+    }
+    Ok(times)
+}
+
 /// utime and stime: fields 14 and 15, counted behind the command's name, which may hold anything.
 fn cpu_times(stat: &str) -> Option<(Duration, Duration)> {
     let mut fields = stat.rsplit_once(')')?.1.split_ascii_whitespace().skip(11);
@@ -108,5 +130,7 @@ mod tests {
         assert!(sample.0[0].resident_bytes > 0);
         assert_eq!(sample.since(&sample).0[0].user, Duration::ZERO);
         assert!(Processes::new(&[u32::MAX]).is_err());
+        assert!(!threads(std::process::id()).unwrap().is_empty());
+        assert!(threads(u32::MAX).is_err());
     }
 }

@@ -7,6 +7,7 @@ use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 
 use crate::args::{BenchArgs, Distribution, Mix};
+use crate::counters::Counters;
 use crate::outcome::{Kind, Outcome};
 use crate::processes::{Sample, Usage};
 
@@ -22,6 +23,8 @@ pub struct Report<'a> {
     pub outcome: &'a Outcome,
     /// What the servers used for it.
     pub usage: &'a Sample,
+    /// What the CPU counted of them.
+    pub counters: Counters,
 }
 
 impl Report<'_> {
@@ -32,6 +35,11 @@ impl Report<'_> {
     /// CPU time per operation in microseconds.
     fn per_operation_us(&self, time: Duration) -> f64 {
         time.as_micros() as f64 / self.operations().max(1) as f64
+    }
+
+    /// A count of the CPU by operation.
+    fn counted_per_operation(&self, count: Option<f64>) -> Option<f64> {
+        count.map(|count| count / self.operations().max(1) as f64)
     }
 
     /// CPU time of all servers.
@@ -72,6 +80,11 @@ impl Report<'_> {
         }
         if !self.usage.0.is_empty() {
             self.usage_lines(&mut out);
+        }
+        for (name, count) in [("instructions", self.counters.instructions), ("cycles", self.counters.cycles)] {
+            if let Some(count) = self.counted_per_operation(count) {
+                let _ = writeln!(out, "{name:<12}{count:>11.0} per operation, all servers");
+            }
         }
         self.failure_lines(&mut out);
         out
@@ -159,6 +172,8 @@ impl Report<'_> {
             "missing": tally.missing,
             "given_up": self.outcome.given_up,
             "server_cpu_us_per_operation": (!servers.is_empty()).then(|| self.per_operation_us(user + system)),
+            "server_instructions_per_operation": self.counted_per_operation(self.counters.instructions),
+            "server_cycles_per_operation": self.counted_per_operation(self.counters.cycles),
             "servers": servers,
         })
     }
@@ -211,8 +226,11 @@ mod tests {
             resident_peak_bytes: 6 << 20,
         };
         let usage = Sample(vec![usage(7), usage(8)]);
-        let report = Report { args: &args, mix: args.mix(), outcome: &outcome, usage: &usage };
+        let counters = Counters { instructions: Some(50_000.0), cycles: None };
+        let report = Report { args: &args, mix: args.mix(), outcome: &outcome, usage: &usage, counters };
         let json = report.json();
+        assert_eq!(json["server_instructions_per_operation"], 50.0);
+        assert!(json["server_cycles_per_operation"].is_null());
         assert_eq!(json["server_cpu_us_per_operation"], 60.0);
         assert_eq!(json["latency_us"]["write"]["p99.9"], 500);
         assert_eq!(json["throughput_per_s"], 100.0);

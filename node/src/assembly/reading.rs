@@ -16,7 +16,7 @@ use super::shard::{Ended, Operation};
 use super::{Node, View};
 use crate::coordinate::{ReadCoordination, errors, plan_read};
 use crate::plan::{ReadOperation, ReadProgress};
-use crate::system::{self, ClusterView, Listing};
+use crate::system::{self, ClusterView};
 
 /// A read under way, between and during its commands.
 pub struct ReadRun {
