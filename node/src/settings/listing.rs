@@ -45,7 +45,7 @@ impl Settings {
         };
         let mut all: Listing =
             vec![("native_transport_port_ssl", self.native_transport_port_ssl.map(|port| port.to_string()))];
-        let given: [(&'static str, &dyn Display); 29] = [
+        let given: [(&'static str, &dyn Display); 30] = [
             ("admin_address", &self.admin_address()),
             ("admin_port", &self.admin_port),
             ("allow_remote_clients", &self.allow_remote_clients),
@@ -67,6 +67,7 @@ impl Settings {
             ("native_transport_port", &self.native_transport_port),
             ("num_tokens", &self.num_tokens),
             ("phi_convict_threshold", &self.phi_convict_threshold),
+            ("prepared_statements_cache_size", &self.prepared_statements_cache_size),
             ("purge_interval", &self.purge_interval),
             ("rack", &self.rack),
             ("range_request_timeout", &self.range_request_timeout),
