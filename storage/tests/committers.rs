@@ -236,3 +236,21 @@ impl Engine for PanickingEngine {
         self.0.failure()
     }
 }
+
+#[test]
+fn a_completion_may_be_the_last_owner() {
+    let engine = Arc::new(MemoryEngine::new(MemorySettings::default()));
+    let store = Arc::new(Store::open(engine, StoreSettings::default()).unwrap());
+    let committers = Arc::new(CommitterThreads::<Ticket>::start(store, limits(), SyncMode::Batch).unwrap());
+    let (owner, (released, release), (ended, end)) = (committers.clone(), channel(), channel());
+    let ticket: Ticket = Box::new(move |outcome| {
+        release.recv().unwrap();
+        drop(owner);
+        ended.send(outcome).unwrap();
+    });
+    assert!(committers.submit(mutation(1, 10), ticket).is_ok());
+    drop(committers);
+    released.send(()).unwrap();
+    // A panic of the dropping thread sends nothing.
+    assert_eq!(end.recv(), Ok(Ok(())));
+}
