@@ -219,6 +219,13 @@ pub struct ReadCommand {
     pub resume: Option<Position>,
 }
 
+impl ReadCommand {
+    /// Whether it walks a range of tokens.
+    pub fn is_scan(&self) -> bool {
+        matches!(self.target, ReadTarget::TokenRange { .. })
+    }
+}
+
 /// Where `per_partition_limit` ended the walk of one partition of an answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PartitionCut {

@@ -25,6 +25,8 @@ const BOUNDED: &[&str] = &[
     "prepared_statements",
     "prepared_statements_bytes",
     "process_open_fds",
+    "read_queue",
+    "read_threads_busy",
 ];
 /// Likewise, by peer and lane.
 const BOUNDED_BY_PEER: &str = "internode_queue_bytes";

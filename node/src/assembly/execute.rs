@@ -15,6 +15,7 @@ use super::client::{
 use super::figures::OperationKind;
 use super::prepared::{Entry, metadata_id, statement_id};
 use super::shard::Operation;
+use super::turn::Turn;
 use super::{Node, View};
 use crate::coordinate::Order;
 use crate::plan::{self, BindContext, BoundValue, BoundValues, Operation as Planned, Page, Prepared};
@@ -54,7 +55,7 @@ impl Node {
             ClientRequest::Prepare { text, keyspace } => {
                 let keyspace = keyspace.or_else(|| session.keyspace());
                 let (id, Entry { prepared, metadata_id, .. }) = self.prepare_and_keep(view, keyspace, &text, None)?;
-                self.respond(asked.clone(), ClientResponse::Prepared { id, metadata_id, prepared });
+                self.respond(asked.take(), ClientResponse::Prepared { id, metadata_id, prepared });
                 Ok(())
             }
             ClientRequest::Execute { id, metadata_id, mut parameters } => {
@@ -125,7 +126,14 @@ impl Node {
         asked.operation = OperationKind::expected(prepared);
         let planned = prepared.bind(values, &context)?;
         asked.operation = OperationKind::of(&planned, prepared.is_batch());
-        let asked = asked.clone();
+        if let Planned::Other(statement) = &planned
+            && let Statement::Describe(wanted) = &**statement
+        {
+            let description = describe(view, session.keyspace().as_deref(), wanted)?;
+            self.respond(asked.take(), description);
+            return Ok(());
+        }
+        let asked = asked.take();
         match planned {
             Planned::Write(write) => self.run_write(view, asked, write, parameters.consistency),
             Planned::Read(read) => {
@@ -135,13 +143,9 @@ impl Node {
                 session.set_keyspace(&keyspace);
                 self.respond(asked, ClientResponse::SetKeyspace(keyspace));
             }
-            Planned::Truncate { statement, .. } => self.run_schema(view, asked, session.keyspace(), statement),
-            Planned::Other(statement) => match &*statement {
-                Statement::Describe(wanted) => {
-                    self.respond(asked, describe(view, session.keyspace().as_deref(), wanted)?);
-                }
-                _ => self.run_schema(view, asked, session.keyspace(), statement),
-            },
+            Planned::Truncate { statement, .. } | Planned::Other(statement) => {
+                self.run_schema(view, asked, session.keyspace(), statement);
+            }
         }
         Ok(())
     }
@@ -149,7 +153,7 @@ impl Node {
     fn run_batch(
         &self,
         view: &Arc<View>,
-        asked: &Asked,
+        asked: &mut Asked,
         session: &Session,
         kind: BatchKind,
         statements: Vec<(BatchStatement, Vec<BoundValue>)>,
@@ -179,7 +183,7 @@ impl Node {
         let context = self.bind_context(parameters);
         let parts = parts.iter().map(|(prepared, values)| (&**prepared, values.clone())).collect();
         let write = plan::bind_batch(kind, parts, &context)?;
-        self.run_write(view, asked.clone(), write, parameters.consistency);
+        self.run_write(view, asked.take(), write, parameters.consistency);
         Ok(())
     }
 
@@ -195,9 +199,9 @@ impl Node {
             shard.insert(operation)
         };
         self.outside.wake_at(shard, at_ms);
-        let mut ended = Vec::new();
-        self.carry_out(id, orders, &mut ended);
-        self.finish(ended);
+        let mut turn = Turn::default();
+        self.carry_out(id, orders, &mut turn);
+        self.finish(turn);
         Ok(())
     }
 

@@ -19,6 +19,7 @@ pub(crate) use replica::storage_failure as replica_failure;
 mod shard;
 mod timers;
 mod traces;
+mod turn;
 mod view;
 mod writing;
 
@@ -40,8 +41,9 @@ use crate::system::Listing;
 use ddl::PendingChange;
 pub use depths::{Depth, Depths};
 use figures::Figures;
-pub use outside::{CommitTicket, Outside};
+pub use outside::{CommitTicket, Outside, PendingRead};
 use shard::{Ended, Shard};
+use turn::Turn;
 pub use view::View;
 
 /// Settings of coordination, in milliseconds and bytes.
@@ -178,6 +180,11 @@ impl Node {
         cluster.waiting_reason().unwrap_or("no member has answered yet").to_string()
     }
 
+    /// Gossip rounds begun.
+    pub fn gossip_rounds(&self) -> u64 {
+        self.cluster.lock().gossip_rounds()
+    }
+
     /// Operations under way.
     pub fn operations(&self) -> usize {
         self.shards.iter().map(|s| s.lock().operation_count()).sum()
@@ -255,12 +262,15 @@ impl Node {
 
     /// Looks at the deadlines of one shard. Answers when to look again.
     pub fn on_shard_time(&self, shard: usize) -> Option<u64> {
-        let (ended, orders, next_ms) = self.shards.get(shard)?.lock().on_time(self.now());
-        let mut ended = ended;
+        let now = self.now();
+        let (ended, orders, next_ms) = self.shards.get(shard)?.lock().on_time(now);
+        let mut turn = Turn::default();
+        turn.note(now);
+        turn.ended = ended;
         for (operation, orders) in orders {
-            self.carry_out(operation, orders, &mut ended);
+            self.carry_out(operation, orders, &mut turn);
         }
-        self.finish(ended);
+        self.finish(turn);
         next_ms
     }
 
@@ -294,30 +304,31 @@ impl Node {
     }
 
     fn on_answer(&self, reply_to: ReplyTo, from: HostId, answer: Answer) {
-        let mut ended = Vec::new();
-        self.deliver(reply_to, from, answer, &mut ended);
-        self.finish(ended);
+        let mut turn = Turn::default();
+        self.deliver(reply_to, from, answer, &mut turn);
+        self.finish(turn);
     }
 
-    fn deliver(&self, reply_to: ReplyTo, from: HostId, answer: Answer, ended: &mut Vec<Ended>) {
+    fn deliver(&self, reply_to: ReplyTo, from: HostId, answer: Answer, turn: &mut Turn) {
         let Some(shard) = self.shards.get(reply_to.operation.shard()) else {
             return;
         };
         let mut orders = Vec::new();
         let now = self.now();
+        turn.note(now);
         let answered = shard.lock().on_answer(now, reply_to, from, answer, &mut orders);
-        ended.extend(answered.ended);
+        turn.ended.extend(answered.ended);
         if let Some(at_ms) = answered.wake_ms {
             self.outside.wake_at(reply_to.operation.shard(), at_ms);
         }
         if !orders.is_empty() {
-            self.carry_out(reply_to.operation, orders, ended);
+            self.carry_out(reply_to.operation, orders, turn);
         }
     }
 
-    /// Sends orders to their replicas; those for this node are carried out here. What ends by that is added to
-    /// `ended`: a caller works through it in a loop, so that a read of many local partitions needs no stack.
-    fn carry_out(&self, operation: OperationId, orders: Vec<Order>, ended: &mut Vec<Ended>) {
+    /// Sends orders to their replicas; those for this node are carried out here, but of long reads, which have their
+    /// turn later. What ends by that is left in `turn`.
+    fn carry_out(&self, operation: OperationId, orders: Vec<Order>, turn: &mut Turn) {
         let epoch = self.view.read().as_ref().map_or(0, |v| v.metadata.epoch);
         let mut local = Vec::new();
         for order in orders {
@@ -347,23 +358,24 @@ impl Node {
                     let ticket = CommitTicket { coordinator: self.local, reply_to };
                     let decoded = decoded.map_err(|_| ReplicaFailure::Malformed);
                     if let Err(failure) = decoded.and_then(|mutation| self.commit(mutation, ticket)) {
-                        self.deliver(reply_to, self.local, Answer::Failed(failure), ended);
+                        self.deliver(reply_to, self.local, Answer::Failed(failure), turn);
                     }
                 }
                 Work::Read { command, digest_only } => {
-                    let answer = self.read_locally(&command, digest_only);
-                    self.deliver(reply_to, self.local, answer, ended);
+                    if let Some(answer) = self.read_locally(reply_to, command, digest_only, turn.is_long()) {
+                        self.deliver(reply_to, self.local, answer, turn);
+                    }
                 }
             }
         }
     }
 
     /// Goes on with what has ended: answers clients, starts the next command of a read.
-    fn finish(&self, mut ended: Vec<Ended>) {
-        while let Some(over) = ended.pop() {
+    fn finish(&self, mut turn: Turn) {
+        while let Some(over) = turn.ended.pop() {
             match over {
                 Ended::Write(run, outcome) => self.finish_write(run, outcome),
-                Ended::Read(run, outcome) => self.on_command_read(run, outcome, &mut ended),
+                Ended::Read(run, outcome) => self.on_command_read(run, outcome, &mut turn),
             }
         }
     }

@@ -1,8 +1,10 @@
 //! The seams to the outside: clock, random source, network, committing disk, clients. The server and the
 //! simulation each have their own.
 
+use std::sync::Arc;
+
 use starling_ring::HostId;
-use starling_storage::model::Mutation;
+use starling_storage::model::{Mutation, ReadCommand};
 
 use super::client::ClientEvent;
 use crate::cluster::Metadata;
@@ -15,6 +17,21 @@ pub struct CommitTicket {
     pub coordinator: HostId,
     /// Which of its parts.
     pub reply_to: ReplyTo,
+}
+
+/// A replica's read that others must not wait for.
+#[derive(Clone, Debug)]
+pub struct PendingRead {
+    /// Who coordinates it; may be this node.
+    pub coordinator: HostId,
+    /// Where the answer belongs.
+    pub reply_to: ReplyTo,
+    /// What to read.
+    pub command: Arc<ReadCommand>,
+    /// Answer with a digest.
+    pub digest_only: bool,
+    /// Monotonic time at which it came.
+    pub came_us: u64,
 }
 
 /// What the node asks of the world. Calls must not call back into the node on the same stack.
@@ -30,6 +47,9 @@ pub trait Outside: Send + Sync {
     /// Queues a mutation for commit; `Node::on_committed` with the ticket says how it ended. An error at once
     /// means that it was not taken and never will be.
     fn commit(&self, mutation: Mutation, ticket: CommitTicket) -> Result<(), ReplicaFailure>;
+    /// Keeps a long read apart from what must not wait for it: `Node::on_pending_read` is to be called with it, in
+    /// turn and elsewhere. An error at once means that it was not taken and never will be.
+    fn read_later(&self, read: PendingRead) -> Result<(), ReplicaFailure>;
     /// Makes metadata durable before it returns; failing to is fatal for the node.
     fn persist(&self, metadata: &Metadata) -> Result<(), String>;
     /// Tells clients that registered for events.

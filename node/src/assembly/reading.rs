@@ -12,7 +12,8 @@ use starling_storage::store::read_partitions;
 use super::asked::Asked;
 use super::client::{ClientResponse, Descriptions, RowsMetadata};
 use super::figures::Locality;
-use super::shard::{Ended, Operation};
+use super::shard::Operation;
+use super::turn::Turn;
 use super::{Node, View};
 use crate::coordinate::{ReadCoordination, errors, plan_read};
 use crate::plan::{ReadOperation, ReadProgress};
@@ -113,9 +114,9 @@ impl Node {
             speculated: 0,
             mismatched: false,
         };
-        let mut ended = Vec::new();
-        self.next_read(Box::new(run), &mut ended);
-        self.finish(ended);
+        let mut turn = Turn::default();
+        self.next_read(Box::new(run), &mut turn);
+        self.finish(turn);
     }
 
     /// A command of a read has ended.
@@ -123,20 +124,22 @@ impl Node {
         &self,
         mut run: Box<ReadRun>,
         outcome: Result<ReadResult, CqlError>,
-        ended: &mut Vec<Ended>,
+        turn: &mut Turn,
     ) {
         match outcome.and_then(|result| run.progress.feed(result, run.covered_to)) {
-            Ok(()) => self.next_read(run, ended),
+            Ok(()) => self.next_read(run, turn),
             Err(error) => self.answer_read(*run, Err(error)),
         }
     }
 
-    fn next_read(&self, mut run: Box<ReadRun>, ended: &mut Vec<Ended>) {
+    fn next_read(&self, mut run: Box<ReadRun>, turn: &mut Turn) {
         let Some(command) = run.next_command() else {
             return self.answer_read(*run, Ok(()));
         };
-        // A scan of what this node holds itself never waits, so that no timer would end it.
-        if self.now().us / 1_000 >= run.deadline_ms {
+        let now = self.now();
+        turn.note(now);
+        // A read of what this node holds itself may never wait, so that no timer would end it.
+        if now.us / 1_000 >= run.deadline_ms {
             let error = CqlError::read_timeout(run.requirement.level(), 0, run.requirement.required(), false);
             return self.answer_read(*run, Err(error));
         }
@@ -150,7 +153,6 @@ impl Node {
         let current = self.view();
         let liveness = current.as_ref().filter(|c| c.metadata.epoch == view.metadata.epoch).unwrap_or(&view);
         let spread = self.outside.random();
-        let now = self.now();
         let shard = self.pick_shard();
         let mut orders = Vec::new();
         let started = {
@@ -194,7 +196,7 @@ impl Node {
         match started {
             Ok((id, at_ms)) => {
                 self.outside.wake_at(shard, at_ms);
-                self.carry_out(id, orders, ended);
+                self.carry_out(id, orders, turn);
             }
             Err((run, error)) => self.answer_read(*run, Err(error)),
         }

@@ -104,6 +104,11 @@ impl Shard {
         self.timers.len()
     }
 
+    /// Whether an operation is under way.
+    pub fn is_open(&self, operation: OperationId) -> bool {
+        self.operations.contains_key(&operation.0)
+    }
+
     /// Takes an operation in. Answers its number and when its shard has to look at it at the latest.
     pub fn insert(&mut self, operation: Operation) -> (OperationId, u64) {
         let id = OperationId::new(self.index, self.next_sequence);

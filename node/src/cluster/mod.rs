@@ -110,6 +110,7 @@ pub struct Cluster {
     announcing: announce::Announcing,
     changes: change::Changes,
     actions: VecDeque<ClusterAction>,
+    gossip_rounds: u64,
 }
 
 impl Cluster {
@@ -127,6 +128,7 @@ impl Cluster {
             next_gossip_ms: now_ms,
             fetched_at_ms: None,
             actions: VecDeque::new(),
+            gossip_rounds: 0,
         };
         if let Some(stored) = stored {
             cluster.check_stored(&stored);
@@ -155,6 +157,11 @@ impl Cluster {
         self.announcing.is_ready()
     }
 
+    /// Gossip rounds begun.
+    pub fn gossip_rounds(&self) -> u64 {
+        self.gossip_rounds
+    }
+
     /// What is to be carried out since the last call.
     pub fn take_actions(&mut self) -> VecDeque<ClusterAction> {
         std::mem::take(&mut self.actions)
@@ -168,6 +175,7 @@ impl Cluster {
         }
         if now_ms >= self.next_gossip_ms {
             self.next_gossip_ms = now_ms + self.gossip_interval_ms();
+            self.gossip_rounds += 1;
             let messages = self.gossiper.tick(now_ms, random);
             self.send_gossip(messages);
             self.catch_up(now_ms);

@@ -8,6 +8,7 @@ pub mod links;
 mod maintenance;
 mod metrics;
 pub mod native;
+mod read_pool;
 mod running;
 mod world;
 

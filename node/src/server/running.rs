@@ -63,7 +63,7 @@ pub async fn start_node(settings: Settings) -> Result<Running> {
         CommitlogSync::Periodic => SyncMode::Periodic { interval_ms: settings.commitlog_sync_period.ms },
     };
     let committers = CommitterThreads::start(store.clone(), CommitterLimits::default(), mode)?;
-    let world = World::new(links.clone(), store.clone(), committers, usize::from(SHARDS));
+    let world = World::new(links.clone(), store.clone(), committers, usize::from(SHARDS))?;
     let mut config = ClusterConfig::default();
     config.gossip.phi_convict_threshold = settings.phi_convict_threshold;
     let cluster = Cluster::new(config, identity, stored.metadata, clock::monotonic_us() / 1_000);
@@ -207,6 +207,7 @@ impl Running {
         let maintenance = self.maintenance;
         let closed = tokio::task::spawn_blocking(move || {
             drop(maintenance);
+            world.readers.close();
             world.close_committers();
             world.store.sync()
         });

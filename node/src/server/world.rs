@@ -12,9 +12,10 @@ use tokio::sync::watch;
 
 use super::links::{Inbox, Links};
 use super::native::events::EventListeners;
+use super::read_pool::{self, ReadPool};
 use super::{clock, identity};
 use crate::assembly::client::ClientEvent;
-use crate::assembly::{CommitTicket, Node, Outside};
+use crate::assembly::{CommitTicket, Node, Outside, PendingRead};
 use crate::cluster::Metadata;
 use crate::message::{Destination, PeerMessage, ReplicaFailure};
 
@@ -49,9 +50,11 @@ pub struct World {
     pub store: Arc<Store>,
     pub listeners: EventListeners,
     pub progress: watch::Sender<Progress>,
-    node: OnceLock<Weak<Node>>,
+    node: Arc<OnceLock<Weak<Node>>>,
     committers: parking_lot::RwLock<Option<CommitterThreads<Committed>>>,
     timers: Vec<watch::Sender<u64>>,
+    /// Threads of long reads.
+    pub readers: ReadPool,
 }
 
 /// No timer is set.
@@ -63,16 +66,24 @@ impl World {
         store: Arc<Store>,
         committers: CommitterThreads<Committed>,
         shards: usize,
-    ) -> Arc<Self> {
-        Arc::new(World {
+    ) -> std::io::Result<Arc<Self>> {
+        let node: Arc<OnceLock<Weak<Node>>> = Arc::default();
+        let reader = node.clone();
+        let readers = ReadPool::start(read_pool::default_threads(), move |read| {
+            if let Some(node) = reader.get().and_then(Weak::upgrade) {
+                node.on_pending_read(read);
+            }
+        })?;
+        Ok(Arc::new(World {
             links,
             store,
             listeners: EventListeners::default(),
             progress: watch::Sender::new(Progress::Starting),
-            node: OnceLock::new(),
+            node,
             committers: parking_lot::RwLock::new(Some(committers)),
             timers: (0..shards).map(|_| watch::Sender::new(NEVER_MS)).collect(),
-        })
+            readers,
+        }))
     }
 
     /// Ties the knot: whom commits and messages are told to.
@@ -151,6 +162,10 @@ impl Outside for World {
         let committers = committers.as_ref().ok_or(ReplicaFailure::Overloaded)?;
         let taken = committers.submit(mutation, Committed { node, ticket });
         taken.map_err(|(_, error)| crate::assembly::replica_failure(&error))
+    }
+
+    fn read_later(&self, read: PendingRead) -> Result<(), ReplicaFailure> {
+        self.readers.submit(read)
     }
 
     fn persist(&self, metadata: &Metadata) -> Result<(), String> {

@@ -33,6 +33,9 @@ pub(crate) struct Collector<'a> {
     live_rows: u32,
     size_bytes: usize,
     dead_fragments: u32,
+    /// Rows that may still be walked before the read is given up.
+    rows_left: Option<u32>,
+    is_given_up: bool,
 }
 
 /// The partition being walked.
@@ -103,7 +106,19 @@ impl<'a> Collector<'a> {
             live_rows: 0,
             size_bytes: 0,
             dead_fragments: 0,
+            rows_left: None,
+            is_given_up: false,
         }
+    }
+
+    /// Gives the read up when more rows than this have to be walked for it.
+    pub(crate) fn within(self, rows_max: Option<u32>) -> Self {
+        Collector { rows_left: rows_max, ..self }
+    }
+
+    /// Whether the read was given up: what was collected is no answer.
+    pub(crate) fn is_given_up(&self) -> bool {
+        self.is_given_up
     }
 
     /// A partition begins; what is known of its header is needed before its rows.
@@ -119,6 +134,14 @@ impl<'a> Collector<'a> {
         let Some(open) = &mut self.open else {
             return Flow::Stop;
         };
+        match &mut self.rows_left {
+            Some(0) => {
+                self.is_given_up = true;
+                return Flow::Stop;
+            }
+            Some(left) => *left -= 1,
+            None => {}
+        }
         reduce_row(&mut row, open.header.covering(&clustering), &self.horizon);
         // What is in no answer moves no limit but its own: replicas that still hold it stop where the others do.
         let is_dead = row_is_empty(&row);

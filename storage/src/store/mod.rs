@@ -221,16 +221,32 @@ impl Store {
     /// Reads: live rows and the deletions among them, in canonical form.
     pub fn read(&self, command: &ReadCommand) -> Result<ReadResult, StoreError> {
         self.check_table(command.table)?;
+        self.read_engine(command, None).map(|(result, _)| result)
+    }
+
+    /// The same, but `None` if more than `rows_max` slices or rows have to be walked for it: who has not the time for
+    /// that leaves the read to somebody else.
+    pub fn read_within(&self, command: &ReadCommand, rows_max: u32) -> Result<Option<ReadResult>, StoreError> {
+        self.check_table(command.table)?;
+        if command.slices.len() > rows_max as usize {
+            return Ok(None);
+        }
+        let (result, is_whole) = self.read_engine(command, Some(rows_max))?;
+        Ok(is_whole.then_some(result))
+    }
+
+    fn read_engine(&self, command: &ReadCommand, rows_max: Option<u32>) -> Result<(ReadResult, bool), StoreError> {
         let mut read = read::EngineRead {
             engine: &*self.engine,
             filter: &self.filter,
             command,
+            rows_max,
             fold_threshold: self.settings.fold_threshold.max(2),
             fold_hints: Vec::new(),
         };
-        let result = read.run()?;
+        let answer = read.run()?;
         self.remember_folds(read.fold_hints);
-        Ok(result)
+        Ok(answer)
     }
 
     /// Removes what is left of a table: all of it, or its incarnations below `keep`. It is out of sight already.

@@ -21,6 +21,8 @@ pub(crate) struct EngineRead<'a> {
     pub(crate) engine: &'a dyn Engine,
     pub(crate) filter: &'a HeaderFilter,
     pub(crate) command: &'a ReadCommand,
+    /// A read that has to walk more rows is given up.
+    pub(crate) rows_max: Option<u32>,
     /// From this many unfolded fragments on, a key is worth folding.
     pub(crate) fold_threshold: u8,
     /// Keys worth folding, found on the way.
@@ -28,14 +30,16 @@ pub(crate) struct EngineRead<'a> {
 }
 
 impl EngineRead<'_> {
-    pub(crate) fn run(&mut self) -> Result<ReadResult, StoreError> {
+    /// What was read, and whether that is the answer: else the read was given up.
+    pub(crate) fn run(&mut self) -> Result<(ReadResult, bool), StoreError> {
         let command = self.command;
-        let mut collector = Collector::new(command);
+        let mut collector = Collector::new(command).within(self.rows_max);
         match &command.target {
             ReadTarget::Partition { token, key } => self.partition(&mut collector, *token, key)?,
             ReadTarget::TokenRange { start, end } => self.token_range(&mut collector, *start, *end)?,
         }
-        Ok(collector.finish())
+        let is_whole = !collector.is_given_up();
+        Ok((collector.finish(), is_whole))
     }
 
     fn partition(&mut self, collector: &mut Collector<'_>, token: Token, key: &Bytes) -> Result<(), StoreError> {

@@ -155,10 +155,23 @@ pub fn agrees_with_the_model(engine: Arc<dyn Engine>, steps: Vec<Step>, reads: V
         let command = &reads[number % reads.len()];
         let found = read_pages(command, |command| store.read(command).expect("reads"));
         assert_eq!(found, expected(&rows, command), "{command:?}");
+        is_all_or_nothing_within_few_rows(&store, command);
         let fragments = store.read(&read_all()).expect("reads").partitions;
         let found = read_pages(command, |command| read_partitions(command, &fragments));
         assert_eq!(found, expected(&rows, command), "in memory: {command:?}");
     }
+}
+
+/// A read that is given up when it gets long is the same as any other, or nothing.
+fn is_all_or_nothing_within_few_rows(store: &Store, command: &ReadCommand) {
+    let whole = store.read(command).expect("reads");
+    let rows: usize = whole.partitions.iter().map(|p| p.rows.len()).sum();
+    for rows_max in 0..6 {
+        let found = store.read_within(command, rows_max).expect("reads");
+        assert!(found.is_none() || rows <= rows_max as usize, "{rows} rows within {rows_max}: {command:?}");
+        assert!(found.is_none_or(|found| found == whole), "within {rows_max}: {command:?}");
+    }
+    assert_eq!(store.read_within(command, 10_000), Ok(Some(whole)), "{command:?}");
 }
 
 /// However often the same mutations arrive and in whatever order, the answer is the same bytes.

@@ -54,6 +54,7 @@ pub const SETUP: [&str; 2] = [
 const WRITE: &str = "INSERT INTO sim.registers (k, v) VALUES (?, ?)";
 const DELETE: &str = "DELETE FROM sim.registers WHERE k = ?";
 const READ: &str = "SELECT v FROM sim.registers WHERE k = ?";
+const SCAN: &str = "SELECT v FROM sim.registers WHERE token(k) = token(?)";
 
 /// A statement without values.
 pub fn plain(text: &str) -> ClientRequest {
@@ -75,6 +76,11 @@ pub fn delete(key: i32, timestamp: i64) -> ClientRequest {
 /// Reads a register.
 pub fn read(key: i32, level: ConsistencyLevel) -> ClientRequest {
     query(READ, BoundValues::Positional(vec![int(key)]), level, None)
+}
+
+/// Reads a register by a scan of the token range that holds it alone.
+pub fn scan(key: i32, level: ConsistencyLevel) -> ClientRequest {
+    query(SCAN, BoundValues::Positional(vec![int(key)]), level, None)
 }
 
 fn int(value: i32) -> BoundValue {

@@ -91,6 +91,7 @@ fn print_seed(arguments: &Arguments, report: &Report) {
             "simulated_s": report.simulated_us as f64 / 1e6,
             "operations": report.operations,
             "acknowledged": report.acknowledged,
+            "reads_in_turn": report.reads_in_turn,
             "faults": report.faults,
             "messages": report.messages,
             "trace": format!("{:016x}", report.trace),

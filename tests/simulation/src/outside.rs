@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 use parking_lot::Mutex;
 use starling_node::assembly::client::{ClientEvent, ClientResponse, ClientSink};
-use starling_node::assembly::{CommitTicket, Outside};
+use starling_node::assembly::{CommitTicket, Outside, PendingRead};
 use starling_node::cluster::Metadata;
 use starling_node::message::{Destination, PeerMessage, ReplicaFailure, wire};
 use starling_storage::model::Mutation;
@@ -22,6 +22,8 @@ pub enum Effect {
     Send(Destination, PeerMessage),
     /// Commit a mutation.
     Commit(Mutation, CommitTicket),
+    /// Carry out a read when it is its turn.
+    ReadLater(PendingRead),
     /// Look at a shard's deadlines at this time.
     Wake(usize, u64),
     /// Answer a client's request.
@@ -85,6 +87,11 @@ impl Outside for SimulatedOutside {
 
     fn commit(&self, mutation: Mutation, ticket: CommitTicket) -> Result<(), ReplicaFailure> {
         self.note(Effect::Commit(mutation, ticket));
+        Ok(())
+    }
+
+    fn read_later(&self, read: PendingRead) -> Result<(), ReplicaFailure> {
+        self.note(Effect::ReadLater(read));
         Ok(())
     }
 

@@ -5,6 +5,7 @@ use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use starling_node::assembly::PendingRead;
 use starling_node::assembly::client::{ClientRequest, ClientResponse, ClientSink, ClientTicket};
 use starling_node::message::{Destination, PeerMessage, wire};
 use starling_ring::{ConsistencyLevel, HostId};
@@ -39,6 +40,8 @@ pub struct Report {
     pub operations: u64,
     /// Those that were answered with success.
     pub acknowledged: u64,
+    /// Reads of replicas that waited for their turn.
+    pub reads_in_turn: u64,
     /// Faults of the nemesis.
     pub faults: u64,
     /// Messages sent between nodes.
@@ -53,6 +56,7 @@ enum Event {
     ShardTime { node: usize, life: u32, shard: usize },
     CommitWrite { node: usize, life: u32 },
     CommitAcknowledge { node: usize, life: u32 },
+    ReadTurn { node: usize, life: u32, read: Box<PendingRead> },
     Start { node: usize },
     ClientStep { client: usize },
     ClientArrives { client: usize, request: u64, life: u32, body: Box<ClientRequest> },
@@ -90,6 +94,7 @@ pub struct World {
     next_final_key: i32,
     operations: u64,
     acknowledged: u64,
+    reads_in_turn: u64,
     faults: u64,
     messages: u64,
 }
@@ -122,6 +127,7 @@ impl World {
             next_final_key: 0,
             operations: 0,
             acknowledged: 0,
+            reads_in_turn: 0,
             faults: 0,
             messages: 0,
         }
@@ -174,6 +180,7 @@ impl World {
             simulated_us: self.now(),
             operations: self.operations,
             acknowledged: self.acknowledged,
+            reads_in_turn: self.reads_in_turn,
             faults: self.faults,
             messages: self.messages,
             trace: self.trace.digest(),
@@ -209,6 +216,13 @@ impl World {
                 let delay_us = self.random.between(10, 600);
                 self.after(delay_us, Event::CommitAcknowledge { node, life });
             }
+            Event::ReadTurn { node, life, read } if self.is_life(node, life) => {
+                self.reads_in_turn += 1;
+                if let Some(life) = &self.machines[node].life {
+                    life.node.clone().on_pending_read(*read);
+                    self.carry_out(node);
+                }
+            }
             Event::CommitAcknowledge { node, life } if self.is_life(node, life) => {
                 if let Some(life) = &mut self.machines[node].life {
                     life.commit_is_due = false;
@@ -229,6 +243,7 @@ impl World {
             Event::ClusterTick { .. }
             | Event::ShardTime { .. }
             | Event::CommitWrite { .. }
+            | Event::ReadTurn { .. }
             | Event::CommitAcknowledge { .. } => {}
         }
     }
@@ -334,6 +349,11 @@ impl World {
                 } else if due {
                     self.after(delay_us, Event::CommitWrite { node, life: number });
                 }
+            }
+            Effect::ReadLater(read) => {
+                let life = self.machines[node].lives;
+                let delay_us = self.random.between(10, 2_000);
+                self.after(delay_us, Event::ReadTurn { node, life, read: Box::new(read) });
             }
             Effect::Respond(request, response) => {
                 let client = self.clients.iter().position(|c| c.request == request);
@@ -460,7 +480,8 @@ impl World {
         let key = self.random.below(self.keys as u64 + 1) as i32;
         if self.random.one_in(2) {
             let floor = self.oracle.floor(key);
-            return (Doing::Reading { key, floor }, clients::read(key, ConsistencyLevel::Quorum));
+            let read = if self.random.one_in(4) { clients::scan } else { clients::read };
+            return (Doing::Reading { key, floor }, read(key, ConsistencyLevel::Quorum));
         }
         self.last_timestamp = (crate::outside::EPOCH_US + self.now() as i64).max(self.last_timestamp + 1);
         let timestamp = self.last_timestamp;

@@ -201,6 +201,8 @@ pub struct Figures {
     pub read_repairs: AtomicU64,
     /// Requests refused because too much was under way.
     pub overloaded: AtomicU64,
+    /// Reads of this node's own data that were put off and not carried out, because nobody waited for them any more.
+    pub late_reads: AtomicU64,
 }
 
 impl Figures {

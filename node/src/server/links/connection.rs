@@ -251,7 +251,7 @@ impl Links {
             buffer.extend_from_slice(&chunk.bytes);
             self.figures.received_bytes.fetch_add(chunk.bytes.len() as u64, Ordering::Relaxed);
             let Some(inbox) = self.inbox() else { bail!("shutting down") };
-            self.deliver(&*inbox, from, &mut buffer)?;
+            self.deliver(&*inbox, from, &mut buffer).await?;
             if buffer.is_empty() && buffer.capacity() > BUFFER_KEPT_BYTES {
                 buffer = BytesMut::new();
             }
@@ -259,10 +259,12 @@ impl Links {
         Ok(())
     }
 
-    fn deliver(&self, inbox: &dyn Inbox, from: HostId, buffer: &mut BytesMut) -> Result<()> {
+    async fn deliver(&self, inbox: &dyn Inbox, from: HostId, buffer: &mut BytesMut) -> Result<()> {
         while let Some(message) = take_frame(buffer)? {
             self.figures.received[message.kind()].fetch_add(1, Ordering::Relaxed);
             inbox.on_peer_message(from, message);
+            // Many messages that came together must not keep the thread from gossip.
+            tokio::task::coop::consume_budget().await;
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ mod internode;
 mod native;
 mod page;
 mod process;
+mod reads;
 mod requests;
 mod status;
 mod storage;
@@ -94,6 +95,7 @@ impl Collector for NodeFigures {
         native::write(&mut page, &self.native, self.world.listeners.count())?;
         internode::write(&mut page, &self.world.links)?;
         cluster::write(&mut page, &self.node)?;
+        reads::write(&mut page, &self.node, &self.world.readers)?;
         storage::write(&mut page, &self.world)
     }
 }

@@ -10,6 +10,7 @@ use starling_cql_lite::protocol::frame::{Direction, HEADER_BYTES, Header, decode
 use starling_cql_lite::protocol::request::{QueryParameters, Request};
 use starling_ring::{ConsistencyLevel, HostId, Member};
 use starling_storage::committer::CommitterLimits;
+use starling_storage::engine::Engine;
 use starling_storage::engine::memory::{MemoryEngine, MemorySettings};
 use starling_storage::store::{Store, StoreSettings};
 use starling_storage::threads::{CommitterThreads, SyncMode};
@@ -57,8 +58,12 @@ fn identity(host_id: HostId) -> Identity {
 
 /// A node of its own cluster with `ks.t (k int PRIMARY KEY, v blob)` and `other.t (k int PRIMARY KEY, w int)`.
 pub async fn serve(config: NodeConfig) -> Served {
+    serve_from(config, Arc::new(MemoryEngine::new(MemorySettings::default()))).await
+}
+
+/// The same with its data in that engine.
+pub async fn serve_from(config: NodeConfig, engine: Arc<dyn Engine>) -> Served {
     let host_id = HostId(Uuid::from_u128(1));
-    let engine = Arc::new(MemoryEngine::new(MemorySettings::default()));
     let settings = StoreSettings { header_filter_bytes: 16 << 10, ..StoreSettings::default() };
     let store = Arc::new(Store::open(engine, settings).expect("an empty store"));
     let committers = CommitterThreads::start(store.clone(), CommitterLimits::default(), SyncMode::Batch);
@@ -66,7 +71,7 @@ pub async fn serve(config: NodeConfig) -> Served {
     let any_port = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
     let settings = Settings::default();
     let links = Links::bind(any_port, greeting, &settings.server_encryption_options).expect("a free port");
-    let world = World::new(links, store.clone(), committers.expect("threads"), 1);
+    let world = World::new(links, store.clone(), committers.expect("threads"), 1).expect("threads");
     let now_ms = world.monotonic_us() / 1_000;
     let timing = ClusterConfig { found_after_ms: 1, ..ClusterConfig::default() };
     let cluster = Cluster::new(timing, identity(host_id), None, now_ms);
@@ -76,6 +81,7 @@ pub async fn serve(config: NodeConfig) -> Served {
     tokio::spawn(async move {
         loop {
             node.on_cluster_time();
+            node.on_shard_time(0);
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     });

@@ -5,4 +5,5 @@ mod encryption;
 mod fixture;
 mod forms;
 mod hostile;
+mod scans;
 mod statements;
