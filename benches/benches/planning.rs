@@ -32,6 +32,7 @@ fn main() {
         now_us: 1_700_000_000_000_000,
         now_s: 1_700_000_000,
         default_timestamp_us: 1_700_000_000_000_000,
+        position_us: 1_700_000_000_000_000,
         entropy: 1,
         page_size: Some(5_000),
         paging_state: None,

@@ -45,14 +45,22 @@ impl<'a> Elements<'a> {
     /// # Errors
     /// An element that is null or reaches beyond the end.
     pub fn next_element(&mut self) -> Result<Option<&'a [u8]>, ValueError> {
+        match self.next_nullable()? {
+            Some(None) => Err(invalid("null is not supported inside collections")),
+            element => Ok(element.flatten()),
+        }
+    }
+
+    /// The next element, which may be null as in `ttl` of a collection; `None` after the last.
+    ///
+    /// # Errors
+    /// An element that reaches beyond the end.
+    pub fn next_nullable(&mut self) -> Result<Option<Option<&'a [u8]>>, ValueError> {
         if self.left == 0 {
             return Ok(None);
         }
         self.left -= 1;
-        match take_value(&mut self.rest)? {
-            Some(bytes) => Ok(Some(bytes)),
-            None => Err(invalid("null is not supported inside collections")),
-        }
+        take_value(&mut self.rest).map(Some)
     }
 
     /// Checks that nothing follows the last element.
@@ -80,19 +88,19 @@ fn take_value<'a>(rest: &mut &'a [u8]) -> Result<Option<&'a [u8]>, ValueError> {
     Ok(Some(value))
 }
 
-/// Fields of a tuple or user-defined value; those missing at its end are null.
+/// Fields of a tuple or user-defined value, as many as are given: those missing at its end are null. (Who fills them in
+/// makes many bytes of few.)
 ///
 /// # Errors
 /// Bytes that end early, or more fields than `count`.
 pub fn tuple_fields(mut wire: &[u8], count: usize) -> Result<Vec<Option<&[u8]>>, ValueError> {
-    let mut fields = Vec::with_capacity(count);
+    let mut fields = Vec::with_capacity(count.min(wire.len() / 4));
     while !wire.is_empty() {
         if fields.len() == count {
             return Err(invalid(format!("Expected {count} fields but there are more bytes")));
         }
         fields.push(take_value(&mut wire)?);
     }
-    fields.resize(count, None);
     Ok(fields)
 }
 
@@ -204,6 +212,68 @@ pub fn encode_vector<T: AsRef<[u8]>>(element: &CqlType, elements: &[T]) -> Resul
             None => vint::write_unsigned(&mut out, item.len() as u64),
         }
         out.put_slice(item);
+    }
+    Ok(out.freeze())
+}
+
+/// A valid value with its sets and maps, at any depth, sorted and without repeats.
+///
+/// # Errors
+/// Bytes that are no value of the type.
+pub fn sort_parts(ty: &CqlType, wire: &[u8]) -> Result<Bytes, ValueError> {
+    let each = |ty: &CqlType, elements: Vec<&[u8]>| -> Result<Vec<Bytes>, ValueError> {
+        elements.into_iter().map(|element| sort_parts(ty, element)).collect()
+    };
+    match ty.unfrozen() {
+        CqlType::List(element) => encode_list(&each(element, all_elements(wire, 1)?)?),
+        CqlType::Set(element) => encode_set(element, each(element, all_elements(wire, 1)?)?),
+        CqlType::Map(key, value) => {
+            let elements = all_elements(wire, 2)?;
+            let pairs = elements.chunks_exact(2).filter_map(|pair| Some((pair.first()?, pair.get(1)?)));
+            let entries: Result<Vec<_>, ValueError> =
+                pairs.map(|(k, v)| Ok((sort_parts(key, k)?, sort_parts(value, v)?))).collect();
+            encode_map(key, entries?)
+        }
+        CqlType::Tuple(types) => sort_fields(types.iter(), types.len(), wire),
+        CqlType::Udt { fields, .. } => sort_fields(fields.iter().map(|(_, ty)| ty), fields.len(), wire),
+        CqlType::Vector(element, dimension) => {
+            encode_vector(element, &each(element, vector_elements(element, *dimension, wire)?)?)
+        }
+        _ => Ok(Bytes::copy_from_slice(wire)),
+    }
+}
+
+fn sort_fields<'t>(types: impl Iterator<Item = &'t CqlType>, count: usize, wire: &[u8]) -> Result<Bytes, ValueError> {
+    let fields: Result<Vec<Option<Bytes>>, ValueError> = types
+        .zip(tuple_fields(wire, count)?)
+        .map(|(ty, field)| field.map(|field| sort_parts(ty, field)).transpose())
+        .collect();
+    encode_tuple(&fields?)
+}
+
+/// All elements of a list, set or map (keys and values in turn).
+///
+/// # Errors
+/// As [`Elements`].
+pub fn all_elements(wire: &[u8], per_entry: usize) -> Result<Vec<&[u8]>, ValueError> {
+    let mut elements = Elements::new(wire, per_entry)?;
+    let mut all = Vec::with_capacity(elements.remaining());
+    while let Some(element) = elements.next_element()? {
+        all.push(element);
+    }
+    elements.finish()?;
+    Ok(all)
+}
+
+/// Wire form of a list whose elements may be null, as `ttl` of a collection gives it.
+///
+/// # Errors
+/// As [`encode_list`].
+pub fn encode_list_with_nulls<T: AsRef<[u8]>>(elements: &[Option<T>]) -> Result<Bytes, ValueError> {
+    let mut out = BytesMut::new();
+    put_size(&mut out, elements.len())?;
+    for element in elements {
+        put_value(&mut out, element.as_ref().map(AsRef::as_ref))?;
     }
     Ok(out.freeze())
 }

@@ -219,3 +219,26 @@ fn fixed_lengths_are_those_of_the_ordered_encoding() {
         !ty("duration").is_comparable() && !ty("list<duration>").is_comparable() && ty("tuple<int>").is_comparable()
     );
 }
+
+/// Four bytes of wire would else become thousands of values.
+#[test]
+fn missing_fields_of_many_tuples_are_refused() {
+    let many = ty(&format!("list<tuple<{}>>", vec!["int"; 1_000].join(", ")));
+    let empty_tuples = |count: usize| starling_cql_lite::collection::encode_list(&vec![[0_u8; 0]; count]).unwrap();
+    let few = Value::decode(&many, Some(&empty_tuples(60))).unwrap();
+    assert!(matches!(few, Value::List(tuples) if tuples.len() == 60));
+    assert!(many.validate(&empty_tuples(70)).is_ok());
+    let error = Value::decode(&many, Some(&empty_tuples(70))).unwrap_err();
+    assert_eq!(error.to_string(), "More than 65536 fields are missing from the tuples of one value");
+    assert_eq!(many.part_count(), 1_002);
+}
+
+#[test]
+fn lists_that_a_server_shows_may_hold_nulls() {
+    let list = ty("list<int>");
+    let wire = [&[0, 0, 0, 2][..], &[255; 4], &[0, 0, 0, 4, 0, 0, 0, 7]].concat();
+    let shown = Value::decode_shown(&list, Some(&wire)).unwrap();
+    assert_eq!(shown, Value::List(vec![Value::Null, Value::Int(7)]));
+    assert_eq!((shown.to_literal().as_str(), shown.to_display().as_str()), ("[null, 7]", "[null, 7]"));
+    assert!(Value::decode(&list, Some(&wire)).is_err(), "none that is stored does");
+}

@@ -63,7 +63,7 @@ impl QueryResult {
         let mut rows = Vec::with_capacity(page.rows.len());
         for cells in page.rows {
             let decoded =
-                columns.iter().zip(&cells).map(|(column, cell)| Value::decode(&column.cql_type, cell.as_deref()));
+                columns.iter().zip(&cells).map(|(column, cell)| Value::decode_shown(&column.cql_type, cell.as_deref()));
             rows.push(Row { columns: columns.clone(), values: decoded.collect::<Result<_, _>>()? });
         }
         Ok(QueryResult { columns, rows, paging_state: page.metadata.paging_state, warnings })

@@ -78,14 +78,17 @@ fn all_elements(wire: &[u8], per_entry: usize) -> Option<Vec<&[u8]>> {
     Some(all)
 }
 
-/// Null fields come first.
+/// The empty value comes first, and null fields before others; those left out are null.
 fn compare_fields(types: &[CqlType], a: &[u8], b: &[u8]) -> Ordering {
+    if a.is_empty() || b.is_empty() {
+        return b.is_empty().cmp(&a.is_empty());
+    }
     let (Ok(left), Ok(right)) = (tuple_fields(a, types.len()), tuple_fields(b, types.len())) else {
         let readable = |wire| tuple_fields(wire, types.len()).is_ok();
         return readable(a).cmp(&readable(b)).then_with(|| a.cmp(b));
     };
-    for ((x, y), ty) in left.iter().zip(&right).zip(types) {
-        let order = match (x, y) {
+    for (at, ty) in types.iter().enumerate().take(left.len().max(right.len())) {
+        let order = match (left.get(at).copied().flatten(), right.get(at).copied().flatten()) {
             (Some(x), Some(y)) => compare(ty, x, y),
             (x, y) => x.is_some().cmp(&y.is_some()),
         };

@@ -7,6 +7,7 @@
 //! `100`). All other values come back byte for byte.
 
 mod compare;
+mod composite;
 mod number;
 
 use crate::types::CqlType;
@@ -54,9 +55,11 @@ pub fn encode(ty: &CqlType, wire: &[u8], out: &mut Vec<u8>) -> Result<(), ValueE
         T::Duration | T::Counter | T::Custom(_) => {
             return Err(ValueError::Unordered(format!("Values of type {ty} have no order")));
         }
-        // Text, ascii, blob, inet: their bytes. Collections, tuples and vectors too: theirs is an order, though
-        // not Cassandra's element by element (`compare` knows that one).
-        _ => out.extend_from_slice(wire),
+        // Text, ascii, blob, inet: their bytes.
+        T::Text | T::Ascii | T::Blob | T::Inet => out.extend_from_slice(wire),
+        composite => {
+            composite::encode_composite(composite, wire, out)?;
+        }
     }
     Ok(())
 }
@@ -91,7 +94,8 @@ pub fn decode(ty: &CqlType, ordered: &[u8]) -> Result<Vec<u8>, ValueError> {
         T::Duration | T::Counter | T::Custom(_) => {
             return Err(ValueError::Unordered(format!("Values of type {ty} have no order")));
         }
-        _ => ordered.to_vec(),
+        T::Text | T::Ascii | T::Blob | T::Inet => ordered.to_vec(),
+        composite => composite::decode_composite(composite, ordered)?.unwrap_or_else(|| ordered.to_vec()),
     })
 }
 

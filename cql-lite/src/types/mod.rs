@@ -98,6 +98,42 @@ impl CqlType {
         }
     }
 
+    /// Whether values of the two types are the same bytes: the same type, frozen or not.
+    pub fn is_same_unfrozen(&self, other: &CqlType) -> bool {
+        use CqlType as T;
+        match (self.unfrozen(), other.unfrozen()) {
+            (T::List(a), T::List(b)) | (T::Set(a), T::Set(b)) => a.is_same_unfrozen(b),
+            (T::Map(a, x), T::Map(b, y)) => a.is_same_unfrozen(b) && x.is_same_unfrozen(y),
+            (T::Vector(a, n), T::Vector(b, m)) => n == m && a.is_same_unfrozen(b),
+            (T::Tuple(a), T::Tuple(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a.is_same_unfrozen(b)),
+            (a, b) => a == b,
+        }
+    }
+
+    /// Number of types that it is made of, itself included: what it takes in memory follows from that.
+    pub fn part_count(&self) -> usize {
+        use CqlType as T;
+        1 + match self {
+            T::List(inner) | T::Set(inner) | T::Vector(inner, _) | T::Frozen(inner) => inner.part_count(),
+            T::Map(key, value) => key.part_count() + value.part_count(),
+            T::Tuple(types) => types.iter().map(T::part_count).sum(),
+            T::Udt { fields, .. } => fields.iter().map(|(_, ty)| ty.part_count()).sum(),
+            _ => 0,
+        }
+    }
+
+    /// Whether values have sets or maps in them: clients may send those in any order.
+    pub fn has_sorted_parts(&self) -> bool {
+        use CqlType as T;
+        match self.unfrozen() {
+            T::Set(_) | T::Map(..) => true,
+            T::List(element) | T::Vector(element, _) => element.has_sorted_parts(),
+            T::Tuple(types) => types.iter().any(T::has_sorted_parts),
+            T::Udt { fields, .. } => fields.iter().any(|(_, ty)| ty.has_sorted_parts()),
+            _ => false,
+        }
+    }
+
     /// True for lists, sets and maps, frozen or not.
     pub fn is_collection(&self) -> bool {
         matches!(self.unfrozen(), CqlType::List(_) | CqlType::Set(_) | CqlType::Map(..))

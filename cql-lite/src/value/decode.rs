@@ -14,38 +14,83 @@ impl Value {
     /// The value that wire bytes stand for; `None` is null. Checks what [`CqlType::validate`] checks.
     ///
     /// # Errors
-    /// Bytes that are no value of the type.
+    /// Bytes that are no value of the type; tuples that leave out more fields than memory is given for.
     pub fn decode(ty: &CqlType, wire: Option<&[u8]>) -> Result<Value, ValueError> {
         let Some(wire) = wire else {
             return Ok(Value::Null);
         };
-        match ty.unfrozen() {
-            CqlType::List(_) | CqlType::Set(_) | CqlType::Map(..) => decode_collection(ty.unfrozen(), wire),
-            CqlType::Tuple(types) => {
-                let fields = tuple_fields(wire, types.len())?;
-                let values = types.iter().zip(fields).map(|(ty, field)| Value::decode(ty, field));
-                Ok(Value::Tuple(values.collect::<Result<_, _>>()?))
-            }
-            CqlType::Udt { fields: types, .. } => {
-                let fields = tuple_fields(wire, types.len())?;
-                let values =
-                    types.iter().zip(fields).map(|((name, ty), field)| Ok((name.clone(), Value::decode(ty, field)?)));
-                Ok(Value::Udt(values.collect::<Result<_, ValueError>>()?))
-            }
-            CqlType::Vector(element, dimension) => {
-                let items = vector_elements(element, *dimension, wire)?;
-                let values = items.into_iter().map(|item| Value::decode(element, Some(item)));
-                Ok(Value::Vector(values.collect::<Result<_, _>>()?))
-            }
-            scalar => {
-                scalar.validate(wire)?;
-                Ok(decode_scalar(scalar, wire)?.unwrap_or(Value::Empty))
-            }
+        let mut missing = MISSING_FIELDS_MAX;
+        decode(ty, wire, &mut missing)
+    }
+}
+
+impl Value {
+    /// As [`Value::decode`], for what a server shows: `ttl` of a collection is a list with nulls in it.
+    ///
+    /// # Errors
+    /// As [`Value::decode`].
+    pub fn decode_shown(ty: &CqlType, wire: Option<&[u8]>) -> Result<Value, ValueError> {
+        let (CqlType::List(element), Some(wire)) = (ty, wire) else {
+            return Value::decode(ty, wire);
+        };
+        let mut missing = MISSING_FIELDS_MAX;
+        let mut elements = Elements::new(wire, 1)?;
+        let mut items = Vec::new();
+        while let Some(item) = elements.next_nullable()? {
+            items.push(item.map_or(Ok(Value::Null), |item| decode(element, item, &mut missing))?);
+        }
+        elements.finish()?;
+        Ok(Value::List(items))
+    }
+}
+
+/// Most fields that one value may leave out: each takes memory, though no bytes of the value. A list of empty tuples of
+/// many fields would otherwise take thousands of times its bytes.
+const MISSING_FIELDS_MAX: usize = 65_536;
+
+fn decode(ty: &CqlType, wire: &[u8], missing: &mut usize) -> Result<Value, ValueError> {
+    match ty.unfrozen() {
+        CqlType::List(_) | CqlType::Set(_) | CqlType::Map(..) => decode_collection(ty.unfrozen(), wire, missing),
+        CqlType::Tuple(types) => Ok(Value::Tuple(decode_fields(types.iter(), types.len(), wire, missing)?)),
+        CqlType::Udt { fields: types, .. } => {
+            let values = decode_fields(types.iter().map(|(_, ty)| ty), types.len(), wire, missing)?;
+            Ok(Value::Udt(types.iter().map(|(name, _)| name.clone()).zip(values).collect()))
+        }
+        CqlType::Vector(element, dimension) => {
+            let items = vector_elements(element, *dimension, wire)?;
+            let values = items.into_iter().map(|item| decode(element, item, missing));
+            Ok(Value::Vector(values.collect::<Result<_, _>>()?))
+        }
+        scalar => {
+            scalar.validate(wire)?;
+            Ok(decode_scalar(scalar, wire)?.unwrap_or(Value::Empty))
         }
     }
 }
 
-fn decode_collection(ty: &CqlType, wire: &[u8]) -> Result<Value, ValueError> {
+fn decode_fields<'t>(
+    types: impl Iterator<Item = &'t CqlType>,
+    count: usize,
+    wire: &[u8],
+    missing: &mut usize,
+) -> Result<Vec<Value>, ValueError> {
+    let fields = tuple_fields(wire, count)?;
+    let left_out = count.saturating_sub(fields.len());
+    *missing = missing.checked_sub(left_out).ok_or_else(|| {
+        ValueError::Invalid(format!("More than {MISSING_FIELDS_MAX} fields are missing from the tuples of one value"))
+    })?;
+    let mut values = Vec::with_capacity(count);
+    for (ty, field) in types.zip(fields) {
+        values.push(match field {
+            Some(field) => decode(ty, field, missing)?,
+            None => Value::Null,
+        });
+    }
+    values.resize(count, Value::Null);
+    Ok(values)
+}
+
+fn decode_collection(ty: &CqlType, wire: &[u8], missing: &mut usize) -> Result<Value, ValueError> {
     let (key, value) = match ty {
         CqlType::Map(key, value) => (key, Some(value)),
         CqlType::List(element) | CqlType::Set(element) => (element, None),
@@ -55,9 +100,12 @@ fn decode_collection(ty: &CqlType, wire: &[u8]) -> Result<Value, ValueError> {
     let mut entries = Vec::new();
     let mut items = Vec::new();
     while let Some(item) = elements.next_element()? {
-        let first = Value::decode(key, Some(item))?;
+        let first = decode(key, item, missing)?;
         match value {
-            Some(value) => entries.push((first, Value::decode(value, elements.next_element()?)?)),
+            Some(value) => {
+                let item = elements.next_element()?.unwrap_or_default();
+                entries.push((first, decode(value, item, missing)?));
+            }
             None => items.push(first),
         }
     }

@@ -2,20 +2,42 @@
 
 use std::fmt::Write;
 
-use super::Value;
+use num_bigint::BigInt;
+
+use super::{Value, ValueError};
 use crate::calendar;
 
 impl Value {
     /// The value as JSON. What JSON has no number for (NaN and the infinities) is null.
-    pub fn to_json(&self) -> String {
+    ///
+    /// # Errors
+    /// A text of more than `bytes_max`: keys of maps within keys of maps double their quotes at each level.
+    pub fn to_json(&self, bytes_max: usize) -> Result<String, ValueError> {
         let mut out = String::new();
-        write(self, &mut out);
-        out
+        write(self, &mut out, bytes_max)?;
+        Ok(out)
     }
 }
 
+/// Longer numbers are refused: their digits take long to find.
+const NUMBER_BITS_MAX: u64 = 4096 * 8;
+
+fn check_digits(number: &BigInt) -> Result<(), ValueError> {
+    if number.bits() > NUMBER_BITS_MAX {
+        return Err(ValueError::Invalid(format!("A number of {} bits is too large for JSON", number.bits())));
+    }
+    Ok(())
+}
+
+fn check(out: &str, bytes_max: usize) -> Result<(), ValueError> {
+    if out.len() > bytes_max {
+        return Err(ValueError::Invalid(format!("The value takes more than {bytes_max} bytes as JSON")));
+    }
+    Ok(())
+}
+
 /// Writing to a String never fails: its results are dropped.
-fn write(value: &Value, out: &mut String) {
+fn write(value: &Value, out: &mut String, bytes_max: usize) -> Result<(), ValueError> {
     match value {
         Value::Null | Value::Unset => out.push_str("null"),
         Value::Float(value) if !value.is_finite() => out.push_str("null"),
@@ -42,9 +64,11 @@ fn write(value: &Value, out: &mut String) {
             let _ = write!(out, "{value}");
         }
         Value::Varint(value) => {
+            check_digits(value)?;
             let _ = write!(out, "{value}");
         }
         Value::Decimal(value) => {
+            check_digits(&value.unscaled)?;
             let _ = write!(out, "{value}");
         }
         Value::Text(text) => quote(text, out),
@@ -61,40 +85,48 @@ fn write(value: &Value, out: &mut String) {
         | Value::Uuid(_)
         | Value::Inet(_) => quote(&value.to_display(), out),
         Value::List(items) | Value::Set(items) | Value::Tuple(items) | Value::Vector(items) => {
-            write_all(items, ['[', ']'], out, write);
+            write_all(items, ['[', ']'], out, |item, out| write(item, out, bytes_max))?;
         }
         Value::Map(entries) => write_all(entries, ['{', '}'], out, |(key, value), out| {
-            write_key(key, out);
+            write_key(key, out, bytes_max)?;
             out.push_str(": ");
-            write(value, out);
-        }),
+            write(value, out, bytes_max)
+        })?,
         Value::Udt(fields) => write_all(fields, ['{', '}'], out, |(name, value), out| {
             // A name that is not all lower case has its own quotes inside of JSON's.
             let is_plain = !name.chars().any(char::is_uppercase);
             quote(&if is_plain { name.clone() } else { format!("\"{name}\"") }, out);
             out.push_str(": ");
-            write(value, out);
-        }),
+            write(value, out, bytes_max)
+        })?,
     }
+    check(out, bytes_max)
 }
 
-fn write_all<T>(items: &[T], [open, close]: [char; 2], out: &mut String, mut one: impl FnMut(&T, &mut String)) {
+fn write_all<T>(
+    items: &[T],
+    [open, close]: [char; 2],
+    out: &mut String,
+    mut one: impl FnMut(&T, &mut String) -> Result<(), ValueError>,
+) -> Result<(), ValueError> {
     out.push(open);
     for (at, item) in items.iter().enumerate() {
         out.push_str(if at == 0 { "" } else { ", " });
-        one(item, out);
+        one(item, out)?;
     }
     out.push(close);
+    Ok(())
 }
 
 /// Keys of JSON are texts: any other is the text of its JSON.
-fn write_key(key: &Value, out: &mut String) {
+fn write_key(key: &Value, out: &mut String, bytes_max: usize) -> Result<(), ValueError> {
     let start = out.len();
-    write(key, out);
+    write(key, out, bytes_max)?;
     if !out[start..].starts_with('"') {
         let key = out.split_off(start);
         quote(&key, out);
     }
+    check(out, bytes_max)
 }
 
 fn quote(text: &str, out: &mut String) {
@@ -146,7 +178,17 @@ mod tests {
             (Value::Udt(vec![("a".into(), Value::Int(1)), ("B".into(), Value::Null)]), r#"{"a": 1, "\"B\"": null}"#),
         ];
         for (value, json) in cases {
-            assert_eq!(value.to_json(), json);
+            assert_eq!(value.to_json(1_000).as_deref(), Ok(json));
         }
+    }
+
+    #[test]
+    fn quotes_within_quotes_are_bounded() {
+        let mut value = Value::from("x");
+        for _ in 0..30 {
+            value = Value::Map(vec![(value, Value::Int(1))]);
+        }
+        let error = value.to_json(1 << 20).unwrap_err();
+        assert_eq!(error.to_string(), "The value takes more than 1048576 bytes as JSON");
     }
 }

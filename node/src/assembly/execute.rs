@@ -103,10 +103,12 @@ impl Node {
 
     fn bind_context(&self, parameters: &Parameters) -> BindContext {
         let now_us = self.outside.wall_us();
+        let position_us = self.timestamp_us();
         BindContext {
             now_us,
             now_s: parameters.now_s.unwrap_or_else(|| now_us.div_euclid(1_000_000)),
-            default_timestamp_us: parameters.timestamp_us.unwrap_or_else(|| self.timestamp_us()),
+            default_timestamp_us: parameters.timestamp_us.unwrap_or(position_us),
+            position_us,
             entropy: (u128::from(self.outside.random()) << 64) | u128::from(self.outside.random()),
             page_size: parameters.page_size,
             paging_state: parameters.paging_state.clone(),
@@ -136,6 +138,7 @@ impl Node {
         let asked = asked.take();
         match planned {
             Planned::Write(write) => self.run_write(view, asked, write, parameters.consistency),
+            Planned::ReadThenWrite(pending) => self.run_read_then_write(view, asked, pending, parameters.consistency),
             Planned::Read(read) => {
                 self.run_read(view, asked, *read, parameters.consistency, parameters.descriptions);
             }
@@ -182,8 +185,13 @@ impl Node {
         }
         let context = self.bind_context(parameters);
         let parts = parts.iter().map(|(prepared, values)| (&**prepared, values.clone())).collect();
-        let write = plan::bind_batch(kind, parts, &context)?;
-        self.run_write(view, asked.take(), write, parameters.consistency);
+        match plan::bind_batch(kind, parts, &context)? {
+            Planned::Write(write) => self.run_write(view, asked.take(), write, parameters.consistency),
+            Planned::ReadThenWrite(pending) => {
+                self.run_read_then_write(view, asked.take(), pending, parameters.consistency);
+            }
+            other => return Err(CqlError::Server(format!("a batch came to {other:?}"))),
+        }
         Ok(())
     }
 

@@ -15,8 +15,8 @@ use super::figures::Locality;
 use super::shard::Operation;
 use super::turn::Turn;
 use super::{Node, View};
-use crate::coordinate::{ReadCoordination, errors, plan_read};
-use crate::plan::{ReadOperation, ReadProgress};
+use crate::coordinate::{Instant, ReadCoordination, errors, plan_read};
+use crate::plan::{PendingWrite, ReadOperation, ReadProgress};
 use crate::system::{self, ClusterView};
 
 /// A read under way, between and during its commands.
@@ -25,14 +25,22 @@ pub struct ReadRun {
     view: Arc<View>,
     keyspace: String,
     requirement: Requirement,
-    progress: ReadProgress,
-    descriptions: Descriptions,
+    progress: Progress,
     deadline_ms: u64,
     /// The present command covers its token range only up to here.
     covered_to: Option<Token>,
     speculated: u32,
     mismatched: bool,
     is_arrival_counted: bool,
+}
+
+/// What a read is for.
+#[allow(clippy::large_enum_variant, reason = "the run that holds it is boxed, and most are of the large kind")]
+enum Progress {
+    /// Rows for the client.
+    Rows(ReadProgress, Descriptions),
+    /// Lists that a write at this level depends on.
+    Lists(Box<PendingWrite>, ConsistencyLevel),
 }
 
 impl ReadRun {
@@ -44,7 +52,10 @@ impl ReadRun {
 
     /// The next command, cut to a range with one set of replicas; `None`: the page is complete.
     fn next_command(&mut self) -> Option<ReadCommand> {
-        let mut command = self.progress.next_command()?;
+        let mut command = match &self.progress {
+            Progress::Rows(progress, _) => progress.next_command()?,
+            Progress::Lists(pending, _) => pending.next_command()?,
+        };
         self.covered_to = None;
         if let ReadTarget::TokenRange { start, end } = command.target {
             let end = end_of_same_replicas(&self.view, &self.keyspace, start, end);
@@ -53,6 +64,14 @@ impl ReadRun {
         }
         Some(command)
     }
+}
+
+/// A read of what this node holds itself may never wait, so that no timer would end it.
+fn check_deadline(run: &ReadRun, now: Instant) -> Result<(), CqlError> {
+    if now.us / 1_000 >= run.deadline_ms {
+        return Err(CqlError::read_timeout(run.requirement.level(), 0, run.requirement.required(), false));
+    }
+    Ok(())
 }
 
 /// A token that has the replicas of the target.
@@ -89,14 +108,10 @@ impl Node {
             return self.fail(asked, CqlError::Invalid(message));
         }
         let keyspace = operation.table().keyspace.clone();
-        let Some(known) = view.schema().keyspaces.get(&keyspace) else {
-            return self.fail(asked, CqlError::Invalid(format!("Keyspace {keyspace} does not exist")));
+        let requirement = match self.read_requirement(view, &keyspace, level) {
+            Ok(requirement) => requirement,
+            Err(error) => return self.fail(asked, error),
         };
-        let requirement =
-            match Requirement::for_read(level, &known.replication, view.topology(), &view.local_datacenter) {
-                Ok(requirement) => self.planted(requirement, view),
-                Err(error) => return self.fail(asked, CqlError::Invalid(error.to_string())),
-            };
         let timeout_ms = if operation.is_scan() { self.config.range_timeout_ms } else { self.config.read_timeout_ms };
         if !operation.is_single_partition() {
             self.count_arrival(&asked, Locality::Several);
@@ -108,8 +123,7 @@ impl Node {
             view: view.clone(),
             keyspace,
             requirement,
-            progress: ReadProgress::new(operation),
-            descriptions,
+            progress: Progress::Rows(ReadProgress::new(operation), descriptions),
             covered_to: None,
             speculated: 0,
             mismatched: false,
@@ -119,6 +133,60 @@ impl Node {
         self.finish(turn);
     }
 
+    /// What a read of a keyspace needs at a level.
+    fn read_requirement(&self, view: &View, keyspace: &str, level: ConsistencyLevel) -> Result<Requirement, CqlError> {
+        let known = view.schema().keyspaces.get(keyspace);
+        let known = known.ok_or_else(|| CqlError::Invalid(format!("Keyspace {keyspace} does not exist")))?;
+        Requirement::for_read(level, &known.replication, view.topology(), &view.local_datacenter)
+            .map(|requirement| self.planted(requirement, view))
+            .map_err(|error| CqlError::Invalid(error.to_string()))
+    }
+
+    /// Reads the lists that a write depends on, then writes. Both take the level, as in Cassandra.
+    pub(super) fn run_read_then_write(
+        &self,
+        view: &Arc<View>,
+        asked: Asked,
+        pending: Box<PendingWrite>,
+        level: ConsistencyLevel,
+    ) {
+        if level == ConsistencyLevel::Any {
+            let message =
+                format!("A write that depends on what a list holds reads it, and consistency {level} has no reads");
+            return self.fail(asked, CqlError::Invalid(message));
+        }
+        let Some(keyspace) = pending.table().map(|table| table.keyspace.clone()) else {
+            return self.write_after_read(view, asked, pending, level);
+        };
+        let requirement = match self.read_requirement(view, &keyspace, level) {
+            Ok(requirement) => requirement,
+            Err(error) => return self.fail(asked, error),
+        };
+        let run = ReadRun {
+            deadline_ms: asked.began_us / 1_000 + self.config.read_timeout_ms,
+            // The write counts it.
+            is_arrival_counted: true,
+            asked,
+            view: view.clone(),
+            keyspace,
+            requirement,
+            progress: Progress::Lists(pending, level),
+            covered_to: None,
+            speculated: 0,
+            mismatched: false,
+        };
+        let mut turn = Turn::default();
+        self.next_read(Box::new(run), &mut turn);
+        self.finish(turn);
+    }
+
+    fn write_after_read(&self, view: &View, asked: Asked, pending: Box<PendingWrite>, level: ConsistencyLevel) {
+        match pending.finish() {
+            Ok(write) => self.run_write_from(view, asked, write, level, self.now().us),
+            Err(error) => self.fail(asked, error),
+        }
+    }
+
     /// A command of a read has ended.
     pub(super) fn on_command_read(
         &self,
@@ -126,7 +194,11 @@ impl Node {
         outcome: Result<ReadResult, CqlError>,
         turn: &mut Turn,
     ) {
-        match outcome.and_then(|result| run.progress.feed(result, run.covered_to)) {
+        let fed = outcome.and_then(|result| match &mut run.progress {
+            Progress::Rows(progress, _) => progress.feed(result, run.covered_to),
+            Progress::Lists(pending, _) => pending.feed(&result),
+        });
+        match fed {
             Ok(()) => self.next_read(run, turn),
             Err(error) => self.answer_read(*run, Err(error)),
         }
@@ -138,9 +210,7 @@ impl Node {
         };
         let now = self.now();
         turn.note(now);
-        // A read of what this node holds itself may never wait, so that no timer would end it.
-        if now.us / 1_000 >= run.deadline_ms {
-            let error = CqlError::read_timeout(run.requirement.level(), 0, run.requirement.required(), false);
+        if let Err(error) = self.change_keyspace(&mut run).and_then(|()| check_deadline(&run, now)) {
             return self.answer_read(*run, Err(error));
         }
         let view = run.view.clone();
@@ -202,6 +272,17 @@ impl Node {
         }
     }
 
+    /// A batch may depend on lists of several keyspaces: each has its replicas.
+    fn change_keyspace(&self, run: &mut ReadRun) -> Result<(), CqlError> {
+        let Progress::Lists(pending, level) = &run.progress else { return Ok(()) };
+        let next = pending.table().map(|table| &table.keyspace).filter(|name| **name != run.keyspace);
+        if let Some(keyspace) = next.cloned() {
+            run.requirement = self.read_requirement(&run.view, &keyspace, *level)?;
+            run.keyspace = keyspace;
+        }
+        Ok(())
+    }
+
     /// Counts where a read of one partition arrived, with the first of its commands.
     fn count_read_arrival(&self, run: &mut ReadRun, is_local: bool) {
         if !std::mem::replace(&mut run.is_arrival_counted, true) {
@@ -212,7 +293,16 @@ impl Node {
     fn answer_read(&self, run: ReadRun, outcome: Result<(), CqlError>) {
         self.figures.speculative_reads.fetch_add(u64::from(run.speculated), Ordering::Relaxed);
         self.figures.read_repairs.fetch_add(u64::from(run.mismatched), Ordering::Relaxed);
-        let response = outcome.and_then(|()| rows(run.progress, run.descriptions));
+        let (progress, descriptions) = match run.progress {
+            Progress::Rows(progress, descriptions) => (progress, descriptions),
+            Progress::Lists(pending, level) => {
+                return match outcome {
+                    Ok(()) => self.write_after_read(&run.view, run.asked, pending, level),
+                    Err(error) => self.fail(run.asked, error),
+                };
+            }
+        };
+        let response = outcome.and_then(|()| rows(progress, descriptions));
         self.respond(run.asked, response.unwrap_or_else(ClientResponse::Error));
     }
 }

@@ -22,6 +22,19 @@ pub struct WriteRun {
 
 impl Node {
     pub(super) fn run_write(&self, view: &View, asked: Asked, write: WriteOperation, level: ConsistencyLevel) {
+        let now_us = asked.began_us;
+        self.run_write_from(view, asked, write, level, now_us);
+    }
+
+    /// A write that begins at `now_us`: later than its request came, if it had to read first.
+    pub(super) fn run_write_from(
+        &self,
+        view: &View,
+        asked: Asked,
+        write: WriteOperation,
+        level: ConsistencyLevel,
+        now_us: u64,
+    ) {
         let tables = if write.is_batch && write.mutations.len() > 1 { table_names(&write) } else { String::new() };
         let legs: Result<Vec<WriteLeg>, CqlError> =
             write.mutations.into_iter().map(|mutation| self.write_leg(view, mutation, level)).collect();
@@ -36,7 +49,7 @@ impl Node {
             Err(error) => return self.fail(asked, error),
         };
         self.count_arrival(&asked, self.locality(&legs));
-        let now_ms = asked.began_us / 1_000;
+        let now_ms = now_us / 1_000;
         let deadline_ms = now_ms + self.config.write_timeout_ms;
         let local_datacenter = view.topology().datacenter_of(view.local_index).unwrap_or(u16::MAX);
         let mut orders = Vec::new();

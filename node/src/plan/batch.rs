@@ -10,7 +10,9 @@ use starling_storage::merge::merge_partition;
 use starling_storage::model::{Mutation, Partition, TableRef};
 
 use super::attributes::Attributes;
+use super::cells::check_cells;
 use super::errors::{invalid, unsupported};
+use super::list_state::ListStates;
 use super::modification::{self, Modification};
 use super::names;
 use super::operation::{TableMutation, WriteOperation};
@@ -82,12 +84,17 @@ pub(crate) fn check_kind(kind: BatchKind) -> Result<(), CqlError> {
 
 impl BatchPlan {
     /// The batch's mutations.
-    pub fn bind(&self, environment: &Environment<'_>, times: WriteTimes) -> Result<WriteOperation, CqlError> {
+    pub fn bind(
+        &self,
+        environment: &Environment<'_>,
+        times: WriteTimes,
+        lists: &ListStates,
+    ) -> Result<WriteOperation, CqlError> {
         let default_timestamp_us = self.attributes.timestamp_us(environment, times.default_timestamp_us)?;
         let times = WriteTimes { default_timestamp_us, ..times };
         let mut merged = Merged::default();
         for modification in &self.modifications {
-            for mutation in write::mutations(modification, environment, times)? {
+            for mutation in write::mutations(modification, environment, times, lists)? {
                 merged.add(&modification.info.table, mutation)?;
             }
         }
@@ -116,14 +123,17 @@ pub(crate) struct Merged {
     parts: Vec<Part>,
     places: HashMap<(TableRef, Bytes), usize>,
     rows: usize,
+    cells: usize,
 }
 
 impl Merged {
     /// Adds one, to be merged with what there is of its partition.
     ///
     /// # Errors
-    /// Invalid once there are too many rows.
+    /// Invalid once there are too many rows or cells.
     pub fn add(&mut self, table: &Arc<Table>, mutation: Mutation) -> Result<(), CqlError> {
+        self.cells += write::cells_in(&mutation.partition);
+        check_cells(self.cells)?;
         self.rows += (mutation.partition.rows.len() + mutation.partition.range_tombstones.len()).max(1);
         if self.rows > BATCH_ROWS_MAX {
             return Err(invalid(format!("Batch too large: it writes more than {BATCH_ROWS_MAX} rows")));

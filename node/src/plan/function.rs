@@ -8,8 +8,11 @@ use starling_cql_lite::value::Value;
 use starling_ring::Token;
 
 use super::cast;
+use super::collection_function::CollectionFunction;
+use super::composite::BUILT_BYTES_MAX;
 use super::errors::{invalid, unsupported};
 use super::floor;
+use super::json_value;
 use super::keys;
 use super::mask::Mask;
 use super::names::TableInfo;
@@ -49,7 +52,9 @@ enum Kind {
     ToBlob,
     FromBlob,
     ToJson,
+    FromJson,
     Math(cast::Math),
+    Collection(CollectionFunction),
     Mask(Mask),
     Floor,
     Cast,
@@ -87,6 +92,12 @@ pub(crate) fn resolve(
             let own = types.first().cloned().flatten().or_else(|| types.first().map(|_| CqlType::Text));
             function(Kind::ToJson, own.into_iter().collect(), CqlType::Text)
         }
+        "fromjson" | "from_json" => {
+            let Some(receiver) = wanted else {
+                return Err(invalid(format!("{plain}() cannot be used in the selection clause of a SELECT statement")));
+            };
+            function(Kind::FromJson, vec![CqlType::Text], receiver.clone())
+        }
         "token" => {
             let key = info.partition_key.iter().map(|&index| info.column(index).cql_type.clone()).collect();
             function(Kind::Token, key, CqlType::BigInt)
@@ -95,7 +106,6 @@ pub(crate) fn resolve(
             let (arguments, returns) = floor::signature(types)?;
             function(Kind::Floor, arguments, returns)
         }
-        "mask_hash" => return Err(unsupported("mask_hash")),
         other => match blob_conversion(other) {
             Some((true, from)) => function(Kind::ToBlob, vec![from], CqlType::Blob),
             Some((false, to)) => function(Kind::FromBlob, vec![CqlType::Blob], to),
@@ -110,7 +120,7 @@ pub(crate) fn resolve(
     Ok(found)
 }
 
-/// Functions whose result has the type of their first argument.
+/// Functions whose types follow from that of their first argument.
 fn by_own_type(
     name: &str,
     types: &[Option<CqlType>],
@@ -121,10 +131,16 @@ fn by_own_type(
         (Kind::Math(math), vec![own.unwrap_or(CqlType::Int)])
     } else if let Some(mask) = Mask::named(name) {
         (Kind::Mask(mask), mask.arguments(name, types, wanted)?)
+    } else if let Some(function) = CollectionFunction::named(name) {
+        let (arguments, returns) = function.resolve(name, types)?;
+        return Ok(Some((Kind::Collection(function), arguments, returns)));
     } else {
         return Ok(None);
     };
-    let own = arguments.first().cloned().unwrap_or(CqlType::Int);
+    let own = match kind {
+        Kind::Mask(Mask::Hash) => CqlType::Blob,
+        _ => arguments.first().cloned().unwrap_or(CqlType::Int),
+    };
     Ok(Some((kind, arguments, own)))
 }
 
@@ -212,6 +228,14 @@ impl Function {
             Kind::ToJson => return self.to_json(arguments),
             Kind::Mask(mask) => return mask.evaluate(&self.name, &self.returns, arguments),
             Kind::Floor => return floor::evaluate(&self.arguments, arguments),
+            Kind::Collection(function) => {
+                let Some(known) = arguments.iter().cloned().collect::<Option<Vec<Bytes>>>() else { return Ok(None) };
+                return function.evaluate(self.arguments.first().unwrap_or(&CqlType::Blob), &known);
+            }
+            Kind::FromJson => {
+                let Some(Some(document)) = arguments.first() else { return Ok(None) };
+                return json_value::from_json(&self.returns, document);
+            }
             _ => {}
         }
         let Some(Some(argument)) = arguments.first() else {
@@ -249,7 +273,7 @@ impl Function {
         let wire = arguments.first().and_then(Option::as_deref);
         super::number::check_printable(cql_type, wire.unwrap_or_default())?;
         let value = Value::decode(cql_type, wire).map_err(|error| invalid(error.to_string()))?;
-        Ok(Some(value.to_json().into()))
+        value.to_json(BUILT_BYTES_MAX).map(|json| Some(json.into())).map_err(|error| invalid(error.to_string()))
     }
 
     fn token(&self, arguments: &[Option<Bytes>]) -> Result<Option<Bytes>, CqlError> {

@@ -5,6 +5,7 @@ use starling_cql_lite::collection::{Elements, tuple_fields};
 use starling_cql_lite::ordered;
 use starling_cql_lite::protocol::error::CqlError;
 use starling_cql_lite::types::CqlType;
+use starling_cql_lite::value::ValueError;
 use starling_ring::Token;
 use starling_storage::model::ReadTarget;
 
@@ -29,7 +30,12 @@ pub(crate) enum Use {
 }
 
 /// The value of a term that may be neither null nor unset.
-fn required(term: &Term, environment: &Environment<'_>, column: &str, reason: Use) -> Result<Bytes, CqlError> {
+pub(crate) fn required(
+    term: &Term,
+    environment: &Environment<'_>,
+    column: &str,
+    reason: Use,
+) -> Result<Bytes, CqlError> {
     match (term.evaluate(environment)?, reason) {
         (TermValue::Value(value), _) => Ok(value),
         (TermValue::Null, Use::Key) => Err(invalid(format!("Invalid null value in condition for column {column}"))),
@@ -185,8 +191,12 @@ pub(crate) fn order_bytes(cql_type: &CqlType, wire: &[u8]) -> Result<Vec<u8>, Cq
         return Ok(wire.to_vec());
     }
     let mut bytes = Vec::with_capacity(wire.len());
-    ordered::encode(cql_type, wire, &mut bytes).map_err(|error| invalid(error.to_string()))?;
-    Ok(bytes)
+    match ordered::encode(cql_type, wire, &mut bytes) {
+        Ok(()) => Ok(bytes),
+        // Something in it has no order, as durations have none.
+        Err(ValueError::Unordered(_)) => Ok(wire.to_vec()),
+        Err(error) => Err(invalid(error.to_string())),
+    }
 }
 
 /// The range of tokens that a demand on `token(...)` names; `None`: no token at all.
@@ -208,7 +218,9 @@ pub(crate) fn token_range(demand: &Demand, environment: &Environment<'_>) -> Res
             let token = value(operand)?;
             (token.saturating_sub(1), token)
         }
-        Demand::Choice(_) => return Err(invalid("IN is not supported on token()")),
+        Demand::Choice(_) | Demand::Contains(_) | Demand::ContainsKey(_) | Demand::Entry { .. } => {
+            return Err(invalid("IN is not supported on token()"));
+        }
         Demand::Range { lower, upper } => {
             let start = match lower {
                 None => i64::MIN,

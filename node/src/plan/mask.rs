@@ -1,11 +1,15 @@
 //! The masking functions: they show less of a value than there is.
 
 use bytes::Bytes;
+use starling_cql_lite::collection::{encode_list, encode_tuple, encode_vector};
 use starling_cql_lite::protocol::error::CqlError;
 use starling_cql_lite::types::CqlType;
+use starling_cql_lite::value::ValueError;
 
+use super::composite::gather;
 use super::errors::{invalid, unsupported};
 use super::number::{Number, is_numeric};
+use super::sha256::sha256;
 
 const PADDING: &str = "*";
 const MASKED_TEXT: &[u8] = b"****";
@@ -27,6 +31,8 @@ pub(crate) enum Mask {
     Inner,
     /// All but the first and last characters.
     Outer,
+    /// A hash.
+    Hash,
 }
 
 impl Mask {
@@ -38,21 +44,24 @@ impl Mask {
             "mask_replace" => Mask::Replace,
             "mask_inner" => Mask::Inner,
             "mask_outer" => Mask::Outer,
+            "mask_hash" => Mask::Hash,
             _ => return None,
         })
     }
 
-    /// The types of its arguments, for those given. The result has the type of the first.
+    /// The types of its arguments, for those given. The result has the type of the first, but a hash is a blob.
     pub fn arguments(
         self,
         name: &str,
         types: &[Option<CqlType>],
         wanted: Option<&CqlType>,
     ) -> Result<Vec<CqlType>, CqlError> {
+        let wanted = wanted.filter(|_| self != Mask::Hash);
         let own = types.first().cloned().flatten().or_else(|| wanted.cloned()).unwrap_or(CqlType::Text);
         Ok(match self {
             Mask::Null | Mask::Default => vec![own],
             Mask::Replace => vec![own.clone(), own],
+            Mask::Hash => [own, CqlType::Text].into_iter().take(types.len().max(1)).collect(),
             Mask::Inner | Mask::Outer => {
                 if !matches!(own, CqlType::Text | CqlType::Ascii) {
                     return Err(invalid(format!(
@@ -73,6 +82,13 @@ impl Mask {
             Mask::Null => Ok(None),
             Mask::Default => masked(cql_type).map(Some),
             Mask::Replace => Ok(value(1)),
+            Mask::Hash => {
+                let Some(value_bytes) = value(0) else { return Ok(None) };
+                match value(1).as_deref().map(utf8).transpose()?.map(str::to_ascii_uppercase).as_deref() {
+                    None | Some("SHA-256") => Ok(Some(Bytes::copy_from_slice(&sha256(&value_bytes)))),
+                    Some(other) => Err(invalid(format!("Hash algorithm {other} not found; there is SHA-256"))),
+                }
+            }
             Mask::Inner | Mask::Outer => {
                 let Some(text) = value(0) else { return Ok(None) };
                 let begin = length(name, "prefix", value(1))?;
@@ -118,7 +134,8 @@ fn padding(name: &str, value: Option<Bytes>) -> Result<char, CqlError> {
 /// What stands for every value of a type.
 fn masked(cql_type: &CqlType) -> Result<Bytes, CqlError> {
     use CqlType as T;
-    Ok(match cql_type {
+    let failed = |error: ValueError| invalid(error.to_string());
+    Ok(match cql_type.unfrozen() {
         T::Text | T::Ascii => Bytes::from_static(MASKED_TEXT),
         T::Blob => Bytes::new(),
         T::Boolean => Bytes::from_static(&[0]),
@@ -128,6 +145,13 @@ fn masked(cql_type: &CqlType) -> Result<Bytes, CqlError> {
         T::TimeUuid => Bytes::from_static(&MASKED_TIMEUUID),
         T::Inet => Bytes::from_static(&[0; 4]),
         T::Duration => Bytes::from_static(&[0; 3]),
+        T::List(_) | T::Set(_) | T::Map(..) => encode_list::<&[u8]>(&[]).map_err(failed)?,
+        T::Tuple(types) => encode_tuple(&gather(types.iter().map(|ty| masked(ty).map(Some)))?).map_err(failed)?,
+        T::Vector(element, dimension) => {
+            let one = masked(element)?;
+            let all = gather((0..*dimension).map(|_| Ok(Some(one.clone()))))?;
+            encode_vector(element, &all.into_iter().flatten().collect::<Vec<_>>()).map_err(failed)?
+        }
         number if is_numeric(number) => Number::Integer(0).encode(number)?,
         other => return Err(unsupported(format!("mask_default of {other}"))),
     })

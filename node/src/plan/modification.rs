@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use starling_cql_lite::ast::{self, AssignmentOperation, DeleteTarget, InsertSource};
+use starling_cql_lite::ast::{self, DeleteTarget, InsertSource};
 use starling_cql_lite::protocol::error::CqlError;
 
+use super::assignment::{Assignment, Change};
 use super::attributes::Attributes;
 use super::errors::{invalid, unsupported};
+use super::json_insert::JsonInsert;
 use super::keys::ClusteringLayout;
 use super::names::TableInfo;
 use super::operand::{Choice, Operand};
@@ -38,12 +40,14 @@ pub(crate) struct Modification {
     pub restrictions: Restrictions,
     /// What.
     pub action: Action,
-    /// Columns and their values, ascending by column id; statics apart.
-    pub regular: Vec<(usize, Term)>,
-    /// Static columns and their values, ascending by column id.
-    pub statics: Vec<(usize, Term)>,
+    /// What happens to columns, ascending by column id; statics apart.
+    pub regular: Vec<Assignment>,
+    /// What happens to static columns, ascending by column id.
+    pub statics: Vec<Assignment>,
     /// USING.
     pub attributes: Attributes,
+    /// INSERT JSON.
+    pub json: Option<JsonInsert>,
 }
 
 /// Prepares an INSERT.
@@ -56,33 +60,49 @@ pub(crate) fn insert(
     if insert.if_not_exists {
         return Err(unsupported("IF NOT EXISTS on INSERT (lightweight transaction)"));
     }
-    let InsertSource::Values { columns, values } = &insert.source else {
-        return Err(unsupported("INSERT JSON"));
-    };
-    if columns.len() != values.len() {
-        return Err(invalid("Unmatched column names/values"));
-    }
     let mut terms = Terms { info, variables };
+    let (json, values) = match &insert.source {
+        InsertSource::Values { columns, values } => (None, inserted_values(&mut terms, columns, values)?),
+        InsertSource::Json { document, default } => {
+            let (json, values) = JsonInsert::prepare(&mut terms, document, *default)?;
+            (Some(json), values)
+        }
+    };
     let mut relations = Relations::default();
     let mut assignments = Vec::new();
-    let mut seen = Vec::with_capacity(columns.len());
-    for (name, value) in columns.iter().zip(values) {
-        let index = info.find(name)?;
-        if seen.contains(&index) {
-            return Err(invalid("The column names contains duplicates"));
-        }
-        seen.push(index);
-        let term = terms.prepare(value, &Receiver::column(info, index))?;
+    for (index, term) in values {
         match info.column(index).kind {
             ColumnKind::PartitionKey(_) | ColumnKind::Clustering { .. } => {
                 let demand = Demand::Choice(Choice::One(Operand::Terms(vec![term])));
                 relations.columns.push(Restriction { columns: vec![index], demand });
             }
-            ColumnKind::Static | ColumnKind::Regular => assignments.push((index, term)),
+            ColumnKind::Static | ColumnKind::Regular => assignments.push(Assignment::set(index, term)),
         }
     }
     let attributes = Attributes::prepare(&mut terms, insert.using.timestamp.as_ref(), insert.using.ttl.as_ref())?;
-    build(info, Action::Insert, Purpose::Update, relations, assignments, attributes)
+    let modification = build(info, Action::Insert, Purpose::Update, relations, assignments, attributes)?;
+    Ok(Modification { json, ..modification })
+}
+
+/// Columns and their values in the order given.
+fn inserted_values(
+    terms: &mut Terms<'_>,
+    columns: &[ast::Identifier],
+    values: &[ast::Term],
+) -> Result<Vec<(usize, Term)>, CqlError> {
+    if columns.len() != values.len() {
+        return Err(invalid("Unmatched column names/values"));
+    }
+    let mut inserted: Vec<(usize, Term)> = Vec::with_capacity(columns.len());
+    for (name, value) in columns.iter().zip(values) {
+        let index = terms.info.find(name)?;
+        if inserted.iter().any(|(other, _)| *other == index) {
+            return Err(invalid("The column names contains duplicates"));
+        }
+        let receiver = Receiver::column(terms.info, index);
+        inserted.push((index, terms.prepare(value, &receiver)?));
+    }
+    Ok(inserted)
 }
 
 /// Prepares an UPDATE.
@@ -97,39 +117,14 @@ pub(crate) fn update(
     }
     let mut terms = Terms { info, variables };
     let attributes = Attributes::prepare(&mut terms, update.using.timestamp.as_ref(), update.using.ttl.as_ref())?;
-    let mut assignments: Vec<(usize, Term)> = Vec::with_capacity(update.assignments.len());
+    let mut assignments: Vec<Assignment> = Vec::with_capacity(update.assignments.len());
     for assignment in &update.assignments {
         let index = info.find(&assignment.column)?;
-        let name = &assignment.column;
         if is_key(info, index) {
-            return Err(invalid(format!("PRIMARY KEY part {name} found in SET part")));
+            return Err(invalid(format!("PRIMARY KEY part {} found in SET part", assignment.column)));
         }
-        if assignments.iter().any(|(other, _)| *other == index) {
-            return Err(invalid(format!("Multiple incompatible setting of column {name}")));
-        }
-        match &assignment.operation {
-            AssignmentOperation::Set(value) => {
-                assignments.push((index, terms.prepare(value, &Receiver::column(info, index))?));
-            }
-            AssignmentOperation::Add(_) | AssignmentOperation::Subtract(_) | AssignmentOperation::Prepend(_) => {
-                return Err(invalid(format!(
-                    "Invalid operation ({name} = {name} + ...) for non counter column {name}: counters and collections \
-                     are not supported yet"
-                )));
-            }
-            AssignmentOperation::SetElement { .. } => {
-                return Err(invalid(format!(
-                    "Invalid operation ({name}[...] = ...) for non collection column {name}: collections are not \
-                     supported yet"
-                )));
-            }
-            AssignmentOperation::SetField { .. } => {
-                return Err(invalid(format!(
-                    "Invalid operation ({name}.field = ...) for non-UDT column {name}: user-defined types are not \
-                     supported yet"
-                )));
-            }
-        }
+        // The parser has refused assignments that do not go together.
+        assignments.push(Assignment::prepare(&mut terms, index, &assignment.operation)?);
     }
     let relations = Relations::prepare(&mut terms, &update.relations)?;
     build(info, Action::Set, Purpose::Update, relations, assignments, attributes)
@@ -146,24 +141,23 @@ pub(crate) fn delete(
         return Err(unsupported("IF on DELETE (lightweight transaction)"));
     }
     let mut terms = Terms { info, variables };
-    let mut assignments: Vec<(usize, Term)> = Vec::with_capacity(delete.targets.len());
+    let mut assignments: Vec<Assignment> = Vec::with_capacity(delete.targets.len());
     for target in &delete.targets {
-        let name = match target {
-            DeleteTarget::Column(name) => name,
-            DeleteTarget::Element { column, .. } | DeleteTarget::Field { column, .. } => {
-                info.find(column)?;
-                return Err(invalid(format!(
-                    "Invalid deletion operation for column {column}: collections and user-defined types are not \
-                     supported yet"
-                )));
-            }
-        };
+        let (DeleteTarget::Column(name)
+        | DeleteTarget::Element { column: name, .. }
+        | DeleteTarget::Field { column: name, .. }) = target;
         let index = info.find(name)?;
         if is_key(info, index) {
             return Err(invalid(format!("Invalid identifier {name} for deletion (should not be a PRIMARY KEY part)")));
         }
-        if !assignments.iter().any(|(other, _)| *other == index) {
-            assignments.push((index, Term::Null));
+        match target {
+            DeleteTarget::Column(_) => assignments.push(Assignment { column: index, change: Change::Clear }),
+            DeleteTarget::Element { key, .. } => {
+                assignments.push(Assignment::prepare_deletion(&mut terms, index, key)?);
+            }
+            DeleteTarget::Field { .. } => {
+                return Err(invalid(format!("Invalid field deletion operation for non-UDT column {name}")));
+            }
         }
     }
     let attributes = Attributes::prepare(&mut terms, delete.timestamp.as_ref(), None)?;
@@ -180,7 +174,7 @@ fn build(
     action: Action,
     purpose: Purpose,
     relations: Relations,
-    assignments: Vec<(usize, Term)>,
+    assignments: Vec<Assignment>,
     attributes: Attributes,
 ) -> Result<Modification, CqlError> {
     if action == Action::Set {
@@ -188,9 +182,9 @@ fn build(
     }
     let restrictions = Restrictions::new(info, relations, purpose)?;
     let (mut statics, mut regular): (Vec<_>, Vec<_>) =
-        assignments.into_iter().partition(|(index, _)| info.column(*index).kind == ColumnKind::Static);
-    statics.sort_by_key(|(index, _)| info.column(*index).id);
-    regular.sort_by_key(|(index, _)| info.column(*index).id);
+        assignments.into_iter().partition(|assignment| info.column(assignment.column).kind == ColumnKind::Static);
+    statics.sort_by_key(|assignment: &Assignment| info.column(assignment.column).id);
+    regular.sort_by_key(|assignment: &Assignment| info.column(assignment.column).id);
     let only_static = !statics.is_empty() && regular.is_empty();
     if action != Action::Delete {
         let skipped = only_static && restrictions.clustering_depth == 0;
@@ -200,7 +194,7 @@ fn build(
         }
     }
     let layout = ClusteringLayout::new(info);
-    Ok(Modification { info: Arc::clone(info), layout, restrictions, action, regular, statics, attributes })
+    Ok(Modification { info: Arc::clone(info), layout, restrictions, action, regular, statics, attributes, json: None })
 }
 
 /// What writes static columns alone names no rows.
@@ -208,9 +202,9 @@ fn check_static_relations(
     info: &TableInfo,
     purpose: Purpose,
     relations: &Relations,
-    assignments: &[(usize, Term)],
+    assignments: &[Assignment],
 ) -> Result<(), CqlError> {
-    let is_static = |(index, _): &(usize, Term)| info.column(*index).kind == ColumnKind::Static;
+    let is_static = |assignment: &Assignment| info.column(assignment.column).kind == ColumnKind::Static;
     let mut restricted = relations.columns.iter().flat_map(|restriction| &restriction.columns);
     if assignments.iter().all(is_static) && restricted.any(|column| info.clustering.contains(column)) {
         let statement = if purpose == Purpose::DeleteColumns { "DELETE" } else { "UPDATE" };
@@ -237,6 +231,11 @@ impl Modification {
     /// Whether it writes static columns and no row.
     pub fn is_static_only(&self) -> bool {
         self.action != Action::Delete && self.restrictions.clustering_depth == 0 && self.layout.len() > 0
+    }
+
+    /// Whether it depends on what lists hold, which has to be read before.
+    pub fn reads_lists(&self) -> bool {
+        self.regular.iter().chain(&self.statics).any(|assignment| assignment.reads_list(&self.info))
     }
 
     /// Indices of the markers that are the partition key's components, if all of them are plain markers.

@@ -6,6 +6,7 @@ use starling_cql_lite::ast::Statement;
 use starling_cql_lite::protocol::error::WriteType;
 use starling_storage::model::Mutation;
 
+use super::pending::PendingWrite;
 use super::read::ReadOperation;
 use crate::schema::Table;
 
@@ -30,10 +31,12 @@ pub struct WriteOperation {
 }
 
 /// A bound statement.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Operation {
     /// INSERT, UPDATE, DELETE or BATCH.
     Write(WriteOperation),
+    /// A write that depends on what lists hold: those are read first.
+    ReadThenWrite(Box<PendingWrite>),
     /// SELECT.
     Read(Box<ReadOperation>),
     /// USE of a keyspace that exists.

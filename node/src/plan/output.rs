@@ -7,15 +7,20 @@ use starling_cql_lite::protocol::error::CqlError;
 use starling_storage::model::Partition;
 
 use super::aggregate::Accumulator;
+use super::errors::invalid;
 use super::locate::order_bytes;
 use super::page::Page;
 use super::read::ReadOperation;
 use super::row::RowValues;
-use super::selector::Surroundings;
+use super::selector::{Selector, Surroundings};
 use super::values::Entropy;
 
 /// What a row costs besides its values, for the bounds on a page's size.
 const CELL_OVERHEAD_BYTES: usize = 4;
+
+/// Most bytes of one row that are not columns as they are stored: each selector may make a copy of a large value. Twice
+/// the largest mutation.
+const ROW_BUILT_BYTES_MAX: usize = 32 << 20;
 
 /// Rows gathered so far.
 #[derive(Debug)]
@@ -89,9 +94,17 @@ impl Output {
             now_us: operation.now_us,
             entropy: &self.entropy,
         };
+        let mut built_bytes = 0;
         for selector in &operation.plan.clause.selectors {
             let cell = selector.evaluate(values, &around)?;
-            self.size_bytes += CELL_OVERHEAD_BYTES + cell.as_ref().map_or(0, Bytes::len);
+            let size = cell.as_ref().map_or(0, Bytes::len);
+            if !matches!(selector, Selector::Column(_)) {
+                built_bytes += size;
+            }
+            if built_bytes > ROW_BUILT_BYTES_MAX {
+                return Err(invalid(format!("A row of more than {ROW_BUILT_BYTES_MAX} bytes would be built")));
+            }
+            self.size_bytes += CELL_OVERHEAD_BYTES + size;
             self.cells.push(cell);
         }
         self.rows += 1;

@@ -3,19 +3,21 @@
 use std::sync::Arc;
 
 use starling_cql_lite::ast::{BatchKind, Identifier, ParsedStatement, Selection, Statement};
-use starling_cql_lite::protocol::error::{CqlError, WriteType};
+use starling_cql_lite::protocol::error::CqlError;
 
-use super::batch::{self, BatchPlan, Merged};
+use super::batch::{self, BatchPlan};
 use super::errors::invalid;
+use super::list_state::ListStates;
 use super::modification::{self, Modification, check_writable, key_markers};
 use super::names;
-use super::operation::{Operation, TableMutation, WriteOperation};
+use super::operation::Operation;
+use super::pending::{self, BoundWrite, PendingWrite};
 use super::read::ReadOperation;
 use super::select::{self, SelectPlan};
 use super::selection::ResultColumn;
-use super::values::{BindContext, BoundValue, BoundValues, Entropy, Environment};
+use super::values::{BindContext, BoundValue, BoundValues, Entropy};
 use super::variables::{Variable, Variables};
-use super::write::{self, WriteTimes};
+use super::write::WriteTimes;
 use crate::schema::{Schema, Table};
 
 /// A statement with all names resolved against one schema.
@@ -109,8 +111,13 @@ pub fn prepare(schema: &Schema, session: Option<&str>, parsed: ParsedStatement) 
         Plan::Select(select) => (key_markers(&select.restrictions), select.clause.columns.clone()),
         _ => (Vec::new(), Vec::new()),
     };
+    let type_bytes = variables.type_bytes();
     let variables = variables.finish()?;
-    let size_bytes = PLAN_BYTES_MIN + parsed.tokens * TOKEN_BYTES + (variables.len() + columns.len()) * COLUMN_BYTES;
+    // Those that come out of a document are no markers of the statement.
+    let are_markers = partition_key_indices.iter().all(|index| usize::from(*index) < variables.len());
+    let partition_key_indices = if are_markers { partition_key_indices } else { Vec::new() };
+    let shown = (variables.len() + columns.len()) * COLUMN_BYTES;
+    let size_bytes = PLAN_BYTES_MIN + parsed.tokens * TOKEN_BYTES + shown + type_bytes;
     Ok(Prepared { variables, partition_key_indices, columns, table, selects_all, size_bytes, plan })
 }
 
@@ -155,13 +162,30 @@ impl Prepared {
     /// # Errors
     /// Invalid for values that do not fit; Protocol for a paging state that is not this statement's.
     pub fn bind(&self, values: BoundValues, context: &BindContext) -> Result<Operation, CqlError> {
-        let values = values.resolve(&self.variables)?;
+        let mut values = values.resolve(&self.variables)?;
+        match &self.plan {
+            Plan::Modification(modification) => expand_json(std::iter::once(&**modification), &mut values, context)?,
+            Plan::Batch(batch) => expand_json(batch.modifications.iter(), &mut values, context)?,
+            _ => {}
+        }
         let entropy = Entropy::new(context.entropy);
-        let environment = Environment { values: &values, now_us: context.now_us, entropy: &entropy };
-        let times = WriteTimes::of(context);
+        let environment = context.environment(&values, &entropy);
         Ok(match &self.plan {
-            Plan::Modification(modification) => Operation::Write(single(modification, &environment, times)?),
-            Plan::Batch(batch) => Operation::Write(batch.bind(&environment, times)?),
+            Plan::Modification(modification) if modification.reads_lists() => {
+                let write = BoundWrite::Single(modification.clone(), values);
+                Operation::ReadThenWrite(Box::new(PendingWrite::new(write, context)?))
+            }
+            Plan::Modification(modification) => {
+                Operation::Write(pending::single(modification, &environment, context, &ListStates::default())?)
+            }
+            Plan::Batch(batch) if batch.modifications.iter().any(Modification::reads_lists) => {
+                let write = BoundWrite::Batch(batch.clone(), values);
+                Operation::ReadThenWrite(Box::new(PendingWrite::new(write, context)?))
+            }
+            Plan::Batch(batch) => {
+                let times = WriteTimes::of(context);
+                Operation::Write(batch.bind(&environment, times, &ListStates::default())?)
+            }
             Plan::Select(select) => Operation::Read(Box::new(ReadOperation::bind(select, &environment, context)?)),
             Plan::Use(keyspace) => Operation::Use(keyspace.clone()),
             Plan::Truncate(table, statement) => {
@@ -172,16 +196,18 @@ impl Prepared {
     }
 }
 
-fn single(
-    modification: &Modification,
-    environment: &Environment<'_>,
-    times: WriteTimes,
-) -> Result<WriteOperation, CqlError> {
-    let table = &modification.info.table;
-    let mutations = write::mutations(modification, environment, times)?;
-    let kind = if mutations.len() > 1 { WriteType::UnloggedBatch } else { WriteType::Simple };
-    let with_table = |mutation| TableMutation { table: Arc::clone(table), mutation };
-    Ok(WriteOperation { mutations: mutations.into_iter().map(with_table).collect(), kind, is_batch: false })
+/// Appends the values that the documents of INSERT JSON hold.
+fn expand_json<'a>(
+    modifications: impl Iterator<Item = &'a Modification>,
+    values: &mut Vec<BoundValue>,
+    context: &BindContext,
+) -> Result<(), CqlError> {
+    for json in modifications.filter_map(|modification| modification.json.as_ref()) {
+        let entropy = Entropy::new(context.entropy);
+        let more = json.expand(&context.environment(values, &entropy))?;
+        values.extend(more);
+    }
+    Ok(())
 }
 
 /// Binds a BATCH message of the protocol: statements that were prepared one by one, each with its values.
@@ -193,20 +219,21 @@ pub fn bind_batch(
     kind: BatchKind,
     statements: Vec<(&Prepared, Vec<BoundValue>)>,
     context: &BindContext,
-) -> Result<WriteOperation, CqlError> {
+) -> Result<Operation, CqlError> {
     batch::check_kind(kind)?;
-    let entropy = Entropy::new(context.entropy);
-    let times = WriteTimes::of(context);
-    let mut merged = Merged::default();
+    let mut parts = Vec::with_capacity(statements.len());
     for (prepared, values) in statements {
         let Plan::Modification(modification) = &prepared.plan else {
             return Err(invalid("Invalid statement in batch: only UPDATE, INSERT and DELETE statements are allowed."));
         };
-        let values = BoundValues::Positional(values).resolve(&prepared.variables)?;
-        let environment = Environment { values: &values, now_us: context.now_us, entropy: &entropy };
-        for mutation in write::mutations(modification, &environment, times)? {
-            merged.add(&modification.info.table, mutation)?;
-        }
+        let mut values = BoundValues::Positional(values).resolve(&prepared.variables)?;
+        expand_json(std::iter::once(&**modification), &mut values, context)?;
+        parts.push((&**modification, values));
     }
-    merged.finish(kind)
+    if parts.iter().any(|(modification, _)| modification.reads_lists()) {
+        let parts = parts.into_iter().map(|(modification, values)| (modification.clone(), values)).collect();
+        return Ok(Operation::ReadThenWrite(Box::new(PendingWrite::new(BoundWrite::Message(kind, parts), context)?)));
+    }
+    let parts = parts.iter().map(|(modification, values)| (*modification, values.as_slice()));
+    pending::message(kind, parts, context, &ListStates::default()).map(Operation::Write)
 }

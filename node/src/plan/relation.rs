@@ -4,10 +4,11 @@ use starling_cql_lite::ast::{self, Operator, RelationKind};
 use starling_cql_lite::protocol::error::CqlError;
 use starling_cql_lite::types::CqlType;
 
-use super::errors::{invalid, unsupported};
+use super::composite::element_receiver;
+use super::errors::invalid;
 use super::names::TableInfo;
 use super::operand::{Choice, Operand, column_choice, tuple_choice, tuple_columns, tuple_operand};
-use super::term::Terms;
+use super::term::{Term, Terms};
 use super::variables::Receiver;
 use crate::schema::ColumnKind;
 
@@ -32,6 +33,17 @@ pub(crate) enum Demand {
         /// `<` or `<=`.
         upper: Option<End>,
     },
+    /// A collection has an element.
+    Contains(Term),
+    /// A map has a key.
+    ContainsKey(Term),
+    /// A map has this value under this key.
+    Entry {
+        /// The key.
+        key: Term,
+        /// The value.
+        value: Term,
+    },
 }
 
 /// A restriction of one column or of a tuple of clustering columns.
@@ -47,6 +59,11 @@ impl Restriction {
     /// Whether this is `=` on what it restricts.
     pub fn is_equality(&self) -> bool {
         matches!(self.demand, Demand::Choice(Choice::One(_)))
+    }
+
+    /// Whether it looks inside of a collection.
+    pub fn looks_inside(&self) -> bool {
+        matches!(self.demand, Demand::Contains(_) | Demand::ContainsKey(_) | Demand::Entry { .. })
     }
 
     /// Whether this is a range.
@@ -80,11 +97,15 @@ impl Relations {
             RelationKind::Column { column, operator, value } => {
                 let index = info.find(column)?;
                 check_operator(info, index, *operator, relation)?;
+                if let Operator::Contains | Operator::ContainsKey = operator {
+                    return self.contains(terms, index, *operator, value);
+                }
                 let operand = Operand::Terms(vec![terms.prepare(value, &Receiver::column(info, index))?]);
                 self.merge(info, vec![index], demand(*operator, operand)?)
             }
             RelationKind::In { column, values } => {
                 let index = info.find(column)?;
+                check_open_collection(info, index, "IN")?;
                 let receiver = Receiver::column(info, index);
                 let choice = column_choice(terms, values, &receiver)?;
                 self.merge(info, vec![index], Demand::Choice(choice))
@@ -115,14 +136,44 @@ impl Relations {
                 info.find(column)?;
                 Err(invalid(format!("Unsupported restriction: {column} IS NOT NULL")))
             }
-            RelationKind::Element { column, .. } => {
-                info.find(column)?;
-                Err(unsupported(format!("Restricting an element of {column}")))
+            RelationKind::Element { column, key, operator, value } => {
+                let index = info.find(column)?;
+                let name = &info.column(index).name;
+                let (keys, values) = entry_receivers(info, index, *operator)?;
+                let (key, value) = (terms.prepare(key, &keys)?, terms.prepare(value, &values)?);
+                self.inside(name, index, Demand::Entry { key, value })
             }
             RelationKind::Expression { index, .. } => {
                 Err(invalid(format!("Invalid index expression: no index {index}")))
             }
         }
+    }
+
+    fn contains(
+        &mut self,
+        terms: &mut Terms<'_>,
+        index: usize,
+        operator: Operator,
+        value: &ast::Term,
+    ) -> Result<(), CqlError> {
+        let name = &terms.info.column(index).name;
+        let of_key = operator == Operator::ContainsKey;
+        let element = match terms.info.column(index).cql_type.unfrozen() {
+            CqlType::Map(key, _) if of_key => key,
+            CqlType::List(element) | CqlType::Set(element) | CqlType::Map(_, element) if !of_key => element,
+            _ => return Err(invalid(format!("Cannot use CONTAINS KEY on non-map column {name}"))),
+        };
+        let term = terms.prepare(value, &element_receiver(if of_key { "key" } else { "value" }, name, element))?;
+        self.inside(name, index, if of_key { Demand::ContainsKey(term) } else { Demand::Contains(term) })
+    }
+
+    /// Any number of them go together, but with nothing else.
+    fn inside(&mut self, name: &str, index: usize, demand: Demand) -> Result<(), CqlError> {
+        if self.columns.iter().any(|other| other.columns.contains(&index) && !other.looks_inside()) {
+            return Err(only_inside(name));
+        }
+        self.columns.push(Restriction { columns: vec![index], demand });
+        Ok(())
     }
 
     fn merge(&mut self, info: &TableInfo, columns: Vec<usize>, demand: Demand) -> Result<(), CqlError> {
@@ -131,6 +182,9 @@ impl Relations {
             self.columns.push(Restriction { columns, demand });
             return Ok(());
         };
+        if earlier.looks_inside() {
+            return Err(only_inside(&info.names(&columns)));
+        }
         let shared: Vec<usize> = columns.iter().filter(|column| earlier.columns.contains(column)).copied().collect();
         let name = info.names(&shared);
         // Tuples may be of different lengths, as in (a, b) > (1, 2) AND (a) < (5), if they start alike.
@@ -158,18 +212,59 @@ fn check_operator(info: &TableInfo, index: usize, operator: Operator, relation: 
         Operator::Like => Err(invalid(format!(
             "LIKE restriction is only supported on properly indexed columns. {relation} is not valid."
         ))),
-        Operator::Contains | Operator::ContainsKey if column.cql_type.is_collection() => {
-            Err(unsupported(format!("{} on column {name}", operator.as_str())))
-        }
-        Operator::Contains | Operator::ContainsKey => {
-            Err(invalid(format!("Cannot use {} on non-collection column {name}", operator.as_str())))
-        }
+        Operator::Contains if column.cql_type.is_collection() => Ok(()),
+        Operator::Contains => Err(invalid(format!("Cannot use CONTAINS on non-collection column {name}"))),
+        // Looked at where its receiver is made.
+        Operator::ContainsKey => Ok(()),
+        _ if column.cql_type.is_multi_cell() => check_open_collection(info, index, operator.as_str()),
         Operator::Eq => Ok(()),
         _ if matches!(column.cql_type, CqlType::Duration) => {
             Err(invalid("Slice restrictions are not supported on duration columns"))
         }
         _ => Ok(()),
     }
+}
+
+fn check_open_collection(info: &TableInfo, index: usize, operator: &str) -> Result<(), CqlError> {
+    let column = info.column(index);
+    if !column.cql_type.is_multi_cell() {
+        return Ok(());
+    }
+    Err(invalid(format!(
+        "Collection column '{}' ({}) cannot be restricted by a '{operator}' relation",
+        column.name, column.cql_type
+    )))
+}
+
+fn only_inside(name: &str) -> CqlError {
+    invalid(format!(
+        "Collection column {name} can only be restricted by CONTAINS, CONTAINS KEY, or map-entry equality if it already \
+         restricted by one of those"
+    ))
+}
+
+/// What receives the key and the value of `m[key] = value`.
+fn entry_receivers(info: &TableInfo, index: usize, operator: Operator) -> Result<(Receiver, Receiver), CqlError> {
+    let column = info.column(index);
+    let name = &column.name;
+    let (key, value) = match &column.cql_type {
+        CqlType::Map(key, value) => (key, value),
+        other => {
+            return Err(invalid(match other.unfrozen() {
+                CqlType::List(_) => {
+                    format!("Indexes on list entries ({name}[index] = value) are not currently supported.")
+                }
+                CqlType::Map(..) => {
+                    format!("Map-entry equality predicates on frozen map column {name} are not supported")
+                }
+                _ => format!("Column {name} cannot be used as a map"),
+            }));
+        }
+    };
+    if operator != Operator::Eq {
+        return Err(invalid("Only EQ relations are supported on map entries"));
+    }
+    Ok((element_receiver("key", name, key), element_receiver("value", name, value)))
 }
 
 fn demand(operator: Operator, operand: Operand) -> Result<Demand, CqlError> {
@@ -197,6 +292,7 @@ fn combine(name: &str, earlier: Demand, later: Demand) -> Result<Demand, CqlErro
             )));
         }
         Demand::Range { lower, upper } => (lower, upper),
+        Demand::Contains(_) | Demand::ContainsKey(_) | Demand::Entry { .. } => return Err(only_inside(name)),
     };
     let Demand::Range { lower: c, upper: d } = later else {
         return Err(invalid(format!(

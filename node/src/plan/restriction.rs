@@ -122,6 +122,7 @@ impl Sorted {
         for restriction in restrictions {
             let kind = restriction.columns.first().map(|&index| info.column(index).kind);
             match kind {
+                _ if restriction.looks_inside() => sorted.other.push(restriction),
                 Some(ColumnKind::PartitionKey(_)) => sorted.partition.push(restriction),
                 Some(ColumnKind::Clustering { .. }) => sorted.clustering.push(restriction),
                 _ => sorted.other.push(restriction),

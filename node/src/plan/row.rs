@@ -2,9 +2,11 @@
 
 use bytes::Bytes;
 use starling_cql_lite::protocol::error::CqlError;
+use starling_cql_lite::types::CqlType;
 use starling_storage::live::LiveRow;
 use starling_storage::model::{ColumnId, Partition};
 
+use super::elements::{self, Part};
 use super::keys::{self, ClusteringLayout};
 use super::names::TableInfo;
 use crate::schema::ColumnKind;
@@ -18,6 +20,8 @@ pub(crate) struct RawCell {
     pub timestamp_us: i64,
     /// Seconds left to live.
     pub ttl_s: Option<u32>,
+    /// The elements of a collection that is many cells.
+    pub parts: Option<Box<[Part]>>,
 }
 
 /// Where columns of a row come from.
@@ -33,6 +37,8 @@ enum Source {
 #[derive(Clone, Debug)]
 pub(crate) struct RowShape {
     sources: Vec<(usize, Source)>,
+    /// Types of those among them that are collections of many cells.
+    collections: Vec<(usize, CqlType)>,
     columns: usize,
     key_components: usize,
     wants_clustering: bool,
@@ -57,11 +63,24 @@ impl RowShape {
         sources.sort_unstable_by_key(|(index, _)| *index);
         sources.dedup_by_key(|(index, _)| *index);
         let wants_clustering = sources.iter().any(|(_, source)| matches!(source, Source::Clustering(_)));
+        let collections = sources
+            .iter()
+            .map(|(index, _)| (*index, info.column(*index).cql_type.clone()))
+            .filter(|(_, cql_type)| cql_type.is_multi_cell())
+            .collect();
         RowShape {
             sources,
+            collections,
             columns: info.table.columns.len(),
             key_components: info.partition_key.len(),
             wants_clustering,
+        }
+    }
+
+    fn raw_cell(&self, index: usize, row: &LiveRow<'_>, column: ColumnId) -> Result<Option<RawCell>, CqlError> {
+        match self.collections.iter().find(|(other, _)| *other == index) {
+            Some((_, cql_type)) => collection_cell(cql_type, row, column),
+            None => Ok(raw_cell(row, column)),
         }
     }
 }
@@ -97,7 +116,10 @@ impl RowValues {
         for (index, source) in &shape.sources {
             let cell = match source {
                 Source::PartitionKey(position) => key.get(*position).cloned().map(key_cell),
-                Source::Static(id) => statics.and_then(|row| raw_cell(row, *id)),
+                Source::Static(id) => match statics {
+                    Some(row) => shape.raw_cell(*index, row, *id)?,
+                    None => None,
+                },
                 Source::Clustering(_) | Source::Regular(_) => None,
             };
             self.set(*index, cell);
@@ -119,7 +141,10 @@ impl RowValues {
         for (index, source) in &shape.sources {
             let cell = match source {
                 Source::Clustering(position) => clustering.get(*position).cloned().map(key_cell),
-                Source::Regular(id) => row.and_then(|row| raw_cell(row, *id)),
+                Source::Regular(id) => match row {
+                    Some(row) => shape.raw_cell(*index, row, *id)?,
+                    None => None,
+                },
                 Source::PartitionKey(_) | Source::Static(_) => continue,
             };
             self.set(*index, cell);
@@ -135,10 +160,20 @@ impl RowValues {
 }
 
 fn key_cell(value: Bytes) -> RawCell {
-    RawCell { value, timestamp_us: 0, ttl_s: None }
+    RawCell { value, timestamp_us: 0, ttl_s: None, parts: None }
 }
 
 fn raw_cell(row: &LiveRow<'_>, column: ColumnId) -> Option<RawCell> {
     let cell = row.cell(column)?;
-    Some(RawCell { value: cell.value.clone(), timestamp_us: cell.timestamp_us, ttl_s: cell.ttl_s })
+    Some(RawCell { value: cell.value.clone(), timestamp_us: cell.timestamp_us, ttl_s: cell.ttl_s, parts: None })
+}
+
+/// A collection of many cells; one without live cells is null.
+fn collection_cell(cql_type: &CqlType, row: &LiveRow<'_>, column: ColumnId) -> Result<Option<RawCell>, CqlError> {
+    let parts = elements::parts(cql_type, row.cells_of(column))?;
+    let Some(timestamp_us) = parts.iter().map(|part| part.timestamp_us).max() else {
+        return Ok(None);
+    };
+    let value = elements::assemble(cql_type, &parts)?;
+    Ok(Some(RawCell { value, timestamp_us, ttl_s: None, parts: Some(parts.into()) }))
 }

@@ -81,11 +81,14 @@ pub(crate) fn prepare(
     variables: &mut Variables,
     select: &ast::Select,
 ) -> Result<SelectPlan, CqlError> {
-    if select.json {
-        return Err(unsupported("SELECT JSON"));
-    }
     let mut terms = Terms { info, variables };
+    for &column in &info.clustering {
+        terms.variables.weigh(&info.column(column).cql_type)?;
+    }
     let mut clause = SelectClause::prepare(&mut terms, &select.selection)?;
+    if select.json {
+        clause = clause.into_json();
+    }
     let relations = Relations::prepare(&mut terms, &select.relations)?;
     if select.distinct {
         check_distinct_relations(info, &relations)?;

@@ -6,14 +6,16 @@ use starling_cql_lite::types::CqlType;
 
 use super::aggregate::AggregateKind;
 use super::arithmetic;
+use super::cell_metadata::{CellMetadata, MetadataKind};
+use super::composite::element_receiver;
+use super::element_selector::{Pick, element_types};
 use super::errors::{invalid, unsupported};
 use super::function;
-use super::names::TableInfo;
+use super::json_insert::json_name;
 use super::selector::{Aggregate, ArithmeticSelector, Selector};
-use super::selector_type::{natural_type, takes_type};
-use super::term::{Term, Terms, check_argument, constant_type, parse_type};
+use super::selector_type::{element_type_list, literal_elements, natural_type, takes_type};
+use super::term::{Term, Terms, assignable, check_argument, constant_type, parse_type};
 use super::variables::Receiver;
-use crate::schema::ColumnKind;
 
 /// Most columns of a selection clause: each is evaluated for every row, and a row cannot be left half done.
 const SELECTORS_MAX: usize = 10_000;
@@ -54,6 +56,7 @@ impl SelectClause {
             ast::Selection::All => {
                 for &index in &terms.info.select_order {
                     let column = terms.info.column(index);
+                    terms.variables.weigh(&column.cql_type)?;
                     clause.selectors.push(Selector::Column(index));
                     clause.columns.push(ResultColumn { name: column.name.clone(), cql_type: column.cql_type.clone() });
                 }
@@ -71,6 +74,17 @@ impl SelectClause {
             }
         }
         Ok(clause)
+    }
+
+    /// SELECT JSON: one column with all values as a document.
+    pub fn into_json(self) -> SelectClause {
+        let named = self.columns.into_iter().zip(self.selectors);
+        let members = named.map(|(column, selector)| (json_name(&column.name), column.cql_type, selector)).collect();
+        SelectClause {
+            selectors: vec![Selector::Json(members)],
+            columns: vec![ResultColumn { name: "[json]".to_owned(), cql_type: CqlType::Text }],
+            ..self
+        }
     }
 
     /// The columns that the selectors and aggregates read.
@@ -99,6 +113,18 @@ impl SelectClause {
         wanted: Option<&CqlType>,
         in_aggregate: bool,
     ) -> Result<Typed, CqlError> {
+        let typed = self.typed(terms, selector, wanted, in_aggregate)?;
+        terms.variables.weigh(&typed.cql_type)?;
+        Ok(typed)
+    }
+
+    fn typed(
+        &mut self,
+        terms: &mut Terms<'_>,
+        selector: &ast::Selector,
+        wanted: Option<&CqlType>,
+        in_aggregate: bool,
+    ) -> Result<Typed, CqlError> {
         match &selector.kind {
             SelectorKind::Column(name) => {
                 let index = terms.info.find(name)?;
@@ -111,9 +137,9 @@ impl SelectClause {
                 let slot = self.aggregate(AggregateKind::Count, None, CqlType::Int, in_aggregate)?;
                 Ok(Typed { selector: slot, cql_type: CqlType::BigInt, name: "count".to_owned() })
             }
-            SelectorKind::WriteTime(inner) => metadata(terms.info, inner, "writetime"),
-            SelectorKind::MaxWriteTime(inner) => metadata(terms.info, inner, "maxwritetime"),
-            SelectorKind::Ttl(inner) => metadata(terms.info, inner, "ttl"),
+            SelectorKind::WriteTime(inner) => self.metadata(terms, inner, MetadataKind::WriteTime),
+            SelectorKind::MaxWriteTime(inner) => self.metadata(terms, inner, MetadataKind::MaxWriteTime),
+            SelectorKind::Ttl(inner) => self.metadata(terms, inner, MetadataKind::Ttl),
             SelectorKind::Cast { selector, type_name } => {
                 let inner = self.selector(terms, selector, None, in_aggregate)?;
                 cast(inner, parse_type(type_name)?)
@@ -121,7 +147,7 @@ impl SelectClause {
             SelectorKind::TypeHint { type_name, selector } => {
                 let hinted = parse_type(type_name)?;
                 let inner = self.selector(terms, selector, Some(&hinted), in_aggregate)?;
-                hint(inner, &hinted)
+                hint(inner, hinted)
             }
             SelectorKind::Function { name, arguments } => self.call(terms, name, arguments, wanted, in_aggregate),
             SelectorKind::Arithmetic { operator, left, right } => {
@@ -131,19 +157,122 @@ impl SelectClause {
                 let inner = self.selector(terms, inner, wanted, in_aggregate)?;
                 self.negate(inner)
             }
-            SelectorKind::Tuple(elements) if elements.len() == 1 => match elements.first() {
-                Some(only) => self.selector(terms, only, wanted, in_aggregate),
-                None => Err(unsupported("Selecting an empty tuple")),
-            },
+            SelectorKind::Tuple(elements)
+                if elements.len() == 1 && !wanted.is_some_and(|ty| matches!(ty.unfrozen(), CqlType::Tuple(_))) =>
+            {
+                match elements.first() {
+                    Some(only) => self.selector(terms, only, wanted, in_aggregate),
+                    None => Err(unsupported("Selecting an empty tuple")),
+                }
+            }
             SelectorKind::Field { .. } => Err(unsupported("Selecting a field of a user-defined type")),
-            SelectorKind::Element { .. } | SelectorKind::Slice { .. } => {
-                Err(unsupported("Selecting an element of a collection"))
+            SelectorKind::Element { base, key } => {
+                let base = self.selector(terms, base, None, in_aggregate)?;
+                self.element(terms, base, key)
             }
-            SelectorKind::List(_) | SelectorKind::Set(_) | SelectorKind::Map(_) => {
-                Err(unsupported("Selecting a collection literal"))
+            SelectorKind::Slice { base, from, to } => {
+                let base = self.selector(terms, base, None, in_aggregate)?;
+                self.slice(terms, base, from.as_deref(), to.as_deref())
             }
-            SelectorKind::UserType(_) | SelectorKind::Tuple(_) => Err(unsupported("Selecting a tuple literal")),
+            SelectorKind::List(_) | SelectorKind::Set(_) | SelectorKind::Map(_) | SelectorKind::Tuple(_) => {
+                self.literal(terms, selector, wanted, in_aggregate)
+            }
+            SelectorKind::UserType(_) => Err(unsupported("Selecting a literal of a user-defined type")),
         }
+    }
+
+    fn element(&mut self, terms: &mut Terms<'_>, base: Typed, key: &ast::Term) -> Result<Typed, CqlError> {
+        let (key_type, value_type) = element_types(&base.name, &base.cql_type)?;
+        let slot = self.key(terms, &base.name, key, &key_type)?;
+        let name = format!("{}[{key}]", base.name);
+        let selector = Selector::Pick(Box::new((base.selector, base.cql_type)), Pick::Element(slot));
+        Ok(Typed { selector, cql_type: value_type, name })
+    }
+
+    fn slice(
+        &mut self,
+        terms: &mut Terms<'_>,
+        base: Typed,
+        from: Option<&ast::Term>,
+        to: Option<&ast::Term>,
+    ) -> Result<Typed, CqlError> {
+        let (key_type, _) = element_types(&base.name, &base.cql_type)?;
+        let mut slot = |key: Option<&ast::Term>| key.map(|key| self.key(terms, &base.name, key, &key_type)).transpose();
+        let pick = Pick::Slice(slot(from)?, slot(to)?);
+        let text = |key: Option<&ast::Term>| key.map(ToString::to_string).unwrap_or_default();
+        let name = format!("{}[{}..{}]", base.name, text(from), text(to));
+        let cql_type = base.cql_type.clone();
+        Ok(Typed { selector: Selector::Pick(Box::new((base.selector, base.cql_type)), pick), cql_type, name })
+    }
+
+    fn metadata(
+        &mut self,
+        terms: &mut Terms<'_>,
+        inner: &ast::Selector,
+        kind: MetadataKind,
+    ) -> Result<Typed, CqlError> {
+        let constants = &mut self.constants;
+        let keep = |term| {
+            constants.push(term);
+            constants.len() - 1
+        };
+        let (metadata, cql_type, name) = CellMetadata::prepare(terms, kind, inner, keep)?;
+        Ok(Typed { selector: Selector::Metadata(metadata), cql_type, name })
+    }
+
+    /// A key of an element that is selected; gives its slot among the constants.
+    fn key(
+        &mut self,
+        terms: &mut Terms<'_>,
+        base: &str,
+        key: &ast::Term,
+        key_type: &CqlType,
+    ) -> Result<usize, CqlError> {
+        let term = terms.prepare(key, &element_receiver("key", base, key_type))?;
+        self.constants.push(term);
+        Ok(self.constants.len() - 1)
+    }
+
+    /// A literal of a collection, tuple or vector.
+    fn literal(
+        &mut self,
+        terms: &mut Terms<'_>,
+        selector: &ast::Selector,
+        wanted: Option<&CqlType>,
+        in_aggregate: bool,
+    ) -> Result<Typed, CqlError> {
+        let own = match wanted {
+            Some(wanted) => Some(wanted.clone()),
+            None => natural_type(terms, selector)?,
+        };
+        let (elements, [open, close]) = literal_elements(selector);
+        let cql_type = own.ok_or_else(|| {
+            invalid("Cannot infer type for term in selection clause (try using a cast to force a type)")
+        })?;
+        let types = element_type_list(&cql_type, elements.len())
+            .ok_or_else(|| invalid(format!("Invalid literal in selection clause: it is no {cql_type}")))?;
+        let is_map = matches!(cql_type.unfrozen(), CqlType::Map(..));
+        let mut selectors = Vec::with_capacity(elements.len());
+        let mut name = String::from(open);
+        for (position, (element, element_type)) in elements.iter().zip(types).enumerate() {
+            let inner = self.selector(terms, element, Some(element_type), in_aggregate)?;
+            if !assignable(&inner.cql_type, element_type) {
+                return Err(invalid(format!(
+                    "Invalid literal in selection clause: value {} is not of type {element_type}",
+                    inner.name
+                )));
+            }
+            name.push_str(match position {
+                0 => "",
+                odd if is_map && odd % 2 == 1 => ": ",
+                _ => ", ",
+            });
+            name.push_str(&inner.name);
+            selectors.push(inner.selector);
+        }
+        name.push(close);
+        let selector = Selector::Composite(cql_type.unfrozen().clone(), selectors);
+        Ok(Typed { selector, cql_type, name })
     }
 
     fn negate(&mut self, inner: Typed) -> Result<Typed, CqlError> {
@@ -295,26 +424,9 @@ fn cast(inner: Typed, to: CqlType) -> Result<Typed, CqlError> {
     })
 }
 
-fn hint(inner: Typed, hinted: &CqlType) -> Result<Typed, CqlError> {
-    if inner.cql_type != *hinted {
+fn hint(inner: Typed, hinted: CqlType) -> Result<Typed, CqlError> {
+    if !inner.cql_type.is_same_unfrozen(&hinted) {
         return Err(invalid(format!("Cannot assign value of type {} to {hinted}", inner.cql_type)));
     }
-    Ok(Typed { name: format!("({hinted}){}", inner.name), ..inner })
-}
-
-/// `writetime(c)`, `maxwritetime(c)` and `ttl(c)`.
-fn metadata(info: &TableInfo, inner: &ast::Selector, function: &str) -> Result<Typed, CqlError> {
-    let SelectorKind::Column(name) = &inner.kind else {
-        return Err(unsupported(format!("{function} of anything but a column")));
-    };
-    let index = info.find(name)?;
-    let column = info.column(index);
-    if matches!(column.kind, ColumnKind::PartitionKey(_) | ColumnKind::Clustering { .. }) {
-        return Err(invalid(format!("Cannot use selection function {function} on PRIMARY KEY part {}", column.name)));
-    }
-    let (selector, cql_type) = match function {
-        "ttl" => (Selector::Ttl(index), CqlType::Int),
-        _ => (Selector::WriteTime(index), CqlType::BigInt),
-    };
-    Ok(Typed { selector, cql_type, name: format!("{function}({})", column.name) })
+    Ok(Typed { name: format!("({hinted}){}", inner.name), cql_type: hinted, ..inner })
 }

@@ -4,9 +4,14 @@ use bytes::Bytes;
 use starling_cql_lite::ast::ArithmeticOperator;
 use starling_cql_lite::protocol::error::CqlError;
 use starling_cql_lite::types::CqlType;
+use starling_cql_lite::value::Value;
 
 use super::aggregate::{Accumulator, AggregateKind};
 use super::arithmetic;
+use super::cell_metadata::CellMetadata;
+use super::composite::{self, BUILT_BYTES_MAX, gather};
+use super::element_selector::{self, Pick};
+use super::errors::invalid;
 use super::function::Function;
 use super::row::RowValues;
 use super::values::Entropy;
@@ -16,10 +21,14 @@ use super::values::Entropy;
 pub(crate) enum Selector {
     /// A column, by index.
     Column(usize),
-    /// `writetime(c)`.
-    WriteTime(usize),
-    /// `ttl(c)`.
-    Ttl(usize),
+    /// `writetime(c)` and its like.
+    Metadata(CellMetadata),
+    /// An element or a slice of a collection of a type.
+    Pick(Box<(Selector, CqlType)>, Pick),
+    /// A JSON document of names (as JSON), types and selectors.
+    Json(Vec<(String, CqlType, Selector)>),
+    /// A collection, tuple or vector made of selectors.
+    Composite(CqlType, Vec<Selector>),
     /// One of the terms that are evaluated once per execution.
     Constant(usize),
     /// A scalar function.
@@ -79,13 +88,29 @@ impl Selector {
     pub fn evaluate(&self, row: &RowValues, around: &Surroundings<'_>) -> Result<Option<Bytes>, CqlError> {
         Ok(match self {
             Selector::Column(column) => row.value(*column).cloned(),
-            Selector::WriteTime(column) => {
-                row.cell(*column).map(|cell| Bytes::copy_from_slice(&cell.timestamp_us.to_be_bytes()))
+            Selector::Metadata(metadata) => metadata.evaluate(row, around.constants)?,
+            Selector::Pick(base, pick) => match base.0.evaluate(row, around)? {
+                Some(wire) => element_selector::pick(&base.1, &wire, pick, around.constants)?,
+                None => None,
+            },
+            Selector::Json(members) => {
+                let mut document = String::from("{");
+                for (position, (name, cql_type, selector)) in members.iter().enumerate() {
+                    let wire = selector.evaluate(row, around)?;
+                    let value = Value::decode(cql_type, wire.as_deref()).map_err(|error| invalid(error.to_string()))?;
+                    document.push_str(if position == 0 { "" } else { ", " });
+                    document.push_str(name);
+                    document.push_str(": ");
+                    let left = BUILT_BYTES_MAX.saturating_sub(document.len());
+                    document.push_str(&value.to_json(left).map_err(|error| invalid(error.to_string()))?);
+                }
+                document.push('}');
+                Some(Bytes::from(document))
             }
-            Selector::Ttl(column) => row.cell(*column).and_then(|cell| cell.ttl_s).map(|ttl_s| {
-                // At most 20 years, so it fits CQL's int.
-                Bytes::copy_from_slice(&i32::try_from(ttl_s).unwrap_or(i32::MAX).to_be_bytes())
-            }),
+            Selector::Composite(cql_type, elements) => {
+                let values = gather(elements.iter().map(|element| element.evaluate(row, around)))?;
+                Some(composite::assemble(cql_type, values)?)
+            }
             Selector::Constant(slot) => around.constants.get(*slot).cloned().flatten(),
             Selector::Aggregate(slot) => around.aggregates.get(*slot).cloned().flatten(),
             Selector::Call(function, arguments) => {
@@ -112,9 +137,12 @@ impl Selector {
     /// Adds the columns that it reads.
     pub fn collect_columns(&self, columns: &mut Vec<usize>) {
         match self {
-            Selector::Column(column) | Selector::WriteTime(column) | Selector::Ttl(column) => columns.push(*column),
+            Selector::Column(column) => columns.push(*column),
+            Selector::Metadata(metadata) => columns.push(metadata.column),
+            Selector::Pick(base, _) => base.0.collect_columns(columns),
+            Selector::Json(members) => members.iter().for_each(|(_, _, member)| member.collect_columns(columns)),
             Selector::Constant(_) | Selector::Aggregate(_) => {}
-            Selector::Call(_, arguments) => {
+            Selector::Call(_, arguments) | Selector::Composite(_, arguments) => {
                 for argument in arguments {
                     argument.collect_columns(columns);
                 }

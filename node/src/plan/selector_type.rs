@@ -24,8 +24,9 @@ pub(crate) fn takes_type(selector: &ast::Selector, wanted: Option<&CqlType>) -> 
 pub(crate) fn natural_type(terms: &mut Terms<'_>, selector: &ast::Selector) -> Result<Option<CqlType>, CqlError> {
     Ok(match &selector.kind {
         SelectorKind::Column(name) => {
-            let index = terms.info.find(name)?;
-            Some(terms.info.column(index).cql_type.clone())
+            let cql_type = &terms.info.column(terms.info.find(name)?).cql_type;
+            terms.variables.weigh(cql_type)?;
+            Some(cql_type.clone())
         }
         SelectorKind::Term(term) => terms.natural_type(term)?,
         SelectorKind::CountAll | SelectorKind::WriteTime(_) | SelectorKind::MaxWriteTime(_) => Some(CqlType::BigInt),
@@ -50,6 +51,62 @@ pub(crate) fn natural_type(terms: &mut Terms<'_>, selector: &ast::Selector) -> R
             }
         }
         SelectorKind::Negate(inner) => natural_type(terms, inner)?,
-        _ => None,
+        SelectorKind::Element { base, .. } => natural_type(terms, base)?.and_then(|base| match base.unfrozen() {
+            CqlType::Set(element) | CqlType::Map(_, element) => Some((**element).clone()),
+            _ => None,
+        }),
+        SelectorKind::Slice { base, .. } => natural_type(terms, base)?,
+        SelectorKind::List(_) | SelectorKind::Set(_) | SelectorKind::Map(_) | SelectorKind::Tuple(_) => {
+            literal_type(terms, selector)?
+        }
+        SelectorKind::Field { .. } | SelectorKind::UserType(_) => None,
     })
+}
+
+/// The type of a literal whose elements have types of their own.
+fn literal_type(terms: &mut Terms<'_>, selector: &ast::Selector) -> Result<Option<CqlType>, CqlError> {
+    let (elements, _) = literal_elements(selector);
+    let mut types = Vec::with_capacity(elements.len());
+    for element in &elements {
+        types.push(natural_type(terms, element)?.map(nested));
+    }
+    let first_of = |types: &mut dyn Iterator<Item = Option<CqlType>>| types.flatten().next().map(Box::new);
+    Ok(match &selector.kind {
+        SelectorKind::List(_) => first_of(&mut types.into_iter()).map(CqlType::List),
+        SelectorKind::Set(_) => first_of(&mut types.into_iter()).map(CqlType::Set),
+        SelectorKind::Map(_) => {
+            let key = first_of(&mut types.iter().step_by(2).cloned());
+            let value = first_of(&mut types.iter().skip(1).step_by(2).cloned());
+            key.zip(value).map(|(key, value)| CqlType::Map(key, value))
+        }
+        SelectorKind::Tuple(elements) if elements.len() == 1 => types.into_iter().flatten().next(),
+        _ => types.into_iter().collect::<Option<Vec<_>>>().map(|types| CqlType::Tuple(types).freeze()),
+    })
+}
+
+/// A type as it is inside of another.
+fn nested(cql_type: CqlType) -> CqlType {
+    if cql_type.is_collection() { cql_type.freeze() } else { cql_type }
+}
+
+/// The elements of a literal (of a map keys and values in turn) and its brackets.
+pub(crate) fn literal_elements(selector: &ast::Selector) -> (Vec<&ast::Selector>, [char; 2]) {
+    match &selector.kind {
+        SelectorKind::List(elements) => (elements.iter().collect(), ['[', ']']),
+        SelectorKind::Set(elements) => (elements.iter().collect(), ['{', '}']),
+        SelectorKind::Map(entries) => (entries.iter().flat_map(|(key, value)| [key, value]).collect(), ['{', '}']),
+        SelectorKind::Tuple(elements) => (elements.iter().collect(), ['(', ')']),
+        _ => (Vec::new(), ['(', ')']),
+    }
+}
+
+/// The types of `count` elements of a literal; `None` if it cannot have as many.
+pub(crate) fn element_type_list(cql_type: &CqlType, count: usize) -> Option<Vec<&CqlType>> {
+    match cql_type.unfrozen() {
+        CqlType::List(element) | CqlType::Set(element) => Some(vec![&**element; count]),
+        CqlType::Vector(element, dimension) => (usize::from(*dimension) == count).then(|| vec![&**element; count]),
+        CqlType::Map(key, value) => Some([&**key, &**value].into_iter().cycle().take(count).collect()),
+        CqlType::Tuple(types) => (types.len() >= count).then(|| types.iter().collect()),
+        _ => None,
+    }
 }

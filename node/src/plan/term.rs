@@ -2,11 +2,14 @@
 
 use bytes::Bytes;
 use starling_cql_lite::ast::{self, ArithmeticOperator, Constant, ConstantKind, TermKind};
+use starling_cql_lite::collection::sort_parts;
 use starling_cql_lite::literal::{self, LiteralKind};
 use starling_cql_lite::protocol::error::CqlError;
 use starling_cql_lite::types::CqlType;
+use starling_cql_lite::value::ValueError;
 
 use super::arithmetic;
+use super::composite::Composite;
 use super::errors::invalid;
 use super::function::{self, Function};
 use super::names::TableInfo;
@@ -26,6 +29,8 @@ pub(crate) enum Term {
     Call(Function, Vec<Term>),
     /// Arithmetic on two operands of one type each, with the type of the result.
     Arithmetic(Box<Operation>),
+    /// A collection, tuple or vector with something to bind in it.
+    Composite(Box<Composite>),
 }
 
 /// An arithmetic operation with typed operands.
@@ -94,15 +99,17 @@ impl Terms<'_> {
                     result: side,
                 })))
             }
-            TermKind::Tuple(elements) if elements.len() == 1 => match elements.first() {
-                Some(only) => self.prepare(only, receiver),
-                None => Err(mismatch("tuple", receiver)),
-            },
-            TermKind::Tuple(_) => Err(mismatch("tuple", receiver)),
-            TermKind::List(_) => Err(mismatch("list", receiver)),
-            TermKind::Set(_) => Err(mismatch("set", receiver)),
-            TermKind::Map(_) => Err(mismatch("map", receiver)),
-            TermKind::UserType(_) => Err(mismatch("user type", receiver)),
+            TermKind::Tuple(elements)
+                if elements.len() == 1 && !matches!(receiver.cql_type.unfrozen(), CqlType::Tuple(_)) =>
+            {
+                match elements.first() {
+                    Some(only) => self.prepare(only, receiver),
+                    None => self.composite(term, receiver),
+                }
+            }
+            TermKind::Tuple(_) | TermKind::List(_) | TermKind::Set(_) | TermKind::Map(_) | TermKind::UserType(_) => {
+                self.composite(term, receiver)
+            }
         }
     }
 
@@ -186,7 +193,11 @@ impl Term {
             Term::Value(value) => Ok(TermValue::Value(value.clone())),
             Term::Marker(index, cql_type) => match environment.values.get(*index) {
                 Some(BoundValue::Value(value)) => {
-                    cql_type.validate(value).map_err(|error| invalid(error.to_string()))?;
+                    let failed = |error: ValueError| invalid(error.to_string());
+                    cql_type.validate(value).map_err(failed)?;
+                    if cql_type.has_sorted_parts() {
+                        return Ok(TermValue::Value(sort_parts(cql_type, value).map_err(failed)?));
+                    }
                     Ok(TermValue::Value(value.clone()))
                 }
                 Some(BoundValue::Null) => Ok(TermValue::Null),
@@ -215,6 +226,7 @@ impl Term {
                 )?;
                 Ok(value.map_or(TermValue::Null, TermValue::Value))
             }
+            Term::Composite(composite) => composite.evaluate(environment).map(TermValue::Value),
         }
     }
 
@@ -234,7 +246,7 @@ pub(crate) fn constant_value(constant: &Constant, receiver: &Receiver) -> Result
         .map_err(|error| invalid(error.message_for(&receiver.name)))
 }
 
-fn literal_kind(kind: ConstantKind) -> LiteralKind {
+pub(crate) fn literal_kind(kind: ConstantKind) -> LiteralKind {
     match kind {
         ConstantKind::String => LiteralKind::String,
         ConstantKind::Integer => LiteralKind::Integer,
@@ -269,7 +281,8 @@ pub(crate) fn parse_type(name: &ast::TypeName) -> Result<CqlType, CqlError> {
 
 /// Whether a value of one type may go where another is wanted.
 pub(crate) fn assignable(from: &CqlType, to: &CqlType) -> bool {
-    from == to
+    let (from, to) = (from.unfrozen(), to.unfrozen());
+    from.is_same_unfrozen(to)
         || matches!(
             (from, to),
             (CqlType::Ascii, CqlType::Text) | (CqlType::TimeUuid, CqlType::Uuid) | (_, CqlType::Blob)
@@ -284,8 +297,4 @@ fn check_assignable(from: &CqlType, receiver: &Receiver, what: &str) -> Result<(
         "Type error: cannot assign result of {what} (type {from}) to {} (type {})",
         receiver.name, receiver.cql_type
     )))
-}
-
-fn mismatch(form: &str, receiver: &Receiver) -> CqlError {
-    invalid(format!("Invalid {form} literal for {} of type {}", receiver.name, receiver.cql_type))
 }

@@ -61,6 +61,8 @@ pub struct BindContext {
     pub now_s: i64,
     /// Timestamp in microseconds of writes without `USING TIMESTAMP`: the client's, or else the server's.
     pub default_timestamp_us: i64,
+    /// Microseconds since 1970 that the coordinator gives once only: where elements added to a list go.
+    pub position_us: i64,
     /// Random bits, different for every execution: what `uuid()` and `now()` draw from.
     pub entropy: u128,
     /// Rows of a page; `None` or 0: the client does not page.
@@ -76,8 +78,17 @@ pub(crate) struct Environment<'a> {
     pub values: &'a [BoundValue],
     /// See [`BindContext::now_us`].
     pub now_us: i64,
+    /// See [`BindContext::position_us`].
+    pub position_us: i64,
     /// See [`BindContext::entropy`].
     pub entropy: &'a Entropy,
+}
+
+impl BindContext {
+    /// What terms are evaluated against with these values.
+    pub(crate) fn environment<'a>(&self, values: &'a [BoundValue], entropy: &'a Entropy) -> Environment<'a> {
+        Environment { values, now_us: self.now_us, position_us: self.position_us, entropy }
+    }
 }
 
 /// A stream of different random numbers grown from one seed.
@@ -85,12 +96,25 @@ pub(crate) struct Environment<'a> {
 pub(crate) struct Entropy {
     seed: u128,
     drawn: std::cell::Cell<u64>,
+    counted: std::cell::Cell<u32>,
 }
 
 impl Entropy {
     /// A stream from a seed.
     pub fn new(seed: u128) -> Entropy {
-        Entropy { seed, drawn: std::cell::Cell::new(0) }
+        Entropy { seed, ..Entropy::default() }
+    }
+
+    /// Counts up from 0.
+    pub fn sequence(&self) -> u32 {
+        let count = self.counted.get();
+        self.counted.set(count.wrapping_add(1));
+        count
+    }
+
+    /// Bits that are the same as long as this stream lives.
+    pub fn tag(&self) -> u32 {
+        self.seed as u32
     }
 
     /// The next number.

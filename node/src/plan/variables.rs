@@ -42,20 +42,52 @@ impl Receiver {
     }
 }
 
+/// Most bytes of types that a prepared statement may hold: a column's name is short, its type may be large, and each
+/// mention of it has its own.
+const TYPE_BYTES_MAX: usize = 8 << 20;
+
 /// Collects the variables of a statement while it is prepared.
 #[derive(Debug)]
 pub(crate) struct Variables {
     found: Vec<Option<Variable>>,
+    reserved: usize,
+    type_bytes: usize,
 }
 
 impl Variables {
     /// Room for a statement's markers.
     pub fn new(count: usize) -> Variables {
-        Variables { found: vec![None; count] }
+        Variables { found: vec![None; count], reserved: 0, type_bytes: 0 }
+    }
+
+    /// Sets apart numbers after those of the statement's markers, for values that come out of another; gives the
+    /// first.
+    pub fn reserve(&mut self, count: usize) -> usize {
+        let first = self.found.len() + self.reserved;
+        self.reserved += count;
+        first
+    }
+
+    /// Counts a type that the prepared statement holds.
+    ///
+    /// # Errors
+    /// Invalid for types that take too much together.
+    pub fn weigh(&mut self, cql_type: &CqlType) -> Result<(), CqlError> {
+        self.type_bytes += cql_type.part_count() * size_of::<CqlType>();
+        if self.type_bytes > TYPE_BYTES_MAX {
+            return Err(invalid(format!("The types of the statement take more than {TYPE_BYTES_MAX} bytes")));
+        }
+        Ok(())
+    }
+
+    /// About how many bytes the types take.
+    pub fn type_bytes(&self) -> usize {
+        self.type_bytes
     }
 
     /// Notes what a marker stands for; gives its index.
     pub fn note(&mut self, marker: &Marker, info: &TableInfo, receiver: &Receiver) -> Result<usize, CqlError> {
+        self.weigh(&receiver.cql_type)?;
         let slot = self
             .found
             .get_mut(marker.index)

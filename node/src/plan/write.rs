@@ -3,17 +3,17 @@
 use bytes::Bytes;
 use starling_cql_lite::protocol::error::CqlError;
 use starling_ring::Token;
-use starling_storage::model::{
-    Cell, CellContent, ColumnData, Deletion, Expiry, Marker, Mutation, Partition, RangeTombstone, Row,
-};
+use starling_storage::model::{Marker, Mutation, Partition, RangeTombstone, Row};
 
+use super::assignment::Assignment;
+use super::cells::{Writer, check_cells};
 use super::clustering;
 use super::errors::invalid;
+use super::list_state::ListStates;
 use super::locate::{self, PRODUCT_MAX};
 use super::modification::{Action, Modification};
 use super::restriction::PartitionRestriction;
-use super::term::Term;
-use super::values::{BindContext, Environment, TermValue};
+use super::values::{BindContext, Environment};
 
 /// Times of one write.
 #[derive(Clone, Copy, Debug)]
@@ -36,11 +36,13 @@ impl WriteTimes {
     }
 }
 
-/// The mutations of one modification, one for each partition; none if all its values are unset.
+/// The mutations of one modification, one for each partition; none if all its values are unset. `lists`: what
+/// [`super::list_state::ListRead`] found, for modifications that depend on it.
 pub(crate) fn mutations(
     modification: &Modification,
     environment: &Environment<'_>,
     times: WriteTimes,
+    lists: &ListStates,
 ) -> Result<Vec<Mutation>, CqlError> {
     let table = &modification.info.table;
     let PartitionRestriction::Keys(choices) = &modification.restrictions.partition else {
@@ -52,6 +54,24 @@ pub(crate) fn mutations(
     let default_ttl_s = table.options.default_ttl_s;
     let expiry = modification.attributes.expiry(environment, default_ttl_s, times.now_s, &name)?;
     let writer = Writer { timestamp_us, now_s: times.clock_s, expiry };
+    let mutation = |key: Bytes, fragment: Partition| Mutation {
+        table: table.table,
+        issue_stamp: 0,
+        partition: Partition { token: Token::from_key(&key), key, ..fragment },
+    };
+    if modification.reads_lists() {
+        let mut mutations = Vec::with_capacity(keys.len());
+        let mut cells = 0;
+        for key in keys {
+            let fragment = rows_after_read(modification, environment, &writer, &key, lists)?;
+            cells += cells_in(&fragment);
+            check_cells(cells)?;
+            if !is_empty(&fragment) {
+                mutations.push(mutation(key, fragment));
+            }
+        }
+        return Ok(mutations);
+    }
     let fragment = match modification.action {
         Action::Delete => deletion(modification, environment, &writer)?,
         Action::Insert | Action::Set => rows(modification, environment, &writer)?,
@@ -63,14 +83,18 @@ pub(crate) fn mutations(
     if is_empty(&fragment) {
         return Ok(Vec::new());
     }
-    Ok(keys
-        .into_iter()
-        .map(|key| Mutation {
-            table: table.table,
-            issue_stamp: 0,
-            partition: Partition { token: Token::from_key(&key), key, ..fragment.clone() },
-        })
-        .collect())
+    check_cells(cells_in(&fragment).saturating_mul(keys.len()))?;
+    Ok(keys.into_iter().map(|key| mutation(key, fragment.clone())).collect())
+}
+
+fn cells_of(row: &Row) -> usize {
+    row.columns.iter().map(|column| column.cells.len()).sum()
+}
+
+/// Cells that a fragment of a partition has.
+pub(crate) fn cells_in(fragment: &Partition) -> usize {
+    let rows = fragment.rows.iter().map(|(_, row)| row);
+    rows.chain(&fragment.static_row).map(cells_of).sum()
 }
 
 /// A fragment without token and key, which are set for each partition.
@@ -93,8 +117,10 @@ fn is_empty(fragment: &Partition) -> bool {
 }
 
 fn rows(modification: &Modification, environment: &Environment<'_>, writer: &Writer) -> Result<Partition, CqlError> {
+    let info = &modification.info;
     let mut fragment = blank();
-    let statics = writer.columns(modification, &modification.statics, environment)?;
+    let unread = &|_: &Assignment| &[][..];
+    let statics = writer.columns(info, &modification.statics, environment, unread)?;
     if !statics.is_empty() {
         fragment.static_row = Some(Row { columns: statics, ..Row::default() });
     }
@@ -103,16 +129,49 @@ fn rows(modification: &Modification, environment: &Environment<'_>, writer: &Wri
     }
     let marker = (modification.action == Action::Insert)
         .then_some(Marker { timestamp_us: writer.timestamp_us, expiry: writer.expiry });
-    let columns = writer.columns(modification, &modification.regular, environment)?;
-    let prefixes = clustering::clustering_prefixes(
-        &modification.info,
-        &modification.layout,
-        &modification.restrictions,
-        environment,
-    )?;
+    let columns = writer.columns(info, &modification.regular, environment, unread)?;
+    let prefixes =
+        clustering::clustering_prefixes(info, &modification.layout, &modification.restrictions, environment)?;
     if marker.is_some() || !columns.is_empty() {
         let row = Row { marker, deletion: None, columns };
+        check_cells(cells_of(&row).saturating_mul(prefixes.len()))?;
         fragment.rows = prefixes.into_iter().map(|key| (Bytes::from(key), row.clone())).collect();
+    }
+    Ok(fragment)
+}
+
+/// Rows of one partition that depend on what their lists hold: each is another.
+fn rows_after_read(
+    modification: &Modification,
+    environment: &Environment<'_>,
+    writer: &Writer,
+    key: &Bytes,
+    lists: &ListStates,
+) -> Result<Partition, CqlError> {
+    let info = &modification.info;
+    let mut fragment = blank();
+    let of_statics = |assignment: &Assignment| lists.of(info.table.table, key, None, info.column(assignment.column).id);
+    let statics = writer.columns(info, &modification.statics, environment, &of_statics)?;
+    if !statics.is_empty() {
+        fragment.static_row = Some(Row { columns: statics, ..Row::default() });
+    }
+    if modification.is_static_only() {
+        return Ok(fragment);
+    }
+    let mut cells = 0;
+    for prefix in clustering::clustering_prefixes(info, &modification.layout, &modification.restrictions, environment)?
+    {
+        let clustering = Bytes::from(prefix);
+        let of_row = |assignment: &Assignment| {
+            lists.of(info.table.table, key, Some(&clustering), info.column(assignment.column).id)
+        };
+        let columns = writer.columns(info, &modification.regular, environment, &of_row)?;
+        if !columns.is_empty() {
+            let row = Row { marker: None, deletion: None, columns };
+            cells += cells_of(&row);
+            check_cells(cells)?;
+            fragment.rows.push((clustering.clone(), row));
+        }
     }
     Ok(fragment)
 }
@@ -145,38 +204,4 @@ fn deletion(
         }
     }
     Ok(fragment)
-}
-
-struct Writer {
-    timestamp_us: i64,
-    now_s: i64,
-    expiry: Option<Expiry>,
-}
-
-impl Writer {
-    fn deletion(&self) -> Deletion {
-        Deletion { timestamp_us: self.timestamp_us, local_deletion_time_s: self.now_s, issue_stamp: 0 }
-    }
-
-    fn columns(
-        &self,
-        modification: &Modification,
-        assignments: &[(usize, Term)],
-        environment: &Environment<'_>,
-    ) -> Result<Vec<ColumnData>, CqlError> {
-        let mut columns = Vec::with_capacity(assignments.len());
-        for (index, term) in assignments {
-            let content = match term.evaluate(environment)? {
-                TermValue::Unset => continue,
-                TermValue::Null => CellContent::Tombstone { local_deletion_time_s: self.now_s, issue_stamp: 0 },
-                TermValue::Value(value) => CellContent::Live { value, expiry: self.expiry },
-            };
-            columns.push(ColumnData {
-                column: modification.info.column(*index).id,
-                deletion: None,
-                cells: vec![Cell { path: None, timestamp_us: self.timestamp_us, content }],
-            });
-        }
-        Ok(columns)
-    }
 }

@@ -6,10 +6,12 @@ use starling_cql_lite::types::CqlType;
 
 use super::error::invalid;
 
-/// The type that a statement in `keyspace` names.
+/// The type that a statement in `keyspace` names. What is inside of a frozen type is frozen too; tuples and what
+/// vectors hold are never anything else.
 ///
 /// # Errors
-/// Invalid for unknown types and for `frozen` around types that have no other form.
+/// Invalid for unknown types, for `frozen` around types that have no other form, and for collections of what
+/// collections cannot hold.
 pub fn resolve_type(keyspace: &str, type_name: &TypeName) -> Result<CqlType, CqlError> {
     if let Some(name) = unknown_name(type_name) {
         let shown = if name.contains('.') { name } else { format!("{keyspace}.{name}") };
@@ -20,7 +22,57 @@ pub fn resolve_type(keyspace: &str, type_name: &TypeName) -> Result<CqlType, Cql
             "frozen<> is only allowed on collections, tuples, and user-defined types (got {inner})"
         )));
     }
-    CqlType::parse(&type_name.to_string()).map_err(|_| invalid(format!("Unknown type {type_name}")))
+    let found = resolve(type_name, false)?;
+    // The schema is kept and sent as text: what cannot be read back is not taken.
+    CqlType::parse(&found.to_string()).map_err(|error| invalid(error.to_string()))
+}
+
+fn resolve(type_name: &TypeName, frozen: bool) -> Result<CqlType, CqlError> {
+    let element = |inner: &TypeName| -> Result<Box<CqlType>, CqlError> {
+        let is_open = matches!(inner.kind, TypeNameKind::List(_) | TypeNameKind::Set(_) | TypeNameKind::Map(..));
+        if is_open && !frozen {
+            return Err(invalid(format!("Non-frozen collections are not allowed inside collections: {type_name}")));
+        }
+        if is_native(inner, "counter") {
+            return Err(invalid(format!("Counters are not allowed inside collections: {type_name}")));
+        }
+        Ok(Box::new(resolve(inner, true)?))
+    };
+    let found = match &type_name.kind {
+        TypeNameKind::Frozen(inner) => return resolve(inner, true),
+        TypeNameKind::List(inner) => CqlType::List(element(inner)?),
+        TypeNameKind::Set(inner) if is_native(inner, "duration") => {
+            return Err(invalid(format!("Durations are not allowed inside sets: {type_name}")));
+        }
+        TypeNameKind::Set(inner) => CqlType::Set(element(inner)?),
+        TypeNameKind::Map(key, _) if is_native(key, "duration") => {
+            return Err(invalid(format!("Durations are not allowed as map keys: {type_name}")));
+        }
+        TypeNameKind::Map(key, value) => CqlType::Map(element(key)?, element(value)?),
+        TypeNameKind::Tuple(fields) => {
+            if fields.iter().any(|field| is_native(field, "counter")) {
+                return Err(invalid("Counters are not allowed inside tuples"));
+            }
+            let fields: Result<Vec<CqlType>, CqlError> = fields.iter().map(|field| resolve(field, true)).collect();
+            return Ok(CqlType::Tuple(fields?).freeze());
+        }
+        TypeNameKind::Vector(inner, dimension) => {
+            if *dimension == 0 {
+                return Err(invalid(format!("vectors may only have positive dimensions; given {dimension}")));
+            }
+            let dimension = u16::try_from(*dimension)
+                .map_err(|_| invalid(format!("vectors may have at most {} dimensions; given {dimension}", u16::MAX)))?;
+            return Ok(CqlType::Vector(Box::new(resolve(inner, true)?), dimension));
+        }
+        TypeNameKind::Named(_) | TypeNameKind::Custom(_) => {
+            return CqlType::parse(&type_name.to_string()).map_err(|_| invalid(format!("Unknown type {type_name}")));
+        }
+    };
+    Ok(if frozen { found.freeze() } else { found })
+}
+
+fn is_native(type_name: &TypeName, native: &str) -> bool {
+    matches!(&type_name.kind, TypeNameKind::Named(name) if name.keyspace.is_none() && name.name.name == native)
 }
 
 /// Refuses what tables cannot hold yet, by name.
@@ -29,16 +81,10 @@ pub fn resolve_type(keyspace: &str, type_name: &TypeName) -> Result<CqlType, Cql
 /// Invalid.
 pub fn check_supported(column: &str, type_name: &TypeName) -> Result<(), CqlError> {
     let what = match &type_name.kind {
-        TypeNameKind::Named(name) if name.name.name == "counter" => "counter",
-        TypeNameKind::Named(name) if name.name.name == "empty" => "empty",
-        TypeNameKind::Named(_) => return Ok(()),
-        TypeNameKind::Frozen(inner) => return check_supported(column, inner),
-        TypeNameKind::List(_) => "list",
-        TypeNameKind::Set(_) => "set",
-        TypeNameKind::Map(..) => "map",
-        TypeNameKind::Tuple(_) => "tuple",
-        TypeNameKind::Vector(..) => "vector",
+        TypeNameKind::Named(_) if is_native(type_name, "counter") => "counter",
+        TypeNameKind::Named(_) if is_native(type_name, "empty") => "empty",
         TypeNameKind::Custom(_) => "custom",
+        _ => return inner_types(type_name).into_iter().try_for_each(|inner| check_supported(column, inner)),
     };
     Err(invalid(format!("Column '{column}': the {what} type is not supported yet (got {type_name})")))
 }

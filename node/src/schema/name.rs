@@ -7,7 +7,7 @@ use starling_cql_lite::lexer::keyword::needs_quotes;
 /// Longest name of a keyspace, in characters.
 pub const KEYSPACE_NAME_LENGTH: usize = 48;
 /// Longest name of a table, in characters.
-pub const TABLE_NAME_LENGTH: usize = 222;
+pub const TABLE_NAME_LENGTH: usize = 48;
 
 /// Longest name of a column, in bytes: what the protocol can tell clients.
 pub const COLUMN_NAME_BYTES: usize = u16::MAX as usize;

@@ -11,8 +11,11 @@ type Options = BTreeMap<String, String>;
 const COMPRESSORS: [&str; 5] =
     ["LZ4Compressor", "SnappyCompressor", "DeflateCompressor", "ZstdCompressor", "NoopCompressor"];
 const COMPRESSOR_PACKAGE: &str = "org.apache.cassandra.io.compress.";
-const COMPRESSION_OPTIONS: [&str; 9] = [
+/// An older name of `class`, which Cassandra still takes.
+const OLD_CLASS: &str = "sstable_compression";
+const COMPRESSION_OPTIONS: [&str; 10] = [
     "class",
+    OLD_CLASS,
     "enabled",
     "chunk_length_in_kb",
     "chunk_length",
@@ -69,6 +72,18 @@ pub fn canonical_compression(given: &Options) -> Result<Options, CqlError> {
     }
     let mut compression = given.clone();
     compression.remove("enabled");
+    if let Some(class) = compression.remove(OLD_CLASS) {
+        if compression.contains_key("class") {
+            return Err(config(format!(
+                "The '{OLD_CLASS}' option must not be used if the compression algorithm is already specified by the \
+                 'class' option"
+            )));
+        }
+        if class.is_empty() {
+            return Ok(Options::from([("enabled".to_owned(), "false".to_owned())]));
+        }
+        compression.insert("class".to_owned(), class);
+    }
     let class = compression
         .get("class")
         .filter(|class| !class.is_empty())
@@ -120,6 +135,10 @@ mod tests {
             ]))
         );
         assert_eq!(canonical_compression(&options(&[("enabled", "false")])), Ok(options(&[("enabled", "false")])));
+        let old = canonical_compression(&options(&[(OLD_CLASS, "LZ4Compressor")]));
+        assert_eq!(old, canonical_compression(&options(&[("class", "LZ4Compressor")])));
+        assert!(canonical_compression(&options(&[(OLD_CLASS, "LZ4Compressor"), ("class", "LZ4Compressor")])).is_err());
+        assert_eq!(canonical_compression(&options(&[(OLD_CLASS, "")])), Ok(options(&[("enabled", "false")])));
         assert_eq!(canonical_compression(&options(&[])), Ok(options(&[("enabled", "false")])));
         for bad in [
             &[("class", "Foo")][..],

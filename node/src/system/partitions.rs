@@ -9,6 +9,7 @@ use starling_ring::Token;
 use starling_storage::key::{KeyComponent, compose};
 use starling_storage::model::{Cell, CellContent, ColumnData, Marker, Partition, Row};
 
+use crate::plan::made_up_cells;
 use crate::schema::{Column, ColumnKind, Table};
 
 /// Write time of all that system tables hold, in microseconds.
@@ -99,9 +100,13 @@ fn row(table: &Table, mut values: BTreeMap<&str, Bytes>) -> Row {
         .regular_columns()
         .filter_map(|column| {
             let value = values.remove(column.name.as_str())?;
-            let content = CellContent::Live { value, expiry: None };
-            let cell = Cell { path: None, timestamp_us: TIMESTAMP_US, content };
-            Some(ColumnData { column: column.id, deletion: None, cells: vec![cell] })
+            let cells = if column.cql_type.is_multi_cell() {
+                made_up_cells(&column.cql_type, &value, TIMESTAMP_US).ok()?
+            } else {
+                let content = CellContent::Live { value, expiry: None };
+                vec![Cell { path: None, timestamp_us: TIMESTAMP_US, content }]
+            };
+            Some(ColumnData { column: column.id, deletion: None, cells })
         })
         .collect();
     columns.sort_by_key(|data| data.column);

@@ -3,10 +3,15 @@
 #![allow(clippy::unwrap_used)]
 
 mod bindings;
+mod collections;
+mod converging;
 mod errors;
 mod functions;
+mod hostile;
+mod json;
 mod masks;
 mod moments;
+mod more_functions;
 mod random;
 mod reads;
 mod support;

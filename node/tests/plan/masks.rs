@@ -58,7 +58,6 @@ fn masks_in_writes_and_refused_masks() {
             "mask_inner(n, 1, 1)",
             "Function mask_inner requires an argument of type [text|varchar|ascii], but found argument of type int",
         ),
-        ("mask_hash(name)", "mask_hash is not supported yet"),
         ("name - code", "the '-' operation is not supported between name and code"),
     ] {
         assert_eq!(db.error(&format!("SELECT {call} FROM p")), message);

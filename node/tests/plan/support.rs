@@ -47,7 +47,7 @@ impl Rows {
 
     fn row_text(&self, row: &[Option<Bytes>]) -> String {
         let literal = |(cell, column): (&Option<Bytes>, &ResultColumn)| {
-            Value::decode(&column.cql_type, cell.as_deref()).unwrap().to_literal()
+            Value::decode_shown(&column.cql_type, cell.as_deref()).unwrap().to_literal()
         };
         row.iter().zip(&self.columns).map(literal).collect::<Vec<_>>().join("|")
     }
@@ -83,9 +83,10 @@ impl Db {
 
     pub fn context(&self) -> BindContext {
         BindContext {
-            now_us: self.now_s.saturating_mul(1_000_000),
+            now_us: self.now_s.saturating_mul(1_000_000).saturating_add(self.writes),
             now_s: self.now_s,
             default_timestamp_us: START_S * 1_000_000 + self.writes,
+            position_us: START_S * 1_000_000 + self.writes,
             entropy: self.writes as u128,
             page_size: None,
             paging_state: None,
@@ -102,8 +103,18 @@ impl Db {
     pub fn write(&mut self, cql: &str, values: &[BoundValue]) -> Result<(), CqlError> {
         self.writes += 1;
         let operation = self.prepare(cql)?.bind(BoundValues::Positional(values.to_vec()), &self.context())?;
+        let operation = self.read_lists(operation)?;
         self.commit(&operation);
         Ok(())
+    }
+
+    /// Reads what a write depends on.
+    pub fn read_lists(&self, operation: Operation) -> Result<Operation, CqlError> {
+        let Operation::ReadThenWrite(mut pending) = operation else { return Ok(operation) };
+        while let Some(command) = pending.next_command() {
+            pending.feed(&self.store.read(&command).unwrap())?;
+        }
+        pending.finish().map(Operation::Write)
     }
 
     pub fn run(&mut self, cql: &str) {
@@ -180,7 +191,8 @@ impl Db {
             Err(error) => return error.to_string(),
         };
         let values = prepared.variables.iter().map(|_| BoundValue::Null).collect();
-        match prepared.bind(BoundValues::Positional(values), &self.context()) {
+        let bound = prepared.bind(BoundValues::Positional(values), &self.context());
+        match bound.and_then(|operation| self.read_lists(operation)) {
             Ok(_) => panic!("no error: {cql}"),
             Err(error) => error.to_string(),
         }

@@ -171,9 +171,10 @@ fn a_batch_message_merges_by_partition() {
     let statements =
         vec![(&insert, vec![int(1), text("a")]), (&delete, vec![int(1)]), (&insert, vec![int(2), text("b")])];
     let write = bind_batch(BatchKind::Unlogged, statements.clone(), &context).unwrap();
-    assert_eq!(write.mutations.len(), 2);
+    let Operation::Write(inner) = &write else { panic!("not a write") };
+    assert_eq!(inner.mutations.len(), 2);
     assert!(bind_batch(BatchKind::Logged, statements, &context).is_err());
-    db.commit(&Operation::Write(write));
+    db.commit(&write);
     assert_eq!(db.rows("SELECT k, v FROM t WHERE k IN (1, 2)"), ["1|'a'", "2|'b'"]);
     db.run("INSERT INTO t (k, v) VALUES (7, 'x')");
     let select = db.prepare("SELECT * FROM t").unwrap();

@@ -39,11 +39,23 @@ fn refused_tables() {
         ("t (a int PRIMARY KEY, b nosuchtype)", INVALID, "Unknown type ks.nosuchtype"),
         ("t (a int PRIMARY KEY, b frozen<int>)", INVALID, "frozen<> is only allowed on collections"),
         ("t (a int PRIMARY KEY, b counter)", INVALID, "Column 'b': the counter type is not supported yet"),
-        ("t (a int PRIMARY KEY, b list<int>)", INVALID, "the list type is not supported yet"),
-        ("t (a int PRIMARY KEY, b set<int>)", INVALID, "the set type is not supported yet"),
-        ("t (a int PRIMARY KEY, b frozen<map<int, text>>)", INVALID, "the map type is not supported yet"),
-        ("t (a int PRIMARY KEY, b tuple<int, text>)", INVALID, "the tuple type is not supported yet"),
-        ("t (a int PRIMARY KEY, b vector<float, 3>)", INVALID, "the vector type is not supported yet"),
+        (
+            "t (a int PRIMARY KEY, b list<counter>)",
+            INVALID,
+            "Counters are not allowed inside collections: list<counter>",
+        ),
+        ("t (a int PRIMARY KEY, b set<duration>)", INVALID, "Durations are not allowed inside sets: set<duration>"),
+        (
+            "t (a int PRIMARY KEY, b map<duration, int>)",
+            INVALID,
+            "Durations are not allowed as map keys: map<duration, int>",
+        ),
+        (
+            "t (a int PRIMARY KEY, b list<set<int>>)",
+            INVALID,
+            "Non-frozen collections are not allowed inside collections: list<set<int>>",
+        ),
+        ("t (a int PRIMARY KEY, b vector<float, 0>)", INVALID, "vectors may only have positive dimensions; given 0"),
         ("t (a int PRIMARY KEY, b int) WITH COMPACT STORAGE", INVALID, "COMPACT STORAGE is not supported yet"),
         ("t (a int PRIMARY KEY, b int MASKED WITH DEFAULT)", INVALID, "MASKED WITH is not supported yet"),
     ] {
@@ -195,7 +207,7 @@ fn altered_tables() {
     assert_eq!((options.comment.as_str(), options.default_ttl_s, options.gc_grace_s), ("x", 10, 0));
     for (change, message) in [
         ("ADD a int", "Column with name 'a' already exists"),
-        ("ADD n list<int>", "the list type is not supported yet"),
+        ("ADD n counter", "the counter type is not supported yet"),
         ("ADD n nosuch", "Unknown type ks.nosuch"),
         ("DROP a", "Cannot drop PRIMARY KEY column a"),
         ("DROP nothing", "Column nothing was not found in table 'ks.t'"),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 use bytes::Bytes;
+use starling_cql_lite::collection::{encode_map, encode_set};
 use starling_cql_lite::ordered;
 use starling_cql_lite::parser::parse_statement;
 use starling_cql_lite::types::CqlType;
@@ -12,7 +13,7 @@ use starling_node::schema::{ChangeContext, ColumnKind, Schema, Table, apply};
 use starling_node::system::{ClusterView, Listing, rows, with_system};
 use starling_ring::{HostId, Member, Token};
 use starling_storage::key::{ComponentSpec, decompose};
-use starling_storage::model::{CellContent, Partition};
+use starling_storage::model::{Cell, CellContent, Partition};
 use uuid::Uuid;
 
 pub type NamedRow = BTreeMap<String, Value>;
@@ -114,6 +115,10 @@ pub fn decode_partition(table: &Table, partition: &Partition) -> Vec<NamedRow> {
         assert!(row.columns.is_sorted_by(|a, b| a.column < b.column));
         for data in &row.columns {
             let column = table.column_by_id(data.column).unwrap();
+            if column.cql_type.is_multi_cell() {
+                named.insert(column.name.clone(), decode(&column.cql_type, &collection(&column.cql_type, &data.cells)));
+                continue;
+            }
             let [cell] = data.cells.as_slice() else { panic!("{}: not one cell", column.name) };
             let CellContent::Live { value, expiry: None } = &cell.content else { panic!("{}", column.name) };
             named.insert(column.name.clone(), decode(&column.cql_type, value));
@@ -121,6 +126,22 @@ pub fn decode_partition(table: &Table, partition: &Partition) -> Vec<NamedRow> {
         named
     };
     partition.rows.iter().map(row).collect()
+}
+
+/// The wire form of a set or map of many cells.
+fn collection(ty: &CqlType, cells: &[Cell]) -> Bytes {
+    let parts = |key: &CqlType| -> Vec<(Vec<u8>, Vec<u8>)> {
+        let part = |cell: &Cell| {
+            let CellContent::Live { value, expiry: None } = &cell.content else { panic!("{cell:?}") };
+            (ordered::decode(key, cell.path.as_ref().unwrap()).unwrap(), value.to_vec())
+        };
+        cells.iter().map(part).collect()
+    };
+    match ty {
+        CqlType::Set(key) => encode_set(key, parts(key).into_iter().map(|(key, _)| key).collect()).unwrap(),
+        CqlType::Map(key, _) => encode_map(key, parts(key)).unwrap(),
+        other => panic!("{other}"),
+    }
 }
 
 pub fn text(value: &str) -> Value {

@@ -16,6 +16,7 @@ fn run(fixture: &Fixture, query: &str, values: Vec<BoundValue>, page_size: Optio
         now_us: 1_700_000_000_000_000,
         now_s: 1_700_000_000,
         default_timestamp_us: 1_700_000_000_000_000,
+        position_us: 1_700_000_000_000_000,
         entropy: 7,
         page_size,
         paging_state: state,

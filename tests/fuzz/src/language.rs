@@ -7,25 +7,31 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 use starling_cql_lite::ast::Statement;
+use starling_cql_lite::collection::sort_parts;
+use starling_cql_lite::ordered;
 use starling_cql_lite::parser::parse_statement;
 use starling_cql_lite::protocol::CqlError;
 use starling_cql_lite::types::CqlType;
 use starling_cql_lite::value::Value;
-use starling_node::plan::{BindContext, BoundValue, BoundValues, Operation, ReadProgress, prepare};
+use starling_node::plan::{BindContext, BoundValue, BoundValues, Operation, ReadProgress, WriteOperation, prepare};
 use starling_node::schema::Schema;
 use starling_node::schema::change::{ChangeContext, apply};
+use starling_storage::model::{Mutation, ReadResult};
 use uuid::Uuid;
 
 /// Longest text that is looked at: quadratic work would show long before.
 const TEXT_BYTES_MAX: usize = 64 << 10;
 
-const TABLES: [&str; 4] = [
+const TABLES: [&str; 5] = [
     "CREATE KEYSPACE ks WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
     "CREATE TABLE ks.t (k int, c text, s text static, v blob, d decimal, vi varint, du duration, i inet, \
      ts timestamp, da date, ti time, tid timeuuid, b boolean, x double, y float, PRIMARY KEY (k, c)) \
      WITH CLUSTERING ORDER BY (c DESC)",
     "CREATE TABLE ks.p (a int, b text, c int, d int, v int, PRIMARY KEY ((a, b), c, d))",
     "CREATE TABLE ks.u (k uuid PRIMARY KEY, v text) WITH default_time_to_live = 100",
+    "CREATE TABLE ks.co (k frozen<list<int>>, c tuple<int, text>, l list<text>, s set<int>, m map<text, int>, \
+     f frozen<map<int, frozen<set<text>>>>, v vector<float, 2>, w list<frozen<tuple<int, text, blob>>>, \
+     sl list<int> static, PRIMARY KEY (k, c))",
 ];
 
 fn changed(schema: &Schema, statement: &Statement) -> Result<Schema, CqlError> {
@@ -61,6 +67,7 @@ pub(crate) fn run(bytes: &[u8]) {
         now_us: 1_700_000_000_000_000,
         now_s: 1_700_000_000,
         default_timestamp_us: 1_700_000_000_000_000,
+        position_us: 1_700_000_000_000_000,
         entropy: 1,
         page_size: Some(2),
         paging_state: None,
@@ -71,13 +78,25 @@ pub(crate) fn run(bytes: &[u8]) {
             let progress = ReadProgress::new(*read);
             let _ = progress.next_command();
         }
-        Ok(Operation::Write(write)) => {
-            for mutation in &write.mutations {
-                let encoded = mutation.mutation.encode();
-                assert_eq!(starling_storage::model::Mutation::decode(&encoded).as_ref(), Ok(&mutation.mutation));
+        Ok(Operation::Write(write)) => check(&write),
+        Ok(Operation::ReadThenWrite(mut pending)) => {
+            while pending.next_command().is_some() {
+                if pending.feed(&ReadResult::default()).is_err() {
+                    return;
+                }
+            }
+            if let Ok(write) = pending.finish() {
+                check(&write);
             }
         }
         _ => {}
+    }
+}
+
+fn check(write: &WriteOperation) {
+    for mutation in &write.mutations {
+        let encoded = mutation.mutation.encode();
+        assert_eq!(Mutation::decode(&encoded).as_ref(), Ok(&mutation.mutation));
     }
 }
 
@@ -104,6 +123,14 @@ fn value(ty: &CqlType, bytes: &[u8]) {
     let Ok(value) = Value::decode(ty, Some(wire)) else { return };
     let _ = value.to_display();
     let _ = value.to_literal();
+    let _ = value.to_json(1 << 20);
+    let mut key = Vec::new();
+    if !wire.is_empty() && ordered::encode(ty, wire, &mut key).is_ok() {
+        let back = ordered::decode(ty, &key).expect("what was encoded is decoded");
+        assert!(ordered::compare(ty, wire, &back).is_eq(), "another value comes back: {wire:?} {back:?}");
+    }
+    let sorted = sort_parts(ty, wire).expect("a valid value is sorted");
+    assert!(ty.validate(&sorted).is_ok() && sorted.len() <= wire.len());
     if let Ok(Some(again)) = value.encode(ty) {
         let reread = Value::decode(ty, Some(&again));
         assert_eq!(reread.as_ref().map(Value::to_literal), Ok(value.to_literal()));

@@ -80,8 +80,8 @@ impl OperationKind {
     /// Of a bound statement.
     pub(super) fn of(planned: &Planned, is_batch: bool) -> Self {
         match planned {
-            Planned::Write(_) if is_batch => OperationKind::Batch,
-            Planned::Write(_) => OperationKind::Write,
+            Planned::Write(_) | Planned::ReadThenWrite(_) if is_batch => OperationKind::Batch,
+            Planned::Write(_) | Planned::ReadThenWrite(_) => OperationKind::Write,
             Planned::Read(read) if read.is_virtual() => OperationKind::System,
             Planned::Read(read) if read.is_scan() => OperationKind::Scan,
             Planned::Read(_) => OperationKind::Read,
