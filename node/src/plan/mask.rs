@@ -1,6 +1,7 @@
 //! The masking functions: they show less of a value than there is.
 
 use bytes::Bytes;
+use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, SHA384, SHA512, digest};
 use starling_cql_lite::collection::{encode_list, encode_tuple, encode_vector};
 use starling_cql_lite::protocol::error::CqlError;
 use starling_cql_lite::types::CqlType;
@@ -9,7 +10,6 @@ use starling_cql_lite::value::ValueError;
 use super::composite::gather;
 use super::errors::{invalid, unsupported};
 use super::number::{Number, is_numeric};
-use super::sha256::sha256;
 
 const PADDING: &str = "*";
 const MASKED_TEXT: &[u8] = b"****";
@@ -84,10 +84,8 @@ impl Mask {
             Mask::Replace => Ok(value(1)),
             Mask::Hash => {
                 let Some(value_bytes) = value(0) else { return Ok(None) };
-                match value(1).as_deref().map(utf8).transpose()?.map(str::to_ascii_uppercase).as_deref() {
-                    None | Some("SHA-256") => Ok(Some(Bytes::copy_from_slice(&sha256(&value_bytes)))),
-                    Some(other) => Err(invalid(format!("Hash algorithm {other} not found; there is SHA-256"))),
-                }
+                let algorithm = value(1).as_deref().map(utf8).transpose()?.map(str::to_ascii_uppercase);
+                hash(algorithm.as_deref().unwrap_or("SHA-256"), &value_bytes).map(Some)
             }
             Mask::Inner | Mask::Outer => {
                 let Some(text) = value(0) else { return Ok(None) };
@@ -103,6 +101,20 @@ impl Mask {
             }
         }
     }
+}
+
+fn hash(algorithm: &str, bytes: &[u8]) -> Result<Bytes, CqlError> {
+    let algorithm = match algorithm {
+        "SHA-1" | "SHA" => &SHA1_FOR_LEGACY_USE_ONLY,
+        "SHA-256" => &SHA256,
+        "SHA-384" => &SHA384,
+        "SHA-512" => &SHA512,
+        other => {
+            let message = format!("Hash algorithm {other} not found; there are SHA-1, SHA-256, SHA-384 and SHA-512");
+            return Err(invalid(message));
+        }
+    };
+    Ok(Bytes::copy_from_slice(digest(algorithm, bytes).as_ref()))
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, CqlError> {

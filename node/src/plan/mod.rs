@@ -47,7 +47,6 @@ mod select;
 mod selection;
 mod selector;
 mod selector_type;
-mod sha256;
 mod slices;
 mod term;
 pub(crate) mod timeuuid;

@@ -70,6 +70,7 @@ fn masks() {
         ("mask_replace(s, {7})", "{7}"),
         ("mask_null(s)", "null"),
         ("mask_hash(t)", "0x3bc51062973c458d5a6f2d8d64a023246354ad7e064b1e4e009ec8a0699a3043"),
+        ("mask_hash(t, 'sha-1')", "0x35318264c9a98faf79965c270ac80c5606774df1"),
     ] {
         assert_eq!(of(&db, call), expected, "{call}");
     }
