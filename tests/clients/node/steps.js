@@ -173,7 +173,10 @@ class Steps {
     await this.bound(`INSERT INTO ${table} (k, v) VALUES (?, ?)`, [1000 + number, make(type, one.value)]);
     for (const [way, key] of [['literal', number], ['bound', 1000 + number]]) {
       const { v } = (await this.bound(`SELECT v FROM ${table} WHERE k = ?`, [key])).first();
-      need(equal(type, one.value, v), `${way}: ${v} instead of ${shown(one.value)}`);
+      if (!equal(type, one.value, v)) {
+        // Only now: a tuple with a null in it has no string.
+        need(false, `${way}: ${v} instead of ${shown(one.value)}`);
+      }
       if (step.as_blob) {
         const { b } = (await this.bound(`SELECT ${step.as_blob}(v) AS b FROM ${table} WHERE k = ?`, [key])).first();
         const hex = b && b.toString('hex');
