@@ -70,6 +70,7 @@ pub fn rows(table: &Table, view: &ClusterView<'_>) -> Vec<Partition> {
         ("system_schema", "tables") => schema_rows::tables(view.schema, &mut builder),
         ("system_schema", "columns") => schema_rows::columns(view.schema, &mut builder),
         ("system_traces", "sessions") => traces::sessions(view, &mut builder),
+        ("system_traces", "events") => traces::events(view, &mut builder),
         ("system_virtual_schema", "keyspaces") => virtual_schema_rows::keyspaces(view.schema, &mut builder),
         ("system_virtual_schema", "tables") => virtual_schema_rows::tables(view.schema, &mut builder),
         ("system_virtual_schema", "columns") => virtual_schema_rows::columns(view.schema, &mut builder),
