@@ -108,22 +108,40 @@ impl Node {
             return self.fail(asked, CqlError::Invalid(message));
         }
         let keyspace = operation.table().keyspace.clone();
+        let progress = Progress::Rows(ReadProgress::new(operation), descriptions);
+        self.begin_read(view, asked, keyspace, level, progress);
+    }
+
+    fn begin_read(
+        &self,
+        view: &Arc<View>,
+        asked: Asked,
+        keyspace: String,
+        level: ConsistencyLevel,
+        progress: Progress,
+    ) {
         let requirement = match self.read_requirement(view, &keyspace, level) {
             Ok(requirement) => requirement,
             Err(error) => return self.fail(asked, error),
         };
-        let timeout_ms = if operation.is_scan() { self.config.range_timeout_ms } else { self.config.read_timeout_ms };
-        if !operation.is_single_partition() {
-            self.count_arrival(&asked, Locality::Several);
-        }
+        let (timeout_ms, is_arrival_counted) = match &progress {
+            Progress::Rows(rows, _) if rows.operation().is_single_partition() => (self.config.read_timeout_ms, false),
+            Progress::Rows(rows, _) => {
+                self.count_arrival(&asked, Locality::Several);
+                let is_scan = rows.operation().is_scan();
+                (if is_scan { self.config.range_timeout_ms } else { self.config.read_timeout_ms }, true)
+            }
+            // The write counts it.
+            Progress::Lists(..) => (self.config.read_timeout_ms, true),
+        };
         let run = ReadRun {
             deadline_ms: asked.began_us / 1_000 + timeout_ms,
-            is_arrival_counted: !operation.is_single_partition(),
+            is_arrival_counted,
             asked,
             view: view.clone(),
             keyspace,
             requirement,
-            progress: Progress::Rows(ReadProgress::new(operation), descriptions),
+            progress,
             covered_to: None,
             speculated: 0,
             mismatched: false,
@@ -158,26 +176,7 @@ impl Node {
         let Some(keyspace) = pending.table().map(|table| table.keyspace.clone()) else {
             return self.write_after_read(view, asked, pending, level);
         };
-        let requirement = match self.read_requirement(view, &keyspace, level) {
-            Ok(requirement) => requirement,
-            Err(error) => return self.fail(asked, error),
-        };
-        let run = ReadRun {
-            deadline_ms: asked.began_us / 1_000 + self.config.read_timeout_ms,
-            // The write counts it.
-            is_arrival_counted: true,
-            asked,
-            view: view.clone(),
-            keyspace,
-            requirement,
-            progress: Progress::Lists(pending, level),
-            covered_to: None,
-            speculated: 0,
-            mismatched: false,
-        };
-        let mut turn = Turn::default();
-        self.next_read(Box::new(run), &mut turn);
-        self.finish(turn);
+        self.begin_read(view, asked, keyspace, level, Progress::Lists(pending, level));
     }
 
     fn write_after_read(&self, view: &View, asked: Asked, pending: Box<PendingWrite>, level: ConsistencyLevel) {
