@@ -35,6 +35,8 @@ impl Inbox for End {
         }
     }
 
+    fn on_cluster_heard(&self, _: Uuid) {}
+
     fn internode_address(&self, host: HostId) -> Option<SocketAddr> {
         self.addresses.get(&host).copied()
     }
@@ -45,7 +47,7 @@ fn free_address() -> SocketAddr {
 }
 
 fn open(host_id: HostId, end: End, credentials: &Credentials) -> Arc<End> {
-    let greeting = Greeting { host_id, generation: 1, cluster_name: "bench".into() };
+    let greeting = Greeting { host_id, generation: 1, cluster_name: "bench".into(), cluster_id: None };
     let links = Links::bind_with(end.addresses[&host_id], greeting, credentials).unwrap();
     let end = Arc::new(end);
     let _ = end.links.set(links.clone());

@@ -31,6 +31,7 @@ use parking_lot::{Mutex, RwLock};
 use starling_ring::{HostId, Member};
 use starling_storage::model::{Mutation, ReadResult, TableRef};
 use starling_storage::store::Store;
+use uuid::Uuid;
 
 use crate::cluster::{Cluster, ClusterAction};
 use crate::coordinate::{Answer, Instant, Order, Work};
@@ -301,6 +302,11 @@ impl Node {
                 self.with_cluster(|cluster, now_ms| cluster.receive(now_ms, from, message, &mut random));
             }
         }
+    }
+
+    /// A member of a cluster called at this node's address, or answered it.
+    pub fn on_cluster_heard(&self, cluster_id: Uuid) {
+        self.with_cluster(|cluster, _| cluster.on_cluster_heard(cluster_id));
     }
 
     fn on_answer(&self, reply_to: ReplyTo, from: HostId, answer: Answer) {

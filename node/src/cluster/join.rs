@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use starling_ring::allocation::allocate_tokens;
 use starling_ring::{HostId, Member};
+use uuid::Uuid;
 
 use super::change::{ChangeRequest, Requester, same_addresses};
 use super::{Cluster, ClusterAction, Metadata};
@@ -50,6 +51,23 @@ impl Cluster {
                 let message = PeerMessage::Cluster(self.join_request());
                 self.actions.push_back(ClusterAction::Send(Destination::Address(seed), message));
             }
+        }
+    }
+
+    /// A member of a cluster called at this node's address, or answered it: a node with an empty disk founds no second
+    /// cluster beside that one. Who calls a node that asks nobody knows it from before its disk was emptied.
+    pub fn on_cluster_heard(&mut self, cluster_id: Uuid) {
+        if self.metadata.is_some() {
+            return;
+        }
+        self.joining.cluster_found = true;
+        let own = self.internode_address();
+        if self.identity.seeds.iter().all(|seed| *seed == own) {
+            self.actions.push_back(ClusterAction::Fatal(format!(
+                "a member of cluster {cluster_id} calls at {own}, so this node was a member, and its disk is empty now: \
+                 bring its data directory back; or, to join as a new node, give it another address and a member of \
+                 that cluster as seed"
+            )));
         }
     }
 

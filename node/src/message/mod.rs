@@ -15,7 +15,7 @@ pub use payload::Payload;
 use crate::cluster::Metadata;
 
 /// Version of the messages below; the first byte of every frame. Another version is refused by name.
-pub const MESSAGE_VERSION: u8 = 1;
+pub const MESSAGE_VERSION: u8 = 2;
 
 /// Whom a message goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -56,6 +56,7 @@ pub async fn start_node(settings: Settings) -> Result<Running> {
         host_id: stored.host_id,
         generation: stored.generation,
         cluster_name: settings.cluster_name.clone(),
+        cluster_id: None,
     };
     let links = Links::bind(internode, greeting, &settings.server_encryption_options)?;
     let mode = match settings.commitlog_sync {
@@ -72,6 +73,7 @@ pub async fn start_node(settings: Settings) -> Result<Running> {
     let first_sequence = stored.generation << 36;
     let node = Arc::new(Node::new(node_config(&settings), cluster, store, outside, SHARDS, first_sequence));
     world.attach(&node);
+    tell_cluster(&node, &links);
     let inbox: Arc<dyn Inbox> = node.clone();
     links.start(Arc::downgrade(&inbox));
     let native = NativeServer::new(node.clone(), world.clone(), &settings)?;
@@ -157,6 +159,7 @@ impl Running {
             loop {
                 interval.tick().await;
                 node.on_cluster_time();
+                tell_cluster(&node, &world.links);
                 ticks = ticks.wrapping_add(1);
                 if ticks.is_multiple_of(20) {
                     world.nudge_committers();
@@ -215,6 +218,13 @@ impl Running {
             tracing::error!("the last sync failed: {error}");
         }
         self.world.links.close().await;
+    }
+}
+
+/// Which cluster this node is a member of is known only once it has founded or joined one.
+fn tell_cluster(node: &Node, links: &Links) {
+    if let Some(view) = node.view() {
+        links.set_cluster(view.metadata.cluster_id);
     }
 }
 

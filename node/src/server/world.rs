@@ -9,6 +9,7 @@ use starling_storage::model::Mutation;
 use starling_storage::store::{Store, StoreError};
 use starling_storage::threads::{CommitFigures, CommitterThreads, Completion};
 use tokio::sync::watch;
+use uuid::Uuid;
 
 use super::links::{Inbox, Links};
 use super::native::events::EventListeners;
@@ -213,6 +214,10 @@ impl World {
 impl Inbox for Node {
     fn on_peer_message(&self, from: HostId, message: PeerMessage) {
         Node::on_peer_message(self, from, message);
+    }
+
+    fn on_cluster_heard(&self, cluster_id: Uuid) {
+        Node::on_cluster_heard(self, cluster_id);
     }
 
     fn internode_address(&self, host: HostId) -> Option<SocketAddr> {

@@ -3,5 +3,6 @@
 #![allow(clippy::unwrap_used)]
 
 mod changes;
+mod heard;
 mod joining;
 mod network;

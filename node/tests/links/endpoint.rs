@@ -1,6 +1,6 @@
 //! A node's links with an inbox that keeps what arrives.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -25,11 +25,16 @@ pub const ANY_PORT: &str = "127.0.21.1:0";
 pub struct Keeper {
     arrived: Mutex<Vec<(HostId, PeerMessage)>>,
     addresses: Mutex<HashMap<HostId, SocketAddr>>,
+    clusters: Mutex<BTreeSet<Uuid>>,
 }
 
 impl Inbox for Keeper {
     fn on_peer_message(&self, from: HostId, message: PeerMessage) {
         self.arrived.lock().push((from, message));
+    }
+
+    fn on_cluster_heard(&self, cluster_id: Uuid) {
+        self.clusters.lock().insert(cluster_id);
     }
 
     fn internode_address(&self, host: HostId) -> Option<SocketAddr> {
@@ -50,6 +55,11 @@ pub fn host(number: u128) -> HostId {
     HostId(Uuid::from_u128(number))
 }
 
+/// A cluster id that stands for `number`.
+pub fn cluster(number: u128) -> Uuid {
+    Uuid::from_u128(number << 64)
+}
+
 /// A free port, held by nobody: for peers that are to come later.
 pub fn free_address() -> SocketAddr {
     std::net::UdpSocket::bind(ANY_PORT).unwrap().local_addr().unwrap()
@@ -64,7 +74,7 @@ impl Endpoint {
     /// The same at an address and in a life.
     pub fn open_at(address: SocketAddr, number: u128, generation: u64, authority: &Path) -> Endpoint {
         let host_id = host(number);
-        let greeting = Greeting { host_id, generation, cluster_name: "links".into() };
+        let greeting = Greeting { host_id, generation, cluster_name: "links".into(), cluster_id: None };
         let credentials = Credentials::for_development(authority).unwrap();
         let links = Links::bind_with(address, greeting, &credentials).unwrap();
         let keeper = Arc::new(Keeper::default());
@@ -86,6 +96,11 @@ impl Endpoint {
     /// What has arrived so far, with its sender.
     pub fn arrived(&self) -> Vec<(HostId, PeerMessage)> {
         self.keeper.arrived.lock().clone()
+    }
+
+    /// The clusters that peers said they are members of.
+    pub fn clusters_heard(&self) -> Vec<Uuid> {
+        self.keeper.clusters.lock().iter().copied().collect()
     }
 
     /// How many messages have arrived.

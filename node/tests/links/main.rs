@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod authority;
+mod clusters;
 mod endpoint;
 mod exchange;
 mod reconnect;

@@ -129,14 +129,19 @@ impl Stranger {
 
 /// A greeting of this host.
 pub fn greeting(host_id: HostId) -> Greeting {
-    Greeting { host_id, generation: 1, cluster_name: "links".into() }
+    Greeting { host_id, generation: 1, cluster_name: "links".into(), cluster_id: None }
 }
 
 /// Bytes of a good greeting, then a good frame: what a stranger tries to get through.
 pub fn greeting_and_message(host_id: HostId, lane: u8) -> Vec<u8> {
+    this_greeting_and_message(&greeting(host_id), lane)
+}
+
+/// The same with this greeting.
+pub fn this_greeting_and_message(greeting: &Greeting, lane: u8) -> Vec<u8> {
     use starling_node::message::wire;
     let mut bytes = b"STRL".to_vec();
-    let body = wire::encode(&greeting(host_id)).unwrap();
+    let body = wire::encode(greeting).unwrap();
     bytes.extend_from_slice(&[MESSAGE_VERSION, lane]);
     bytes.extend_from_slice(&(body.len() as u16).to_le_bytes());
     bytes.extend_from_slice(&body);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use bytes::BytesMut;
 use starling_ring::HostId;
+use uuid::Uuid;
 
 use super::hello::{self, Greeting};
 use super::lane::{BUFFER_KEPT_BYTES, LaneQueue, take_frame};
@@ -38,6 +39,10 @@ pub struct Link {
     pub host_id: HostId,
     /// Which life of it.
     pub generation: u64,
+    /// The cluster that it said it is a member of.
+    cluster_id: Option<Uuid>,
+    /// Whether it was told which cluster this node is a member of.
+    is_told: bool,
     connection: quinn::Connection,
     control: LaneQueue,
     data: LaneQueue,
@@ -48,10 +53,12 @@ pub struct Link {
 }
 
 impl Link {
-    fn new(connection: quinn::Connection, peer: &Greeting) -> Arc<Self> {
+    fn new(connection: quinn::Connection, own: &Greeting, peer: &Greeting) -> Arc<Self> {
         Arc::new(Link {
             host_id: peer.host_id,
             generation: peer.generation,
+            cluster_id: peer.cluster_id,
+            is_told: own.cluster_id.is_some(),
             connection,
             control: LaneQueue::default(),
             data: LaneQueue::default(),
@@ -96,12 +103,26 @@ impl Link {
         self.data.finish();
     }
 
+    /// Ends it if it leads, or may come to lead, into another cluster than this node's.
+    pub(super) fn check_cluster(&self, own: Uuid) {
+        match self.cluster_id {
+            Some(theirs) if theirs != own => self.end(REFUSED, &two_clusters(own, theirs)),
+            // Neither greeting named a cluster: the next one does.
+            None if !self.is_told => self.finish(),
+            _ => {}
+        }
+    }
+
     /// Ends the connection.
     pub fn close(&self) {
+        self.end(ENDED, "closed");
+    }
+
+    fn end(&self, code: u32, reason: &str) {
         self.closed.store(true, Ordering::Release);
         self.control.close();
         self.data.close();
-        self.connection.close(ENDED.into(), b"closed");
+        self.connection.close(code.into(), reason.as_bytes());
     }
 }
 
@@ -161,24 +182,30 @@ impl Links {
         };
         let connecting = self.endpoint.connect(address, CERTIFICATE_NAME)?;
         let connection = tokio::time::timeout(GREETING_TIMEOUT, connecting).await.context("no answer")??;
-        let greeted = tokio::time::timeout(GREETING_TIMEOUT, self.greet(&connection, to));
+        let own = self.greeting.lock().clone();
+        let greeted = tokio::time::timeout(GREETING_TIMEOUT, self.greet(&connection, &own, to));
         let (peer, streams) = refuse_on_error(&connection, greeted.await.context("no greeting").flatten())
             .with_context(|| address.to_string())?;
-        self.run(connection, &peer, streams, Some(to));
+        self.run(connection, &own, &peer, streams, Some(to));
         Ok(())
     }
 
-    async fn greet(&self, connection: &quinn::Connection, to: Destination) -> Result<(Greeting, Streams)> {
+    async fn greet(
+        &self,
+        connection: &quinn::Connection,
+        own: &Greeting,
+        to: Destination,
+    ) -> Result<(Greeting, Streams)> {
         let mut streams = Vec::new();
         let mut peer = None;
         for lane in LANES {
             let (mut send, mut recv) = connection.open_bi().await?;
-            hello::write(&mut send, lane, &self.greeting).await?;
-            let (answered, greeting) = hello::read(&mut recv).await?;
+            hello::write(&mut send, lane, own).await?;
+            let (answered, greeting) = self.hear(&mut recv).await?;
             if answered != lane || peer.as_ref().is_some_and(|p: &Greeting| *p != greeting) {
                 bail!("the lanes of one link disagree about who answers");
             }
-            self.check_peer(&greeting)?;
+            check_peer(own, &greeting)?;
             if let Destination::Host(host) = to
                 && host != greeting.host_id
             {
@@ -196,49 +223,59 @@ impl Links {
             .await
             .context("no handshake")?
             .with_context(|| address.to_string())?;
-        let greeted = tokio::time::timeout(GREETING_TIMEOUT, self.answer_greetings(&connection));
+        let own = self.greeting.lock().clone();
+        let greeted = tokio::time::timeout(GREETING_TIMEOUT, self.answer_greetings(&connection, &own));
         let (peer, streams) = refuse_on_error(&connection, greeted.await.context("no greeting").flatten())
             .with_context(|| address.to_string())?;
-        self.run(connection, &peer, streams, None);
+        self.run(connection, &own, &peer, streams, None);
         Ok(())
     }
 
-    async fn answer_greetings(&self, connection: &quinn::Connection) -> Result<(Greeting, Streams)> {
+    async fn answer_greetings(&self, connection: &quinn::Connection, own: &Greeting) -> Result<(Greeting, Streams)> {
         let mut streams: Streams = Vec::new();
         let mut peer: Option<Greeting> = None;
         while streams.len() < LANES.len() {
             let (mut send, mut recv) = connection.accept_bi().await?;
-            let (lane, greeting) = hello::read(&mut recv).await?;
+            let (lane, greeting) = self.hear(&mut recv).await?;
             if streams.iter().any(|(l, _, _)| *l == lane) || peer.as_ref().is_some_and(|p| *p != greeting) {
                 bail!("the lanes of one link disagree");
             }
-            self.check_peer(&greeting)?;
-            hello::write(&mut send, lane, &self.greeting).await?;
+            check_peer(own, &greeting)?;
+            hello::write(&mut send, lane, own).await?;
             peer = Some(greeting);
             streams.push((lane, send, recv));
         }
         Ok((peer.context("no lanes")?, streams))
     }
 
-    fn check_peer(&self, peer: &Greeting) -> Result<()> {
-        if peer.host_id == self.greeting.host_id {
-            bail!("{} is this node itself", peer.host_id);
+    /// Reads a greeting. Which cluster there is counts even if the peer is then refused.
+    async fn hear(&self, stream: &mut quinn::RecvStream) -> Result<(Lane, Greeting)> {
+        let (lane, greeting) = hello::read(stream).await?;
+        if let Some(cluster_id) = greeting.cluster_id
+            && let Some(inbox) = self.inbox()
+        {
+            inbox.on_cluster_heard(cluster_id);
         }
-        Ok(())
+        Ok((lane, greeting))
     }
 
     fn run(
         self: &Arc<Self>,
         connection: quinn::Connection,
+        own: &Greeting,
         peer: &Greeting,
         streams: Streams,
         dialled: Option<Destination>,
     ) {
-        let link = Link::new(connection, peer);
+        let link = Link::new(connection, own, peer);
         let mut destinations = vec![Destination::Host(link.host_id)];
         destinations.extend(dialled.filter(|d| *d != Destination::Host(link.host_id)));
         // Known before its tasks run: a task that ends at once must find it to forget.
         self.register(&destinations, &link);
+        // This node may have become a member since it greeted.
+        if let Some(cluster_id) = self.greeting.lock().cluster_id {
+            link.check_cluster(cluster_id);
+        }
         for (lane, send, recv) in streams {
             tokio::spawn(LaneTask::new(self, &link).write(lane, send));
             tokio::spawn(LaneTask::new(self, &link).read(recv));
@@ -268,6 +305,21 @@ impl Links {
         }
         Ok(())
     }
+}
+
+fn check_peer(own: &Greeting, peer: &Greeting) -> Result<()> {
+    if peer.host_id == own.host_id {
+        bail!("{} is this node itself", peer.host_id);
+    }
+    match (own.cluster_id, peer.cluster_id) {
+        (Some(own), Some(theirs)) if own != theirs => bail!(two_clusters(own, theirs)),
+        _ => Ok(()),
+    }
+}
+
+/// Reaches both sides: it must not say "this" or "the other".
+fn two_clusters(one: Uuid, other: Uuid) -> String {
+    format!("cluster {one} met cluster {other}: these are two clusters, whose nodes do not talk to each other")
 }
 
 /// Closes the connection of a failed greeting, telling the peer why.

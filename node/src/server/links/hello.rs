@@ -5,6 +5,7 @@
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 use starling_ring::HostId;
+use uuid::Uuid;
 
 use crate::message::{Lane, MESSAGE_VERSION, wire};
 
@@ -21,6 +22,8 @@ pub struct Greeting {
     pub generation: u64,
     /// Name of the cluster that it means.
     pub cluster_name: String,
+    /// The cluster that it is a member of; none before it has founded or joined one.
+    pub cluster_id: Option<Uuid>,
 }
 
 fn lane_code(lane: Lane) -> u8 {

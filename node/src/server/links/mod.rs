@@ -18,6 +18,7 @@ use anyhow::{Context, Result};
 use parking_lot::Mutex;
 use starling_ring::HostId;
 use tokio::runtime::Handle;
+use uuid::Uuid;
 
 use crate::message::{Destination, MESSAGE_KINDS, PeerMessage};
 use crate::settings::ServerEncryptionOptions;
@@ -38,6 +39,8 @@ const WARNING_PAUSE: Duration = Duration::from_secs(1);
 pub trait Inbox: Send + Sync {
     /// A message from the node that the link's handshake named.
     fn on_peer_message(&self, from: HostId, message: PeerMessage);
+    /// A node that greeted, whether or not it is then refused, is a member of this cluster.
+    fn on_cluster_heard(&self, cluster_id: Uuid);
     /// Where a member's endpoint is.
     fn internode_address(&self, host: HostId) -> Option<SocketAddr>;
 }
@@ -62,7 +65,7 @@ pub struct LinkFigures {
 /// All links of this node.
 pub struct Links {
     endpoint: quinn::Endpoint,
-    greeting: Greeting,
+    greeting: Mutex<Greeting>,
     runtime: Handle,
     inbox: OnceLock<Weak<dyn Inbox>>,
     peers: Mutex<Peers>,
@@ -87,7 +90,7 @@ impl Links {
         endpoint.set_default_client_config(client);
         Ok(Arc::new(Links {
             endpoint,
-            greeting,
+            greeting: Mutex::new(greeting),
             runtime: Handle::current(),
             inbox: OnceLock::new(),
             peers: Mutex::default(),
@@ -106,6 +109,17 @@ impl Links {
                 links.admit(incoming);
             }
         });
+    }
+
+    /// This node is a member of that cluster: every greeting from now on says so. Links to members of others end, and
+    /// so do those on which neither side could say yet.
+    pub fn set_cluster(&self, cluster_id: Uuid) {
+        let known = self.greeting.lock().cluster_id.replace(cluster_id);
+        if known == Some(cluster_id) {
+            return;
+        }
+        let links = self.peers.lock().all();
+        links.iter().for_each(|link| link.check_cluster(cluster_id));
     }
 
     fn admit(self: &Arc<Self>, incoming: quinn::Incoming) {

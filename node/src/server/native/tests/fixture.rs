@@ -67,7 +67,7 @@ pub async fn serve_from(config: NodeConfig, engine: Arc<dyn Engine>) -> Served {
     let settings = StoreSettings { header_filter_bytes: 16 << 10, ..StoreSettings::default() };
     let store = Arc::new(Store::open(engine, settings).expect("an empty store"));
     let committers = CommitterThreads::start(store.clone(), CommitterLimits::default(), SyncMode::Batch);
-    let greeting = Greeting { host_id, generation: 1, cluster_name: CLUSTER.into() };
+    let greeting = Greeting { host_id, generation: 1, cluster_name: CLUSTER.into(), cluster_id: None };
     let any_port = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
     let settings = Settings::default();
     let links = Links::bind(any_port, greeting, &settings.server_encryption_options).expect("a free port");
