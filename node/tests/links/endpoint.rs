@@ -62,25 +62,41 @@ pub fn cluster(number: u128) -> Uuid {
 
 /// A free port, held by nobody: for peers that are to come later.
 pub fn free_address() -> SocketAddr {
-    std::net::UdpSocket::bind(ANY_PORT).unwrap().local_addr().unwrap()
+    free_address_at(1)
+}
+
+/// The same where no other test binds: a port that stays free for long must not be given to somebody else.
+pub fn free_address_at(last: u8) -> SocketAddr {
+    std::net::UdpSocket::bind(SocketAddr::from(([127, 0, 21, last], 0))).unwrap().local_addr().unwrap()
 }
 
 impl Endpoint {
     /// Opens the links of host `number` in its first life, under the development authority in `authority`.
     pub fn open(number: u128, authority: &Path) -> Endpoint {
-        Endpoint::open_at(free_address(), number, 1, authority)
+        // Somebody else may be given the port meanwhile.
+        let mut tries = (0..16).filter_map(|_| Endpoint::try_open_at(free_address(), number, 1, authority).ok());
+        tries.next().unwrap()
     }
 
     /// The same at an address and in a life.
     pub fn open_at(address: SocketAddr, number: u128, generation: u64, authority: &Path) -> Endpoint {
+        Endpoint::try_open_at(address, number, generation, authority).unwrap()
+    }
+
+    fn try_open_at(
+        address: SocketAddr,
+        number: u128,
+        generation: u64,
+        authority: &Path,
+    ) -> Result<Endpoint, anyhow::Error> {
         let host_id = host(number);
         let greeting = Greeting { host_id, generation, cluster_name: "links".into(), cluster_id: None };
         let credentials = Credentials::for_development(authority).unwrap();
-        let links = Links::bind_with(address, greeting, &credentials).unwrap();
+        let links = Links::bind_with(address, greeting, &credentials)?;
         let keeper = Arc::new(Keeper::default());
         let inbox: Arc<dyn Inbox> = keeper.clone();
         links.start(Arc::downgrade(&inbox));
-        Endpoint { host_id, address, links, keeper }
+        Ok(Endpoint { host_id, address, links, keeper })
     }
 
     /// Tells it where a host is.

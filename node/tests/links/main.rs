@@ -4,8 +4,10 @@
 
 mod authority;
 mod clusters;
+mod crashing;
 mod endpoint;
 mod exchange;
+mod reach;
 mod reconnect;
 mod refusal;
 mod stranger;

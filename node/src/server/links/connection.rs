@@ -1,5 +1,6 @@
 //! One connection to a peer: made by dialling or accepting, greeted on every lane, then read until it ends.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 use bytes::BytesMut;
 use starling_ring::HostId;
+use tokio::task::JoinSet;
 use uuid::Uuid;
 
 use super::hello::{self, Greeting};
@@ -17,6 +19,11 @@ use crate::message::{Destination, Lane};
 
 /// A peer that does not finish its handshake or greeting in this time is given up.
 const GREETING_TIMEOUT: Duration = Duration::from_secs(2);
+/// After so long without an answer a peer is dialled once more beside the attempts under way, and the first to be
+/// answered counts: QUIC waits twice as long before each repetition, so that a peer that comes up while it is dialled
+/// would be reached up to a second late. Shorter: sooner, for more packets and for more handshakes at a peer that is only
+/// slow. Bounds: a round trip to `GREETING_TIMEOUT`.
+const DIAL_AGAIN_AFTER: Duration = Duration::from_millis(300);
 const READ_CHUNK_MAX_BYTES: usize = 256 << 10;
 const LANES: [Lane; 2] = [Lane::Control, Lane::Data];
 /// Code of a connection that ends in order.
@@ -106,23 +113,26 @@ impl Link {
     /// Ends it if it leads, or may come to lead, into another cluster than this node's.
     pub(super) fn check_cluster(&self, own: Uuid) {
         match self.cluster_id {
-            Some(theirs) if theirs != own => self.end(REFUSED, &two_clusters(own, theirs)),
+            Some(theirs) if theirs != own => _ = self.end(REFUSED, &two_clusters(own, theirs)),
             // Neither greeting named a cluster: the next one does.
             None if !self.is_told => self.finish(),
             _ => {}
         }
     }
 
-    /// Ends the connection.
-    pub fn close(&self) {
-        self.end(ENDED, "closed");
+    /// Ends the connection. The first to do so learns whether it had ended because the peer, restarted, did not know it.
+    pub fn close(&self) -> bool {
+        self.end(ENDED, "closed")
     }
 
-    fn end(&self, code: u32, reason: &str) {
-        self.closed.store(true, Ordering::Release);
+    fn end(&self, code: u32, reason: &str) -> bool {
+        // Asked before it is closed here, which would be the reason from then on.
+        let is_reset = matches!(self.connection.close_reason(), Some(quinn::ConnectionError::Reset));
+        let is_first = !self.closed.swap(true, Ordering::AcqRel);
         self.control.close();
         self.data.close();
         self.connection.close(code.into(), reason.as_bytes());
+        is_first && is_reset
     }
 }
 
@@ -150,22 +160,19 @@ impl LaneTask {
         match self.links.read_lane(self.link.host_id, stream).await {
             // The peer is leaving; its other lane may still bring something.
             Ok(()) => self.in_order = self.link.reading.fetch_sub(1, Ordering::AcqRel) > 1,
-            Err(error) => {
-                if error.chain().any(|cause| matches!(cause.downcast_ref(), Some(quinn::ConnectionError::Reset))) {
-                    self.links.figures.reset.fetch_add(1, Ordering::Relaxed);
-                }
-                tracing::debug!(peer = %self.link.host_id, "link ended: {error:#}");
-            }
+            Err(error) => tracing::debug!(peer = %self.link.host_id, "link ended: {error:#}"),
         }
     }
 }
 
 impl Drop for LaneTask {
     fn drop(&mut self) {
-        if !self.in_order {
-            self.link.close();
-        }
+        let restarted = !self.in_order && self.link.close();
         self.links.forget(&self.link);
+        if restarted {
+            self.links.figures.reset.fetch_add(1, Ordering::Relaxed);
+            self.links.dial_again(self.link.host_id);
+        }
     }
 }
 
@@ -180,14 +187,26 @@ impl Links {
                 inbox.internode_address(host).ok_or(NotNow::NoAddress(host))?
             }
         };
-        let connecting = self.endpoint.connect(address, CERTIFICATE_NAME)?;
-        let connection = tokio::time::timeout(GREETING_TIMEOUT, connecting).await.context("no answer")??;
+        let connecting = tokio::time::timeout(GREETING_TIMEOUT, self.connect(address));
+        let connection = connecting.await.context("no answer")??;
         let own = self.greeting.lock().clone();
         let greeted = tokio::time::timeout(GREETING_TIMEOUT, self.greet(&connection, &own, to));
         let (peer, streams) = refuse_on_error(&connection, greeted.await.context("no greeting").flatten())
             .with_context(|| address.to_string())?;
         self.run(connection, &own, &peer, streams, Some(to));
         Ok(())
+    }
+
+    async fn connect(&self, address: SocketAddr) -> Result<quinn::Connection> {
+        let mut attempts = JoinSet::new();
+        loop {
+            let connecting = self.endpoint.connect(address, CERTIFICATE_NAME)?;
+            attempts.spawn(connecting.into_future());
+            if let Ok(Some(first)) = tokio::time::timeout(DIAL_AGAIN_AFTER, attempts.join_next()).await {
+                // The others are given up, which their peer hears.
+                return Ok(first??);
+            }
+        }
     }
 
     async fn greet(

@@ -58,7 +58,7 @@ pub struct LinkFigures {
     pub received_bytes: AtomicU64,
     /// Messages that no lane took (peer away, queue full).
     pub dropped: AtomicU64,
-    /// Lanes that ended because the peer, restarted, did not know their connection any more.
+    /// Links that ended because the peer, restarted, did not know their connection any more.
     pub reset: AtomicU64,
 }
 
@@ -84,8 +84,8 @@ impl Links {
     /// The same with credentials at hand.
     pub fn bind_with(address: SocketAddr, greeting: Greeting, credentials: &Credentials) -> Result<Arc<Self>> {
         let (server, client) = credentials.quic()?;
-        let config = credentials.reset().endpoint(greeting.host_id);
         let socket = std::net::UdpSocket::bind(address).with_context(|| format!("listening on UDP {address}"))?;
+        let config = credentials.reset().endpoint(socket.local_addr()?);
         let mut endpoint = quinn::Endpoint::new(config, Some(server), socket, Arc::new(quinn::TokioRuntime))?;
         endpoint.set_default_client_config(client);
         Ok(Arc::new(Links {
@@ -189,6 +189,15 @@ impl Links {
         }
     }
 
+    /// Dials a peer again whose restart ended the link, instead of losing the next message to the attempt. Once: if that
+    /// fails, it is the next message that dials.
+    fn dial_again(self: &Arc<Self>, host: HostId) {
+        let to = Destination::Host(host);
+        if self.peers.lock().may_dial_again(to, Instant::now()) {
+            self.spawn_dial(to);
+        }
+    }
+
     fn spawn_dial(self: &Arc<Self>, to: Destination) {
         let links = self.clone();
         self.runtime.spawn(async move {
@@ -210,7 +219,7 @@ impl Links {
             kept.extend(peers.add(*destination, link, &mut superseded));
         }
         drop(peers);
-        superseded.iter().for_each(|link| link.close());
+        superseded.iter().for_each(|link| _ = link.close());
         for (lane, frames) in kept {
             match link.lane(lane).push_frames(&frames) {
                 Ok(()) => self.count_sent(frames.count()),
@@ -247,13 +256,17 @@ impl Links {
 }
 
 fn is_refusal(error: &anyhow::Error) -> bool {
-    use quinn::ConnectionError::{ApplicationClosed, LocallyClosed, Reset, TimedOut};
+    use quinn::ConnectionError::{ApplicationClosed, ConnectionClosed, LocallyClosed, Reset, TimedOut};
     !error.chain().any(|cause| {
         let silent = matches!(cause.downcast_ref(), Some(LocallyClosed | Reset | TimedOut));
         let shutdown =
             matches!(cause.downcast_ref(), Some(ApplicationClosed(close)) if close.error_code == 0u32.into());
+        // An attempt that its dialler gave up, for a faster one or for good.
+        let given_up = matches!(cause.downcast_ref(), Some(ConnectionClosed(close))
+            if close.error_code == quinn::TransportErrorCode::APPLICATION_ERROR);
         silent
             || shutdown
+            || given_up
             || cause.is::<NotNow>()
             || cause.is::<tokio::time::error::Elapsed>()
             || cause.is::<quinn::ConnectError>()

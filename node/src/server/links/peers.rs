@@ -72,6 +72,15 @@ impl Peers {
         }
     }
 
+    /// Whether a peer whose link was lost is to be dialled without a message to it: not if there is a link, or an
+    /// attempt under way, or one that failed a moment ago.
+    pub fn may_dial_again(&mut self, to: Destination, now: Instant) -> bool {
+        let peer = self.0.entry(to).or_default();
+        let is_linked = peer.links.iter().any(|link| link.is_open());
+        let is_paused = peer.not_before.is_some_and(|at| now < at);
+        !is_linked && !is_paused && !std::mem::replace(&mut peer.dialing, true)
+    }
+
     /// An attempt to dial has ended; answers how many messages were lost with it.
     pub fn dialled(&mut self, to: Destination, made: bool, now: Instant) -> u64 {
         let Some(peer) = self.0.get_mut(&to) else { return 0 };
@@ -133,5 +142,21 @@ impl Peer {
 
     fn take_kept(&mut self) -> [(Lane, Frames); 2] {
         [(Lane::Control, std::mem::take(&mut self.control)), (Lane::Data, std::mem::take(&mut self.data))]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_peer_is_dialled_again_once() {
+        let to = Destination::Host(starling_ring::HostId(uuid::Uuid::from_u128(1)));
+        let (mut peers, now) = (Peers::default(), Instant::now());
+        assert!(peers.may_dial_again(to, now));
+        assert!(!peers.may_dial_again(to, now), "an attempt is under way");
+        assert_eq!(peers.dialled(to, false, now), 0);
+        assert!(!peers.may_dial_again(to, now), "one failed a moment ago");
+        assert!(peers.may_dial_again(to, now + DIAL_PAUSE));
     }
 }
