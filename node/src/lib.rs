@@ -4,6 +4,7 @@ pub mod assembly;
 pub mod cluster;
 pub mod coordinate;
 pub mod message;
+pub mod paxos;
 pub mod plan;
 pub mod schema;
 pub mod server;
