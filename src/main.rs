@@ -53,6 +53,9 @@ struct NodeArguments {
     /// A node to ask at start; may be given several times. The first founds the cluster.
     #[arg(long, value_name = "IP")]
     seed: Vec<IpAddr>,
+    /// Address of a dead member whose place and tokens this new node takes, while the cluster has no tables.
+    #[arg(long, value_name = "IP")]
+    replace_address: Option<IpAddr>,
     /// Name of the cluster.
     #[arg(long, value_name = "NAME")]
     cluster_name: Option<String>,
@@ -76,6 +79,9 @@ impl NodeArguments {
         }
         if !self.seed.is_empty() {
             settings.seeds = self.seed;
+        }
+        if let Some(address) = self.replace_address {
+            settings.replace_address = Some(address);
         }
         if let Some(name) = self.cluster_name {
             settings.cluster_name = name;

@@ -86,19 +86,21 @@ impl World {
     }
 
     fn propose(&mut self, number: usize) {
-        let floor = self.generations[number] << 24;
         let ballot = match (self.planted, self.highest[number]) {
             (Planted::SameBallotAgain, Some(same)) => same,
-            (_, highest) => Ballot::above(highest, floor, host(number)).unwrap(),
+            (_, highest) => {
+                let round = highest.map_or(0, |ballot| ballot.round);
+                Ballot::above(round, host(number), self.generations[number]).unwrap()
+            }
         };
         self.highest[number] = Some(ballot);
         // Each attempt wants something else.
         let wanted = (self.random.below(1_000_000) + 1) as u32;
         self.proposers[number] = Some(Proposer::new(ballot, self.members(), wanted));
-        self.to_all(Message::Prepare(ballot));
+        self.send_to_all(Message::Prepare(ballot));
     }
 
-    fn to_all(&mut self, message: Message) {
+    fn send_to_all(&mut self, message: Message) {
         for acceptor in 0..self.acceptors.len() {
             self.under_way.push((acceptor, message.clone()));
         }
@@ -129,7 +131,7 @@ impl World {
                 let Some(proposer) = &mut self.proposers[to] else { return };
                 match proposer.on_answer(from, ballot, answer) {
                     Step::Wait => {}
-                    Step::Accept(value) => self.to_all(Message::Accept(ballot, value)),
+                    Step::Accept(value) => self.send_to_all(Message::Accept(ballot, value)),
                     Step::Chosen(value) => {
                         self.learnt.insert(value);
                     }
@@ -234,9 +236,6 @@ fn mistakes_are_found() {
 
 #[test]
 fn rounds_that_are_used_up_are_noticed() {
-    let last = Ballot { round: u64::MAX, proposer: host(1) };
-    assert_eq!(Ballot::above(Some(last), 0, host(2)), None);
-    assert_eq!(Ballot::above(None, 7, host(2)), Some(Ballot { round: 7, proposer: host(2) }));
-    let above = Ballot::above(Some(Ballot { round: 7, proposer: host(9) }), 3, host(2)).unwrap();
-    assert_eq!(above.round, 8);
+    assert_eq!(Ballot::above(u64::MAX, host(2), 1), None);
+    assert_eq!(Ballot::above(6, host(2), 1), Some(Ballot { round: 7, proposer: host(2), life: 1 }));
 }

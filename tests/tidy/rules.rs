@@ -72,6 +72,7 @@ pub const PURE: &[&str] = &[
     "node/src/coordinate",
     "node/src/cluster",
     "node/src/message",
+    "node/src/paxos",
 ];
 
 /// What lies in a pure folder without being pure.

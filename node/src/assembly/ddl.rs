@@ -1,4 +1,4 @@
-//! Schema statements of clients: asked of the cluster, answered when every member has adopted the change.
+//! Schema statements of clients: asked of the log, answered when every live node has adopted the change.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use parking_lot::Mutex;
 use starling_cql_lite::ast::Statement;
-use starling_cql_lite::protocol::error::CqlError;
+use starling_cql_lite::protocol::error::{CqlError, WriteType};
 use starling_ring::ConsistencyLevel;
 use uuid::Uuid;
 
@@ -31,7 +31,8 @@ impl Node {
         let slot = effect.clone();
         let datacenters: BTreeMap<String, usize> =
             view.topology().datacenters().iter().map(|d| (d.name.clone(), d.members.len())).collect();
-        let request = ChangeRequest::schema(move |metadata: &Metadata| {
+        let summary = statement.name().to_owned();
+        let request = ChangeRequest::schema(&summary, move |metadata: &Metadata| {
             let context = ChangeContext { new_uuid, datacenters: &datacenters };
             let outcome = change::apply(&metadata.schema, keyspace.as_deref(), &statement, &context)?;
             let changed = outcome.effect != SchemaEffect::Nothing;
@@ -43,6 +44,9 @@ impl Node {
     }
 
     pub(super) fn on_change_done(&self, number: u64, outcome: Result<Arc<Metadata>, ChangeError>) {
+        if let Some(listener) = self.listeners.lock().remove(&number) {
+            return listener(outcome);
+        }
         let Some(pending) = self.changes.lock().remove(&number) else {
             return;
         };
@@ -60,15 +64,20 @@ impl Node {
 fn refusal(error: ChangeError) -> CqlError {
     match error {
         ChangeError::Invalid(error) => error,
-        ChangeError::MembersAway { required, alive, away } => CqlError::Unavailable {
+        ChangeError::NoMajority { required, alive, away } => CqlError::Unavailable {
             message: format!(
-                "A schema change needs all {required} members of the cluster, and {away} cannot be reached; \
-                 nothing was changed"
+                "A schema change needs {required} of the nodes that decide about it, and only {alive} can be reached \
+                 ({away} cannot); nothing was changed"
             ),
-            consistency: ConsistencyLevel::All,
+            consistency: ConsistencyLevel::Serial,
             required: required as u32,
             alive: alive as u32,
         },
+        ChangeError::Later(reason) => {
+            CqlError::Server(format!("The schema cannot be changed now: {reason}; nothing was changed, try again"))
+        }
+        // As a lightweight transaction whose outcome is not known.
+        ChangeError::Unknown => CqlError::write_timeout(ConsistencyLevel::Serial, 0, 1, WriteType::Cas),
         ChangeError::Conflict => CqlError::Server(
             "Other changes of schema or membership kept coming in between; nothing was changed, try again".into(),
         ),

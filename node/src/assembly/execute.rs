@@ -85,8 +85,8 @@ impl Node {
         let id = statement_id(keyspace.as_deref(), text);
         let has_new_columns = before.is_some_and(|b| b.has_new_columns || b.prepared.columns != prepared.columns);
         let metadata_id = metadata_id(&prepared);
-        let (text, prepared, epoch) = (Arc::from(text), Arc::new(prepared), view.metadata.epoch);
-        let entry = Entry { keyspace, text, prepared, metadata_id, epoch, has_new_columns };
+        let (text, prepared, position) = (Arc::from(text), Arc::new(prepared), view.metadata.position);
+        let entry = Entry { keyspace, text, prepared, metadata_id, position, has_new_columns };
         self.prepared.put(id, entry.clone())?;
         Ok((id, entry))
     }
@@ -94,7 +94,7 @@ impl Node {
     /// A prepared statement by id, prepared anew if the schema has changed since.
     fn prepared(&self, view: &View, id: &Bytes) -> Result<Entry, CqlError> {
         let entry = self.prepared.get(id).ok_or_else(|| CqlError::unprepared(id.clone()))?;
-        if entry.epoch == view.metadata.epoch {
+        if entry.position == view.metadata.position {
             return Ok(entry);
         }
         let (_, entry) = self.prepare_and_keep(view, entry.keyspace.clone(), &entry.text, Some(&entry))?;

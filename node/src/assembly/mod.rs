@@ -9,9 +9,12 @@ pub mod client;
 mod ddl;
 mod depths;
 mod execute;
+mod fence;
 pub mod figures;
+pub mod log;
 mod news;
 mod outside;
+mod parked;
 mod prepared;
 mod reading;
 mod replica;
@@ -24,11 +27,12 @@ mod view;
 mod writing;
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
-use starling_ring::{HostId, Member};
+use starling_ring::HostId;
 use starling_storage::model::{Mutation, ReadResult, TableRef};
 use starling_storage::store::Store;
 use uuid::Uuid;
@@ -114,6 +118,9 @@ pub struct Node {
     prepared: prepared::PreparedStatements,
     traces: traces::Traces,
     changes: Mutex<HashMap<u64, PendingChange>>,
+    listeners: Mutex<HashMap<u64, log::ChangeListener>>,
+    parked: parked::Parked,
+    addresses: RwLock<Arc<HashMap<HostId, SocketAddr>>>,
     next_change: AtomicU64,
     last_timestamp_us: AtomicI64,
     /// The cluster state could not be stored: it takes no part in anything any more.
@@ -145,6 +152,9 @@ impl Node {
             shards: (0..shard_count.max(1)).map(|i| Mutex::new(Shard::new(i, first_sequence))).collect(),
             next_shard: AtomicU64::new(0),
             changes: Mutex::new(HashMap::new()),
+            listeners: Mutex::new(HashMap::new()),
+            parked: parked::Parked::default(),
+            addresses: RwLock::default(),
             next_change: AtomicU64::new(1),
             last_timestamp_us: AtomicI64::new(0),
             is_halted: AtomicBool::new(false),
@@ -191,9 +201,9 @@ impl Node {
         self.shards.iter().map(|s| s.lock().operation_count()).sum()
     }
 
-    /// The member behind an identity.
-    pub fn member(&self, host: HostId) -> Option<Member> {
-        self.view.read().as_ref()?.topology().member_by_host(host).cloned()
+    /// Where the endpoint of a member, or of a node on its way in, is.
+    pub fn internode_address(&self, host: HostId) -> Option<SocketAddr> {
+        self.addresses.read().get(&host).copied()
     }
 
     fn now(&self) -> Instant {
@@ -213,6 +223,7 @@ impl Node {
     fn with_cluster<T>(&self, act: impl FnOnce(&mut Cluster, u64) -> T) -> T {
         let now_ms = self.outside.monotonic_us() / 1_000;
         let mut cluster = self.cluster.lock();
+        cluster.note_wall_ms(self.outside.wall_us() / 1_000);
         let result = act(&mut cluster, now_ms);
         for action in cluster.take_actions() {
             // What follows a failed write to disk would promise what a restart forgets.
@@ -226,8 +237,8 @@ impl Node {
     fn perform(&self, cluster: &Cluster, action: ClusterAction) {
         match action {
             ClusterAction::Send(to, message) => self.outside.send(to, message),
-            ClusterAction::Persist(metadata) => {
-                if let Err(reason) = self.outside.persist(&metadata) {
+            ClusterAction::Persist(records) => {
+                if let Err(reason) = self.outside.persist(records) {
                     self.is_halted.store(true, Ordering::Relaxed);
                     self.outside.on_fatal(format!("cluster metadata cannot be stored: {reason}"));
                 }
@@ -240,6 +251,7 @@ impl Node {
     }
 
     fn rebuild_view(&self, cluster: &Cluster) {
+        self.note_addresses(cluster);
         let previous = self.view();
         match View::build(cluster, previous.as_ref()) {
             Ok(Some(view)) => {
@@ -255,10 +267,17 @@ impl Node {
         }
     }
 
+    fn note_addresses(&self, cluster: &Cluster) {
+        let Some(metadata) = cluster.metadata() else { return };
+        let address = |m: &starling_ring::Member| (m.host_id, SocketAddr::new(m.listen_address, m.storage_port));
+        *self.addresses.write() = Arc::new(metadata.admitted().map(address).collect());
+    }
+
     /// Time has passed: gossip, joining, changes. To be called every 50 to 200 ms.
     pub fn on_cluster_time(&self) {
         let mut random = || self.outside.random();
         self.with_cluster(|cluster, now_ms| cluster.tick(now_ms, &mut random));
+        self.resume_parked();
     }
 
     /// Looks at the deadlines of one shard. Answers when to look again.
@@ -283,21 +302,22 @@ impl Node {
     /// A message from another node.
     pub fn on_peer_message(&self, from: HostId, message: PeerMessage) {
         match message {
-            PeerMessage::Request { coordinator, reply_to, epoch, request } => {
-                self.on_request(from, coordinator, reply_to, epoch, request);
+            PeerMessage::Request { coordinator, reply_to, fence, request } => {
+                self.on_request(from, coordinator, reply_to, fence, request);
             }
             PeerMessage::Answer { reply_to, answer } => {
                 let answer = match answer {
                     ReplicaAnswer::Applied => Answer::Applied,
                     ReplicaAnswer::Digest(digest) => Answer::Digest(digest),
                     ReplicaAnswer::Failed(failure) => Answer::Failed(failure),
+                    ReplicaAnswer::Stale(position) => Answer::Stale(position),
                     ReplicaAnswer::Data(payload) => {
                         ReadResult::decode(&payload.0).map_or(Answer::Failed(ReplicaFailure::Malformed), Answer::Data)
                     }
                 };
                 self.on_answer(reply_to, from, answer);
             }
-            PeerMessage::Gossip { .. } | PeerMessage::Cluster(_) => {
+            PeerMessage::Gossip { .. } | PeerMessage::Cluster(..) => {
                 let mut random = || self.outside.random();
                 self.with_cluster(|cluster, now_ms| cluster.receive(now_ms, from, message, &mut random));
             }
@@ -335,7 +355,6 @@ impl Node {
     /// Sends orders to their replicas; those for this node are carried out here, but of long reads, which have their
     /// turn later. What ends by that is left in `turn`.
     fn carry_out(&self, operation: OperationId, orders: Vec<Order>, turn: &mut Turn) {
-        let epoch = self.view.read().as_ref().map_or(0, |v| v.metadata.epoch);
         let mut local = Vec::new();
         for order in orders {
             if order.to == self.local {
@@ -352,7 +371,7 @@ impl Node {
                     ReplicaRequest::Read { command, digest_only }
                 }
             };
-            let message = PeerMessage::Request { coordinator: self.local, reply_to, epoch, request };
+            let message = PeerMessage::Request { coordinator: self.local, reply_to, fence: order.fence, request };
             self.outside.send(Destination::Host(order.to), message);
         }
         // After the sends: the others work while this node does its own part.
@@ -382,6 +401,7 @@ impl Node {
             match over {
                 Ended::Write(run, outcome) => self.finish_write(run, outcome),
                 Ended::Read(run, outcome) => self.on_command_read(run, outcome, &mut turn),
+                Ended::Stale(from, position, operation) => self.park(from, position, operation),
             }
         }
     }

@@ -12,7 +12,7 @@ impl View {
     /// The news since `previous`.
     pub(super) fn events_since(&self, previous: &View) -> Vec<ClientEvent> {
         let mut events = self.members_since(previous);
-        if self.metadata.epoch != previous.metadata.epoch {
+        if self.metadata.position != previous.metadata.position {
             let (before, after) = (&previous.metadata.schema.keyspaces, &self.metadata.schema.keyspaces);
             schema_changes(before, after, &mut |change| events.push(ClientEvent::Schema(change)));
         }

@@ -7,7 +7,7 @@ use starling_ring::HostId;
 use starling_storage::model::{Mutation, ReadCommand};
 
 use super::client::ClientEvent;
-use crate::cluster::Metadata;
+use crate::cluster::Records;
 use crate::message::{Destination, PeerMessage, ReplicaFailure, ReplyTo};
 
 /// Where the outcome of a commit belongs.
@@ -50,8 +50,8 @@ pub trait Outside: Send + Sync {
     /// Keeps a long read apart from what must not wait for it: `Node::on_pending_read` is to be called with it, in
     /// turn and elsewhere. An error at once means that it was not taken and never will be.
     fn read_later(&self, read: PendingRead) -> Result<(), ReplicaFailure>;
-    /// Makes metadata durable before it returns; failing to is fatal for the node.
-    fn persist(&self, metadata: &Metadata) -> Result<(), String>;
+    /// Makes records durable, all or none, before it returns; failing to is fatal for the node.
+    fn persist(&self, records: Records) -> Result<(), String>;
     /// Tells clients that registered for events.
     fn publish(&self, event: ClientEvent);
     /// `Node::on_shard_time` wants to be called for this shard at this monotonic time (or earlier).

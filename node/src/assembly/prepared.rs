@@ -9,9 +9,10 @@ use starling_cql_lite::protocol::error::CqlError;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::client::StatementId;
+use crate::cluster::LogPosition;
 use crate::plan::Prepared;
 
-/// A statement as it was prepared, and against which epoch of the metadata.
+/// A statement as it was prepared, and against which entry of the log.
 #[derive(Clone)]
 pub(super) struct Entry {
     pub keyspace: Option<Arc<str>>,
@@ -19,7 +20,7 @@ pub(super) struct Entry {
     pub prepared: Arc<Prepared>,
     /// Id of the result's columns.
     pub metadata_id: StatementId,
-    pub epoch: u64,
+    pub position: LogPosition,
     /// The result's columns are not those that it was first prepared with: a client may know the old ones.
     pub has_new_columns: bool,
 }
@@ -171,7 +172,14 @@ mod tests {
         let parsed = starling_cql_lite::parser::parse_statement("USE system").expect("valid");
         let prepared = Arc::new(crate::plan::prepare(&schema, None, parsed).expect("plans"));
         let metadata_id = metadata_id(&prepared);
-        Entry { keyspace: None, text: Arc::from(text), prepared, metadata_id, epoch: 1, has_new_columns: false }
+        Entry {
+            keyspace: None,
+            text: Arc::from(text),
+            prepared,
+            metadata_id,
+            position: LogPosition::FIRST,
+            has_new_columns: false,
+        }
     }
 
     #[test]

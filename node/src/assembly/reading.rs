@@ -203,7 +203,14 @@ impl Node {
         }
     }
 
-    fn next_read(&self, mut run: Box<ReadRun>, turn: &mut Turn) {
+    /// Puts a read on the newest view, to begin its present command anew.
+    pub(super) fn renew(&self, run: &mut ReadRun, view: Arc<View>) -> Result<(), CqlError> {
+        run.requirement = self.read_requirement(&view, &run.keyspace, run.requirement.level())?;
+        run.view = view;
+        Ok(())
+    }
+
+    pub(super) fn next_read(&self, mut run: Box<ReadRun>, turn: &mut Turn) {
         let Some(command) = run.next_command() else {
             return self.answer_read(*run, Ok(()));
         };
@@ -220,7 +227,7 @@ impl Node {
         self.count_read_arrival(&mut run, replicas.contains(&view.local_index));
         // Liveness as of now: the read may have waited for others of its commands.
         let current = self.view();
-        let liveness = current.as_ref().filter(|c| c.metadata.epoch == view.metadata.epoch).unwrap_or(&view);
+        let liveness = current.as_ref().filter(|c| c.metadata.position == view.metadata.position).unwrap_or(&view);
         let spread = self.outside.random();
         let shard = self.pick_shard();
         let mut orders = Vec::new();
@@ -245,7 +252,8 @@ impl Node {
                 Ok(_) if shard.operation_count() >= self.config.operations_per_shard_max => {
                     Err((run, self.overloaded()))
                 }
-                Ok(plan) => {
+                Ok(mut plan) => {
+                    plan.fence = view.read_fence(&run.keyspace, &command.target);
                     let requirement = run.requirement.clone();
                     let deadline_ms = run.deadline_ms;
                     let patience_ms = plan.patience_ms(&shard.latencies, &shard.speculation);
@@ -323,6 +331,7 @@ impl Node {
             members: view.topology().members(),
             schema: view.schema(),
             schema_version: view.schema_version(),
+            lagging: &self.lagging(view),
             gossip_generation: 1,
             settings: &self.config.settings,
         };

@@ -9,9 +9,11 @@ use starling_storage::model::{Mutation, ReadCommand, ReadResult};
 use starling_storage::store::{Refusal, StoreError};
 
 use super::outside::{CommitTicket, PendingRead};
-use super::{FailurePlant, Node};
+use super::{FailurePlant, Node, View};
 use crate::coordinate::Answer;
-use crate::message::{Destination, Payload, PeerMessage, ReplicaAnswer, ReplicaFailure, ReplicaRequest, ReplyTo};
+use crate::message::{
+    Destination, Fence, Payload, PeerMessage, ReplicaAnswer, ReplicaFailure, ReplicaRequest, ReplyTo,
+};
 
 /// A read that has to walk more rows than this, or to look at more places, is left to other threads, which begin anew:
 /// a slice just above costs twice its work, one of 1,000 rows a quarter more. 256 take about 0.2 ms. Fewer: gossip and
@@ -25,42 +27,50 @@ impl Node {
         from: HostId,
         coordinator: HostId,
         reply_to: ReplyTo,
-        epoch: u64,
+        fence: Fence,
         request: ReplicaRequest,
     ) {
         let Some(view) = self.view() else { return };
-        if epoch > view.metadata.epoch {
-            self.with_cluster(|cluster, now_ms| cluster.fetch_if_newer(now_ms, coordinator, epoch));
+        if fence.position > view.metadata.position {
+            self.with_cluster(|cluster, now_ms| cluster.fetch_if_newer(now_ms, coordinator, fence.position));
         }
         match request {
             ReplicaRequest::Mutate { mutation, forward_to } => {
-                self.forward(coordinator, reply_to, epoch, &mutation, forward_to);
+                self.forward(coordinator, reply_to, fence, &mutation, forward_to);
                 let ticket = CommitTicket { coordinator, reply_to };
-                if let Err(failure) = self.mutate(mutation, ticket) {
-                    self.answer(coordinator, reply_to, ReplicaAnswer::Failed(failure));
+                if let Err(refused) = self.mutate(&view, fence, mutation, ticket) {
+                    self.answer(coordinator, reply_to, refused);
                 }
             }
             ReplicaRequest::Read { command, digest_only } => {
-                if let Err(failure) = self.read_for(from, reply_to, command, digest_only) {
-                    self.answer(from, reply_to, ReplicaAnswer::Failed(failure));
+                if let Err(refused) = self.read_for(&view, fence, from, reply_to, command, digest_only) {
+                    self.answer(from, reply_to, refused);
                 }
             }
         }
     }
 
     /// Passes a write on to the other replicas of this datacentre; they answer the coordinator.
-    fn forward(&self, coordinator: HostId, reply_to: ReplyTo, epoch: u64, mutation: &Payload, forward_to: Vec<HostId>) {
+    fn forward(
+        &self,
+        coordinator: HostId,
+        reply_to: ReplyTo,
+        fence: Fence,
+        mutation: &Payload,
+        forward_to: Vec<HostId>,
+    ) {
         for host in forward_to {
             let request = ReplicaRequest::Mutate { mutation: mutation.clone(), forward_to: Vec::new() };
-            let message = PeerMessage::Request { coordinator, reply_to, epoch, request };
+            let message = PeerMessage::Request { coordinator, reply_to, fence, request };
             self.outside.send(Destination::Host(host), message);
         }
     }
 
-    fn mutate(&self, payload: Payload, ticket: CommitTicket) -> Result<(), ReplicaFailure> {
+    fn mutate(&self, view: &View, fence: Fence, payload: Payload, ticket: CommitTicket) -> Result<(), ReplicaAnswer> {
         let mutation = Mutation::decode(&payload.0).map_err(|_| ReplicaFailure::Malformed)?;
+        view.check_write(fence, ticket.coordinator, &mutation)?;
         self.store.check_table(mutation.table).map_err(refused)?;
-        self.commit(mutation, ticket)
+        Ok(self.commit(mutation, ticket)?)
     }
 
     /// Queues a mutation for commit; `on_committed` answers.
@@ -91,12 +101,15 @@ impl Node {
     /// Reads for another node, now or when it is its turn.
     fn read_for(
         &self,
+        view: &View,
+        fence: Fence,
         coordinator: HostId,
         reply_to: ReplyTo,
         command: Payload,
         digest_only: bool,
-    ) -> Result<(), ReplicaFailure> {
+    ) -> Result<(), ReplicaAnswer> {
         let command = ReadCommand::decode(&command.0).map_err(|_| ReplicaFailure::Malformed)?;
+        view.check_read(fence, coordinator, &command)?;
         match self.read_briefly(&command)? {
             Some(result) => self.answer(coordinator, reply_to, encoded(&result, digest_only)),
             None => self.read_later(coordinator, reply_to, Arc::new(command), digest_only)?,

@@ -11,6 +11,7 @@ use starling_storage::model::ReadResult;
 use super::reading::ReadRun;
 use super::timers::Timers;
 use super::writing::WriteRun;
+use crate::cluster::LogPosition;
 use crate::coordinate::{Answer, Instant, Latencies, Order, ReadCoordination, SpeculationConfig, WriteCoordination};
 use crate::message::{OperationId, ReplyTo};
 
@@ -28,6 +29,8 @@ pub enum Ended {
     Write(WriteRun, Result<(), CqlError>),
     /// One command of a read; the read may go on.
     Read(Box<ReadRun>, Result<ReadResult, CqlError>),
+    /// Neither: this replica says that the owners have changed, at the latest by this entry. It is to begin anew.
+    Stale(HostId, LogPosition, Operation),
 }
 
 /// Hashes operation numbers, which this node makes itself, in sequence: one multiplication spreads them.
@@ -145,6 +148,10 @@ impl Shard {
         let Some(slot) = self.operations.get_mut(&id) else {
             return Answered::default();
         };
+        if let Answer::Stale(position) = answer {
+            let stale = self.operations.remove(&id).map(|slot| Ended::Stale(from, position, slot.operation));
+            return Answered { ended: stale, wake_ms: None };
+        }
         let failed = matches!(answer, Answer::Failed(_));
         let ended = match &mut slot.operation {
             Operation::Write(write, _) => {
@@ -215,6 +222,14 @@ impl Shard {
 }
 
 impl Operation {
+    /// When its client is told that it took too long.
+    pub fn deadline_ms(&self) -> u64 {
+        match self {
+            Operation::Write(write, _) => write.deadline_ms(),
+            Operation::Read(read, _) => read.deadline_ms(),
+        }
+    }
+
     fn next_deadline_ms(&self) -> u64 {
         match self {
             Operation::Write(write, _) => write.next_deadline_ms(),

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use starling_ring::HostId;
-use starling_ring::placement::{Placement, ReplicationStrategy};
+use starling_ring::placement::Placement;
 use starling_ring::topology::{Topology, TopologyError};
 use starling_storage::model::TableId;
 
+use crate::cluster::ownership::RangeHistory;
 use crate::cluster::{Cluster, Metadata};
-use crate::schema::{Schema, Table};
+use crate::schema::{Keyspace, Schema, Table};
 use crate::system::with_system;
 
 /// What follows from one epoch of the metadata; shared by all views of that epoch.
@@ -17,8 +18,16 @@ struct Layout {
     topology: Topology,
     schema: Arc<Schema>,
     schema_version: uuid::Uuid,
-    placements: BTreeMap<String, Placement>,
+    ranges: BTreeMap<String, Arc<Ranges>>,
+    /// The same by table.
+    table_ranges: BTreeMap<TableId, Arc<Ranges>>,
     tables: BTreeMap<TableId, Arc<Table>>,
+}
+
+/// Who owns a keyspace's ranges, and since when.
+pub(super) struct Ranges {
+    pub placement: Placement,
+    pub history: RangeHistory,
 }
 
 /// A request holds one view from start to end.
@@ -37,13 +46,19 @@ pub struct View {
 
 impl Layout {
     fn new(metadata: &Metadata) -> Result<Self, TopologyError> {
-        let topology = Topology::new(metadata.epoch, metadata.members.clone())?;
+        let topology = Topology::new(metadata.epoch(), metadata.members.clone())?;
         let schema = Arc::new(with_system(&metadata.schema));
-        let placement = |strategy: &ReplicationStrategy| Placement::new(&topology, strategy);
-        let placements = schema.keyspaces.values().map(|k| (k.name.clone(), placement(&k.replication))).collect();
+        let ranges_of = |keyspace: &Keyspace| Ranges {
+            placement: Placement::new(&topology, &keyspace.replication),
+            history: metadata.ownership.get(&keyspace.name).cloned().unwrap_or_default(),
+        };
+        let ranges: BTreeMap<String, Arc<Ranges>> =
+            schema.keyspaces.values().map(|k| (k.name.clone(), Arc::new(ranges_of(k)))).collect();
+        let of_table = |table: &Arc<Table>| Some((table.table.id, ranges.get(&table.keyspace)?.clone()));
+        let table_ranges = schema.keyspaces.values().flat_map(|k| k.tables.values()).filter_map(of_table).collect();
         let tables =
             schema.keyspaces.values().flat_map(|k| k.tables.values()).map(|t| (t.table.id, t.clone())).collect();
-        Ok(Layout { schema_version: metadata.schema.version(), topology, schema, placements, tables })
+        Ok(Layout { schema_version: metadata.schema_version(), topology, schema, ranges, table_ranges, tables })
     }
 }
 
@@ -54,7 +69,7 @@ impl View {
         let Some(metadata) = cluster.metadata().cloned() else {
             return Ok(None);
         };
-        let layout = match previous.filter(|p| p.metadata.epoch == metadata.epoch) {
+        let layout = match previous.filter(|p| p.metadata.position == metadata.position) {
             Some(previous) => previous.layout.clone(),
             None => Arc::new(Layout::new(&metadata)?),
         };
@@ -85,7 +100,15 @@ impl View {
 
     /// Where a keyspace's data lives.
     pub fn placement(&self, keyspace: &str) -> Option<&Placement> {
-        self.layout.placements.get(keyspace)
+        self.ranges(keyspace).map(|ranges| &ranges.placement)
+    }
+
+    pub(super) fn ranges(&self, keyspace: &str) -> Option<&Ranges> {
+        self.layout.ranges.get(keyspace).map(Arc::as_ref)
+    }
+
+    pub(super) fn table_ranges(&self, table: TableId) -> Option<&Ranges> {
+        self.layout.table_ranges.get(&table).map(Arc::as_ref)
     }
 
     /// A table by its number.

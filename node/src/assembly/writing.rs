@@ -99,7 +99,12 @@ impl Node {
         Ok(warnings)
     }
 
-    fn write_leg(&self, view: &View, mutation: TableMutation, level: ConsistencyLevel) -> Result<WriteLeg, CqlError> {
+    pub(super) fn write_leg(
+        &self,
+        view: &View,
+        mutation: TableMutation,
+        level: ConsistencyLevel,
+    ) -> Result<WriteLeg, CqlError> {
         let TableMutation { table, mutation } = mutation;
         let name = &table.keyspace;
         let known = view.schema().keyspaces.get(name).zip(view.placement(name));
@@ -116,7 +121,8 @@ impl Node {
         let token = mutation.partition.token;
         let replicas = replicas_of(view.topology(), placement, token, &|i| view.is_alive(i));
         let requirement = self.planted(requirement, view);
-        Ok(WriteLeg { mutation: Some(mutation), encoded, replicas, requirement })
+        let fence = view.fence(name, token);
+        Ok(WriteLeg { mutation: Some(mutation), encoded, replicas, requirement, fence })
     }
 
     /// The requirement, or with the planted bug one answer less.

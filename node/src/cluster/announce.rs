@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use starling_ring::HostId;
 
-use super::{Cluster, ClusterAction};
+use super::{Cluster, ClusterAction, LogPosition};
 use crate::message::ClusterMessage;
 
 /// Between two rounds of announcements, in milliseconds.
@@ -43,11 +43,15 @@ impl Cluster {
         }
         let Some(metadata) = self.metadata.clone() else { return };
         let own = self.host_id();
+        if metadata.member(own).is_none() {
+            return;
+        }
         let since_ms = *self.announcing.since_ms.get_or_insert(now_ms);
         let patient = now_ms < since_ms + self.config.announce_patience_ms;
         let missing: Vec<HostId> = metadata
             .members
             .iter()
+            .filter(|m| !metadata.lost.contains(&m.host_id))
             .map(|m| m.host_id)
             .filter(|h| *h != own && !(self.announcing.known_by.contains(h) && self.gossiper.is_alive(*h)))
             .collect();
@@ -62,28 +66,27 @@ impl Cluster {
         } else if now_ms >= self.announcing.next_round_ms {
             self.announcing.next_round_ms = now_ms + ROUND_MS;
             for host in missing {
-                self.send(host, ClusterMessage::Announce { epoch: metadata.epoch });
+                self.send(host, ClusterMessage::Announce);
             }
         }
     }
 
-    pub(super) fn answer_announce(&mut self, now_ms: u64, from: HostId, epoch: u64) {
-        let own_epoch = self.epoch();
+    pub(super) fn answer_announce(&mut self, now_ms: u64, from: HostId, position: LogPosition) {
         let known = self.metadata.as_ref().is_some_and(|m| m.member(from).is_some())
             && self.gossiper.is_alive(from)
-            && own_epoch >= epoch;
-        self.send(from, ClusterMessage::AnnounceAnswer { known, epoch: own_epoch });
-        self.fetch_if_newer(now_ms, from, epoch);
+            && self.position() >= position;
+        self.send(from, ClusterMessage::AnnounceAnswer { known });
+        self.fetch_if_newer(now_ms, from, position);
     }
 
-    pub(super) fn on_announce_answer(&mut self, now_ms: u64, from: HostId, known: bool, epoch: u64) {
+    pub(super) fn on_announce_answer(&mut self, now_ms: u64, from: HostId, known: bool, position: LogPosition) {
         self.announcing.heard_ms.insert(from, now_ms);
-        let current = epoch <= self.epoch();
+        let current = position <= self.position();
         // And seen alive from here too: a node that opens can reach everybody, for a schema change say.
         if known && current && self.gossiper.is_alive(from) {
             self.announcing.known_by.insert(from);
         }
-        self.fetch_if_newer(now_ms, from, epoch);
+        self.fetch_if_newer(now_ms, from, position);
         self.tick_announcing(now_ms);
     }
 }

@@ -1,28 +1,37 @@
 //! Founding a cluster and joining one: the applicant's side and the member's side.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use starling_ring::allocation::allocate_tokens;
 use starling_ring::{HostId, Member};
 use uuid::Uuid;
 
-use super::change::{ChangeRequest, Requester, same_addresses};
-use super::{Cluster, ClusterAction, Metadata};
-use crate::message::{ClusterMessage, Destination, JoinAnswer, PeerMessage};
+use super::change::{ChangeError, ChangeRequest, TABLES_REFUSAL, same_addresses};
+use super::metadata::Standing;
+use super::proposing::Requester;
+use super::{Cluster, Metadata};
+use crate::message::{ClusterMessage, Destination, JoinAnswer};
 
 /// What an applicant remembers between attempts.
 pub(super) struct Joining {
     started_ms: u64,
     next_attempt_ms: u64,
+    next_call_ms: u64,
     reason: Option<String>,
-    /// A member has answered: this node never founds a cluster of its own any more.
+    /// A member has answered or called: this node never founds a cluster of its own any more.
     cluster_found: bool,
 }
 
 impl Joining {
     pub(super) fn new(now_ms: u64) -> Self {
-        Joining { started_ms: now_ms, next_attempt_ms: now_ms, reason: None, cluster_found: false }
+        Joining {
+            started_ms: now_ms,
+            next_attempt_ms: now_ms,
+            next_call_ms: now_ms,
+            reason: None,
+            cluster_found: false,
+        }
     }
 }
 
@@ -32,42 +41,26 @@ impl Cluster {
         self.joining.reason.as_deref()
     }
 
-    fn internode_address(&self) -> SocketAddr {
+    /// Seeds other than this node.
+    fn other_seeds(&self) -> Vec<SocketAddr> {
         let member = &self.identity.member;
-        SocketAddr::new(member.listen_address, member.storage_port)
+        let own = SocketAddr::new(member.listen_address, member.storage_port);
+        self.identity.seeds.iter().copied().filter(|seed| *seed != own).collect()
     }
 
     pub(super) fn tick_joining(&mut self, now_ms: u64) {
-        let own = self.internode_address();
-        let others: Vec<SocketAddr> = self.identity.seeds.iter().copied().filter(|s| *s != own).collect();
-        let is_first_seed = self.identity.seeds.first().is_none_or(|s| *s == own);
-        let patience_ms = if others.is_empty() { 0 } else { self.config.found_after_ms };
+        let others = self.other_seeds();
+        let is_first_seed = self.identity.seeds.first().is_none_or(|first| !others.contains(first));
+        let patience_ms = if others.is_empty() { self.config.found_alone_after_ms } else { self.config.found_after_ms };
         let found_nobody = !self.joining.cluster_found && now_ms >= self.joining.started_ms + patience_ms;
-        if is_first_seed && found_nobody {
+        if is_first_seed && found_nobody && self.identity.replaces.is_none() {
             self.found(now_ms);
         } else if now_ms >= self.joining.next_attempt_ms {
             self.joining.next_attempt_ms = now_ms + self.config.join_retry_ms;
             for seed in others {
-                let message = PeerMessage::Cluster(self.join_request());
-                self.actions.push_back(ClusterAction::Send(Destination::Address(seed), message));
+                let message = self.join_request();
+                self.send_to(Destination::Address(seed), message);
             }
-        }
-    }
-
-    /// A member of a cluster called at this node's address, or answered it: a node with an empty disk founds no second
-    /// cluster beside that one. Who calls a node that asks nobody knows it from before its disk was emptied.
-    pub fn on_cluster_heard(&mut self, cluster_id: Uuid) {
-        if self.metadata.is_some() {
-            return;
-        }
-        self.joining.cluster_found = true;
-        let own = self.internode_address();
-        if self.identity.seeds.iter().all(|seed| *seed == own) {
-            self.actions.push_back(ClusterAction::Fatal(format!(
-                "a member of cluster {cluster_id} calls at {own}, so this node was a member, and its disk is empty now: \
-                 bring its data directory back; or, to join as a new node, give it another address and a member of \
-                 that cluster as seed"
-            )));
         }
     }
 
@@ -76,6 +69,7 @@ impl Cluster {
             cluster_name: self.identity.cluster_name.clone(),
             applicant: self.identity.member.clone(),
             num_tokens: self.identity.num_tokens,
+            replaces: self.identity.replaces,
         }
     }
 
@@ -85,7 +79,40 @@ impl Cluster {
         member.tokens = allocate_tokens(&[], &member.datacenter, &member.rack, count);
         let metadata =
             Metadata::found(self.identity.cluster_id_if_founding, self.identity.cluster_name.clone(), member);
-        self.adopt(now_ms, Arc::new(metadata));
+        self.adopt_snapshot(now_ms, metadata);
+    }
+
+    /// A member of a cluster has called at this node's address. If this node has none, it was a member and lost its
+    /// disk: it must not found another one.
+    pub fn on_cluster_heard(&mut self, cluster_id: Uuid) {
+        if self.metadata.is_some() || self.is_ended {
+            return;
+        }
+        self.joining.cluster_found = true;
+        if self.other_seeds().is_empty() {
+            self.end(format!(
+                "members of the cluster {cluster_id} call at this node's address, so it was one of them, and its data \
+                 directory is empty now: bring the data directory back; or, to join as a new node, give it another \
+                 address and a member of that cluster as its seed"
+            ));
+        }
+    }
+
+    /// Members call at seeds, however these are seen: one that has just lost its disk may still be seen alive. See
+    /// [`Cluster::on_cluster_heard`].
+    pub(super) fn tick_calling(&mut self, now_ms: u64) {
+        if now_ms < self.joining.next_call_ms {
+            return;
+        }
+        let Some(metadata) = self.metadata.clone() else { return };
+        let tens = 1 + metadata.members.len() as u64 / 10;
+        self.joining.next_call_ms = now_ms + self.config.call_seeds_every_ms * tens;
+        for seed in self.other_seeds() {
+            let holder = metadata.admitted().find(|m| SocketAddr::new(m.listen_address, m.storage_port) == seed);
+            if let Some(holder) = holder {
+                self.send(holder.host_id, ClusterMessage::Call);
+            }
+        }
     }
 
     pub(super) fn on_join_answer(&mut self, now_ms: u64, from: HostId, answer: JoinAnswer) {
@@ -96,38 +123,48 @@ impl Cluster {
                 self.joining.cluster_found = true;
                 self.joining.reason = Some(reason);
             }
-            JoinAnswer::Refused { reason } if self.metadata.is_none() => {
-                self.actions.push_back(ClusterAction::Fatal(reason));
-            }
+            JoinAnswer::Refused { reason } if self.metadata.is_none() => self.end(reason),
             // Late: another member has taken this node in meanwhile.
             JoinAnswer::Refused { .. } => {}
         }
     }
 
     fn on_welcome(&mut self, now_ms: u64, from: HostId, metadata: Metadata) {
-        let is_member = metadata.member(self.host_id()).is_some();
         match &self.metadata {
-            None if is_member && metadata.cluster_name == self.identity.cluster_name => {
+            None if metadata.standing(self.host_id()).is_admitted()
+                && metadata.cluster_name == self.identity.cluster_name =>
+            {
                 self.joining.reason = None;
-                self.adopt(now_ms, Arc::new(metadata));
+                self.adopt_snapshot(now_ms, metadata);
             }
             None => {}
-            Some(_) => self.on_publish(now_ms, from, metadata),
+            Some(_) => self.on_snapshot(now_ms, from, metadata),
+        }
+    }
+
+    /// A node that was let in asks to become a member.
+    pub(super) fn tick_entering(&mut self, now_ms: u64) {
+        let own = self.host_id();
+        let is_joining = self.metadata.as_ref().is_some_and(|m| m.standing(own) == Standing::Joining);
+        if is_joining && now_ms >= self.joining.next_attempt_ms && !self.proposing.is_busy() {
+            self.joining.next_attempt_ms = now_ms + self.config.join_retry_ms;
+            self.request(now_ms, Requester::Nobody, ChangeRequest::end_join(own));
         }
     }
 
     /// Whether the metadata on this node's disk fits its settings. What data lies by is not changed by a restart.
     pub(super) fn check_stored(&mut self, stored: &Metadata) {
         let configured = &self.identity.member;
-        let reason = match stored.member(configured.host_id) {
+        let reason = match stored.node(configured.host_id) {
             _ if stored.cluster_name != self.identity.cluster_name => format!(
                 "this node belongs to the cluster named \"{}\", not \"{}\": set cluster_name back",
                 stored.cluster_name, self.identity.cluster_name
             ),
-            None => format!(
+            None if stored.standing(configured.host_id) == Standing::Unknown => format!(
                 "the cluster metadata on this disk does not know this node ({}): the data directory is not its own",
                 configured.host_id
             ),
+            None => self.refusal(stored, stored.standing(configured.host_id)),
             Some(recorded) if recorded.datacenter != configured.datacenter || recorded.rack != configured.rack => {
                 format!(
                     "this node is recorded in datacentre {}, rack {}, not {}, {}: its data lies by that, set it back",
@@ -136,7 +173,7 @@ impl Cluster {
             }
             Some(_) => return,
         };
-        self.actions.push_back(ClusterAction::Fatal(reason));
+        self.end(reason);
     }
 
     /// A member that starts under other addresses than the recorded ones has them changed.
@@ -144,7 +181,7 @@ impl Cluster {
         let Some(recorded) = self.metadata.as_ref().and_then(|m| m.member(self.host_id())).cloned() else {
             return;
         };
-        let is_due = now_ms >= self.joining.next_attempt_ms && !self.changes.is_busy();
+        let is_due = now_ms >= self.joining.next_attempt_ms && !self.proposing.is_busy();
         if same_addresses(&recorded, &self.identity.member) || !is_due {
             return;
         }
@@ -160,19 +197,29 @@ impl Cluster {
         cluster_name: &str,
         applicant: Member,
         num_tokens: u16,
+        replaces: Option<IpAddr>,
     ) {
-        let answer = match self.judge(from, cluster_name, &applicant, num_tokens) {
+        let answer = match self.judge(from, cluster_name, &applicant, num_tokens, replaces) {
             Verdict::Answer(answer) => answer,
-            Verdict::Change => {
-                let change = ChangeRequest::add_member(applicant, usize::from(num_tokens));
-                self.request(now_ms, Requester::Applicant(from), change);
+            Verdict::LetIn(replaced) => {
+                if !self.proposing.has(Requester::Applicant(from)) {
+                    let change = ChangeRequest::begin_join(applicant, usize::from(num_tokens), replaced);
+                    self.request(now_ms, Requester::Applicant(from), change);
+                }
                 return;
             }
         };
         self.send(from, ClusterMessage::JoinAnswer(answer));
     }
 
-    fn judge(&self, from: HostId, cluster_name: &str, applicant: &Member, num_tokens: u16) -> Verdict {
+    fn judge(
+        &self,
+        from: HostId,
+        cluster_name: &str,
+        applicant: &Member,
+        num_tokens: u16,
+        replaces: Option<IpAddr>,
+    ) -> Verdict {
         let refused = |reason: String| Verdict::Answer(JoinAnswer::Refused { reason });
         let later = |reason: String| Verdict::Answer(JoinAnswer::Later { reason });
         let Some(metadata) = &self.metadata else {
@@ -187,37 +234,73 @@ impl Cluster {
         if applicant.host_id != from || !(1..=1024).contains(&num_tokens) {
             return refused("malformed request to join (host id or num_tokens out of range)".into());
         }
-        if metadata.member(from).is_some() {
-            return Verdict::Answer(JoinAnswer::Welcome(Box::new((**metadata).clone())));
+        match metadata.standing(from) {
+            Standing::Joining | Standing::Normal | Standing::Leaving => {
+                return Verdict::Answer(JoinAnswer::Welcome(Box::new((**metadata).clone())));
+            }
+            Standing::Unknown => {}
+            standing => return refused(self.refusal(metadata, standing)),
         }
-        if let Some(holder) = metadata.members.iter().find(|m| m.listen_address == applicant.listen_address) {
-            return refused(format!(
+        let replaced = match self.replaced(metadata, applicant, replaces) {
+            Ok(replaced) => replaced,
+            Err(reason) => return refused(reason),
+        };
+        if metadata.has_user_tables() {
+            return refused(TABLES_REFUSAL.into());
+        }
+        if !self.has_majority() {
+            return later("too few of the nodes that decide are alive".into());
+        }
+        Verdict::LetIn(replaced)
+    }
+
+    /// Which member an applicant takes the place of.
+    fn replaced(
+        &self,
+        metadata: &Metadata,
+        applicant: &Member,
+        replaces: Option<IpAddr>,
+    ) -> Result<Option<HostId>, String> {
+        let replaced = match replaces {
+            None => None,
+            Some(address) => {
+                let held = metadata.members.iter().find(|member| member.listen_address == address);
+                Some(held.ok_or_else(|| format!("there is no member at {address} to replace"))?)
+            }
+        };
+        if let Some(replaced) = replaced {
+            if self.is_alive(replaced.host_id) {
+                return Err(format!("{} is alive: only a dead member can be replaced", replaced.listen_address));
+            }
+            if (&replaced.datacenter, &replaced.rack) != (&applicant.datacenter, &applicant.rack) {
+                return Err(format!(
+                    "{} is in datacentre {}, rack {}: who replaces it has to be there too",
+                    replaced.listen_address, replaced.datacenter, replaced.rack
+                ));
+            }
+        }
+        let stays = |held: &&Member| Some(held.host_id) != replaced.map(|member| member.host_id);
+        let mut nodes = metadata.members.iter().chain(metadata.joining.iter().map(|joiner| &joiner.member));
+        if let Some(holder) = nodes.find(|held| stays(held) && held.listen_address == applicant.listen_address) {
+            return Err(format!(
                 "{} belongs to member {} of this cluster: a node with an empty disk cannot take its place; \
-                 bring its data directory back, or use another address",
-                applicant.listen_address, holder.host_id
+                 bring its data directory back, use another address, or start it with --replace-address {} \
+                 while the cluster has no tables",
+                applicant.listen_address, holder.host_id, applicant.listen_address
             ));
         }
-        if metadata.has_user_tables() {
-            return refused(
-                "the cluster has tables already, and moving data to a new node is not supported yet: \
-                 join nodes before the first CREATE TABLE"
-                    .into(),
-            );
-        }
-        if let Some(away) = metadata.members.iter().find(|m| !self.is_alive(m.host_id)) {
-            return later(format!("member {} ({}) is down or not known yet", away.host_id, away.listen_address));
-        }
-        if self.changes.is_busy() {
-            return later("another change of membership or schema is under way".into());
-        }
-        Verdict::Change
+        Ok(replaced.map(|member| member.host_id))
     }
 
     /// Tells an applicant how the change that it needed ended.
-    pub(super) fn answer_applicant(&mut self, applicant: HostId, outcome: Result<Arc<Metadata>, String>) {
+    pub(super) fn answer_applicant(&mut self, applicant: HostId, outcome: Result<Arc<Metadata>, ChangeError>) {
         let answer = match outcome {
-            Ok(metadata) => JoinAnswer::Welcome(Box::new((*metadata).clone())),
-            Err(reason) => JoinAnswer::Later { reason },
+            Ok(metadata) if metadata.standing(applicant).is_admitted() => {
+                JoinAnswer::Welcome(Box::new((*metadata).clone()))
+            }
+            Ok(_) => JoinAnswer::Later { reason: "it has not become a member".into() },
+            Err(ChangeError::Invalid(error)) => JoinAnswer::Later { reason: error.to_string() },
+            Err(error) => JoinAnswer::Later { reason: format!("the change was not made: {error:?}") },
         };
         self.send(applicant, ClusterMessage::JoinAnswer(answer));
     }
@@ -225,5 +308,6 @@ impl Cluster {
 
 enum Verdict {
     Answer(JoinAnswer),
-    Change,
+    /// It may come in, in the place of this member or in one of its own.
+    LetIn(Option<HostId>),
 }

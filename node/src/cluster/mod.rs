@@ -1,27 +1,43 @@
-//! Membership and schema changes of one node: a pure state machine.
+//! Membership and schema of one node: a pure state machine.
 //!
-//! Cluster metadata is a snapshot with an epoch. A change is made by a proposer that every known member has
-//! granted the next epoch, and that grants nobody else's while its own is open: so no two nodes make the same
-//! epoch, and a change is refused while any member is away. Snapshots spread by `Publish` and, to whoever
-//! missed one, by gossip of the newest epoch. (The epoch log will replace the way an epoch is decided; what
-//! requests see, the snapshot, stays.)
+//! They are entries of a log of numbered epochs. Each entry is decided by single-decree Paxos among the deciders that
+//! the entry before it names; any node proposes. Decided entries are published, and gossip carries how far each node
+//! is, so that whoever missed one asks for it. The protocol and why it is safe: docs/EPOCH-LOG.md.
 
+mod accepting;
+mod admission;
 mod announce;
+mod apply;
 mod change;
+mod deciders;
+mod entry;
 mod join;
+pub mod journal;
+mod learning;
 mod metadata;
+pub mod ownership;
+mod position;
+mod proposing;
+mod recover;
+mod upkeep;
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use starling_ring::gossip::{GossipConfig, Gossiper, LivenessEvent, StateKey};
 use starling_ring::{HostId, Member};
 
-use crate::message::{ClusterMessage, Destination, PeerMessage};
+use crate::message::{ClusterMessage, Destination, PeerMessage, Stance};
 
-pub use change::{CHANGES_WAITING_MAX, ChangeError, ChangeRequest};
-pub use metadata::Metadata;
+pub use change::{ChangeError, ChangeRequest};
+pub use deciders::{DECIDERS_MAX, majority};
+pub use entry::{Change, Entry, EntryId, NotApplicable};
+pub use journal::{Records, StoredLog};
+pub use metadata::{Former, Joiner, Metadata, Standing, schema_version};
+pub use position::{Generation, LogPosition};
+pub use proposing::CHANGES_WAITING_MAX;
+pub use recover::RecoverError;
 
 /// Random source that the caller passes in.
 pub type Random<'a> = &'a mut dyn FnMut() -> u64;
@@ -31,7 +47,7 @@ pub type Random<'a> = &'a mut dyn FnMut() -> u64;
 pub struct Identity {
     /// This node as it wants to be recorded; tokens are filled in when it joins.
     pub member: Member,
-    /// Grows with every start of this node (kept on disk): gossip tells an old life from a new one by it.
+    /// Number of this start of the node, kept on disk: gossip and ballots tell an old life from a new one by it.
     pub generation: u64,
     /// Name of the cluster that it founds or joins.
     pub cluster_name: String,
@@ -41,6 +57,8 @@ pub struct Identity {
     pub seeds: Vec<SocketAddr>,
     /// Identity that a cluster gets if this node founds one.
     pub cluster_id_if_founding: uuid::Uuid,
+    /// Address of the dead member whose place it is to take.
+    pub replaces: Option<IpAddr>,
 }
 
 /// Periods and limits of the cluster state machine, all in milliseconds of monotonic time.
@@ -54,14 +72,24 @@ pub struct ClusterConfig {
     pub join_retry_ms: u64,
     /// How long a first seed looks for other members before it founds a cluster. 1,000 to 60,000.
     pub found_after_ms: u64,
-    /// How long a proposal waits for its grants before it is withdrawn. 500 to 10,000.
+    /// The same for a node that has no other seed to ask: it only listens whether members call. Shorter: a new cluster
+    /// is there sooner; longer: a seed that lost its disk is surer to hear of its cluster. 0 to 60,000.
+    pub found_alone_after_ms: u64,
+    /// Between two calls at the seeds; ten times as many nodes, a tenth as often. Shorter: a seed that lost its disk
+    /// hears sooner that there is a cluster. 50 to 5,000.
+    pub call_seeds_every_ms: u64,
+    /// How long a proposal waits for its answers before it is tried anew. 500 to 10,000.
     pub proposal_timeout_ms: u64,
     /// How long a change is tried anew after conflicts before its client hears of it. 1,000 to 30,000.
     pub change_timeout_ms: u64,
-    /// How long a published change waits for all members' adoption before it is reported done. 1,000 to 30,000.
+    /// How long a decided change waits for all live nodes' adoption before it is reported done. 1,000 to 30,000.
     pub publish_timeout_ms: u64,
     /// How long a starting node waits for silent members before it opens without them. 1,000 to 30,000.
     pub announce_patience_ms: u64,
+    /// A decider that is down for so long makes room for a live node. 10,000 to 3,600,000.
+    pub decider_replaced_after_ms: u64,
+    /// A node on its way in that is down for so long is forgotten. 10,000 to 3,600,000.
+    pub join_expires_ms: u64,
 }
 
 impl Default for ClusterConfig {
@@ -73,12 +101,29 @@ impl Default for ClusterConfig {
             gossip_interval_ms: 750,
             join_retry_ms: 250,
             found_after_ms: 3_000,
+            found_alone_after_ms: 600,
+            call_seeds_every_ms: 200,
             proposal_timeout_ms: 2_000,
             change_timeout_ms: 8_000,
             publish_timeout_ms: 5_000,
             announce_patience_ms: 3_000,
+            decider_replaced_after_ms: 60_000,
+            join_expires_ms: 60_000,
         }
     }
+}
+
+/// Bugs that the simulation plants to show that its oracles see them. Never set by the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogPlant {
+    /// Promises and acceptances are not stored.
+    ForgetPromises,
+    /// A decider accepts whatever ballot asks.
+    AcceptLowerBallot,
+    /// A proposer asks the deciders of the entry before the last.
+    WrongDeciders,
+    /// A decided entry that arrives again is applied again.
+    ApplyTwice,
 }
 
 /// What the caller has to carry out, in order.
@@ -86,8 +131,8 @@ impl Default for ClusterConfig {
 pub enum ClusterAction {
     /// Send a message.
     Send(Destination, PeerMessage),
-    /// Make this metadata durable before anything that follows in the list.
-    Persist(Arc<Metadata>),
+    /// Make these records durable, all at once, before anything that follows in the list.
+    Persist(Records),
     /// Members, schema or liveness changed: build a new view.
     ViewChanged,
     /// The node is a member and known to all live members: open for clients.
@@ -103,38 +148,62 @@ pub struct Cluster {
     config: ClusterConfig,
     identity: Identity,
     metadata: Option<Arc<Metadata>>,
+    /// Deciders of the entry before the last one learnt in this life.
+    previous_deciders: Vec<HostId>,
+    journal: journal::Journal,
+    acceptance: Option<journal::Accepted>,
     gossiper: Gossiper,
     next_gossip_ms: u64,
     fetched_at_ms: Option<u64>,
     joining: join::Joining,
     announcing: announce::Announcing,
-    changes: change::Changes,
+    proposing: proposing::Proposing,
+    upkeep: upkeep::Upkeep,
     actions: VecDeque<ClusterAction>,
     gossip_rounds: u64,
+    wall_ms: i64,
+    /// It was told to stop and takes part in nothing any more.
+    is_ended: bool,
+    plant: Option<LogPlant>,
 }
 
 impl Cluster {
-    /// A node that starts, with the metadata from its disk if it has any.
-    pub fn new(config: ClusterConfig, identity: Identity, stored: Option<Metadata>, now_ms: u64) -> Self {
+    /// A node that starts, with what its disk holds of the log.
+    pub fn new(config: ClusterConfig, identity: Identity, stored: StoredLog, now_ms: u64) -> Self {
         let gossiper = Gossiper::new(config.gossip.clone(), identity.member.host_id, identity.generation, now_ms);
+        let (metadata, acceptance, journal) = stored.into_parts();
         let mut cluster = Cluster {
             joining: join::Joining::new(now_ms),
             announcing: announce::Announcing::new(now_ms),
-            changes: change::Changes::new(identity.generation),
+            proposing: proposing::Proposing::new(),
+            upkeep: upkeep::Upkeep::new(now_ms),
             config,
             identity,
             metadata: None,
+            previous_deciders: Vec::new(),
+            journal,
+            acceptance,
             gossiper,
             next_gossip_ms: now_ms,
             fetched_at_ms: None,
             actions: VecDeque::new(),
             gossip_rounds: 0,
+            wall_ms: 0,
+            is_ended: false,
+            plant: None,
         };
-        if let Some(stored) = stored {
+        if let Some(stored) = metadata {
             cluster.check_stored(&stored);
-            cluster.install(now_ms, Arc::new(stored));
+            if !cluster.is_ended {
+                cluster.install(now_ms, Arc::new(stored));
+            }
         }
         cluster
+    }
+
+    /// Plants a bug.
+    pub fn plant(&mut self, plant: LogPlant) {
+        self.plant = Some(plant);
     }
 
     /// This node's identity.
@@ -145,6 +214,11 @@ impl Cluster {
     /// The newest metadata, once there is any.
     pub fn metadata(&self) -> Option<&Arc<Metadata>> {
         self.metadata.as_ref()
+    }
+
+    /// The last entries, the oldest first.
+    pub fn entries(&self) -> impl Iterator<Item = &Arc<Entry>> {
+        self.journal.entries()
     }
 
     /// Whether `host` is seen alive; oneself always is.
@@ -162,13 +236,37 @@ impl Cluster {
         self.gossip_rounds
     }
 
+    /// The last entry here; [`LogPosition::ZERO`] before there is any.
+    pub fn position(&self) -> LogPosition {
+        self.metadata.as_ref().map_or(LogPosition::ZERO, |m| m.position)
+    }
+
+    fn deciders(&self) -> &[HostId] {
+        self.metadata.as_ref().map_or(&[], |m| &m.deciders)
+    }
+
+    /// The wall clock, for what people see; nothing is decided by it.
+    pub fn note_wall_ms(&mut self, wall_ms: i64) {
+        self.wall_ms = wall_ms;
+    }
+
     /// What is to be carried out since the last call.
     pub fn take_actions(&mut self) -> VecDeque<ClusterAction> {
         std::mem::take(&mut self.actions)
     }
 
+    /// This node cannot go on.
+    fn end(&mut self, reason: String) {
+        if !std::mem::replace(&mut self.is_ended, true) {
+            self.actions.push_back(ClusterAction::Fatal(reason));
+        }
+    }
+
     /// Time has passed; to be called every 50 to 200 ms.
     pub fn tick(&mut self, now_ms: u64, random: Random<'_>) {
+        if self.is_ended {
+            return;
+        }
         if self.metadata.is_none() {
             self.tick_joining(now_ms);
             return;
@@ -181,9 +279,12 @@ impl Cluster {
             self.catch_up(now_ms);
         }
         self.drain_gossip_events(now_ms);
+        self.tick_entering(now_ms);
         self.tick_address_change(now_ms);
+        self.tick_calling(now_ms);
         self.tick_announcing(now_ms);
-        self.tick_changes(now_ms, random);
+        self.tick_proposing(now_ms, random);
+        self.tick_upkeep(now_ms, random);
     }
 
     /// Until it is known to all, a node gossips faster, so that a start does not wait for slow rounds.
@@ -193,80 +294,54 @@ impl Cluster {
 
     /// A message from `from` (as its link proved) arrived.
     pub fn receive(&mut self, now_ms: u64, from: HostId, message: PeerMessage, random: Random<'_>) {
+        if self.is_ended {
+            return;
+        }
         match message {
             PeerMessage::Gossip { cluster_id, message } => {
-                if self.metadata.as_ref().is_some_and(|m| m.cluster_id == cluster_id) {
+                let is_ours = self.metadata.as_ref().is_some_and(|m| m.cluster_id == cluster_id);
+                if self.metadata.is_none() {
+                    self.on_cluster_heard(cluster_id);
+                } else if is_ours && !self.refuses_gossip(from) {
                     let answers = self.gossiper.receive(now_ms, from, message);
                     self.send_gossip(answers);
                     self.drain_gossip_events(now_ms);
                 }
             }
-            PeerMessage::Cluster(message) => self.receive_cluster(now_ms, from, message, random),
+            PeerMessage::Cluster(stance, message) => {
+                if self.admits(now_ms, from, stance, &message) {
+                    self.receive_cluster(now_ms, from, stance, message, random);
+                }
+            }
             PeerMessage::Request { .. } | PeerMessage::Answer { .. } => {}
         }
     }
 
-    fn receive_cluster(&mut self, now_ms: u64, from: HostId, message: ClusterMessage, random: Random<'_>) {
+    fn receive_cluster(
+        &mut self,
+        now_ms: u64,
+        from: HostId,
+        stance: Stance,
+        message: ClusterMessage,
+        random: Random<'_>,
+    ) {
         match message {
-            ClusterMessage::Join { cluster_name, applicant, num_tokens } => {
-                self.answer_join(now_ms, from, &cluster_name, applicant, num_tokens);
+            ClusterMessage::Join { cluster_name, applicant, num_tokens, replaces } => {
+                self.answer_join(now_ms, from, &cluster_name, applicant, num_tokens, replaces);
             }
             ClusterMessage::JoinAnswer(answer) => self.on_join_answer(now_ms, from, answer),
-            ClusterMessage::Propose { proposal, base_epoch } => self.answer_proposal(from, proposal, base_epoch),
-            ClusterMessage::ProposeAnswer { proposal, granted, epoch } => {
-                self.on_proposal_answer(now_ms, from, proposal, granted, epoch, random);
+            ClusterMessage::Prepare { position, ballot } => self.answer_prepare(now_ms, from, position, ballot),
+            ClusterMessage::Accept { ballot, entry } => self.answer_accept(now_ms, from, ballot, *entry),
+            ClusterMessage::Answer { position, ballot, answer } => {
+                self.on_decider_answer(now_ms, from, position, ballot, *answer, random);
             }
-            ClusterMessage::Publish(metadata) => self.on_publish(now_ms, from, *metadata),
-            ClusterMessage::PublishAnswer { epoch } => self.on_publish_answer(now_ms, from, epoch),
-            ClusterMessage::Fetch { have_epoch } => self.answer_fetch(from, have_epoch),
-            ClusterMessage::Announce { epoch } => self.answer_announce(now_ms, from, epoch),
-            ClusterMessage::AnnounceAnswer { known, epoch } => {
-                self.on_announce_answer(now_ms, from, known, epoch);
-            }
-        }
-    }
-
-    /// Adopts newer metadata: durable first, then visible.
-    fn adopt(&mut self, now_ms: u64, metadata: Arc<Metadata>) {
-        self.actions.push_back(ClusterAction::Persist(metadata.clone()));
-        self.install(now_ms, metadata);
-    }
-
-    fn install(&mut self, now_ms: u64, metadata: Arc<Metadata>) {
-        let members: Vec<HostId> = metadata.members.iter().map(|m| m.host_id).collect();
-        self.gossiper.set_members(now_ms, &members);
-        let published = self.gossiper.set_local(StateKey::METADATA_EPOCH, metadata.epoch.to_be_bytes().to_vec());
-        debug_assert!(published.is_ok(), "eight bytes fit any gossip setting");
-        self.metadata = Some(metadata);
-        self.actions.push_back(ClusterAction::ViewChanged);
-    }
-
-    fn on_publish(&mut self, now_ms: u64, from: HostId, metadata: Metadata) {
-        let Some(current) = self.metadata.clone() else { return };
-        if metadata.cluster_id != current.cluster_id {
-            return;
-        }
-        if metadata.epoch > current.epoch && metadata.member(self.host_id()).is_some() {
-            self.adopt(now_ms, Arc::new(metadata));
-            self.withdraw_if_overtaken(now_ms);
-        }
-        let epoch = self.epoch();
-        self.send(from, ClusterMessage::PublishAnswer { epoch });
-    }
-
-    fn answer_fetch(&mut self, from: HostId, have_epoch: u64) {
-        if let Some(metadata) = self.metadata.clone().filter(|m| m.epoch > have_epoch) {
-            self.send(from, ClusterMessage::Publish(Box::new((*metadata).clone())));
-        }
-    }
-
-    /// Asks `host` for its metadata if it claims a newer epoch; at most every 100 ms.
-    pub fn fetch_if_newer(&mut self, now_ms: u64, host: HostId, epoch: u64) {
-        let have_epoch = self.epoch();
-        let waiting = self.fetched_at_ms.is_some_and(|at| now_ms < at + 100);
-        if epoch > have_epoch && have_epoch > 0 && !waiting {
-            self.fetched_at_ms = Some(now_ms);
-            self.send(host, ClusterMessage::Fetch { have_epoch });
+            ClusterMessage::Entries(entries) => self.on_entries(now_ms, from, stance, entries),
+            ClusterMessage::Snapshot(metadata) => self.on_snapshot(now_ms, from, *metadata),
+            ClusterMessage::Adopted => self.on_adopted(now_ms, from, stance.position),
+            ClusterMessage::Fetch => self.answer_fetch(from, stance.position),
+            ClusterMessage::Announce => self.answer_announce(now_ms, from, stance.position),
+            ClusterMessage::AnnounceAnswer { known } => self.on_announce_answer(now_ms, from, known, stance.position),
+            ClusterMessage::Call | ClusterMessage::Refused { .. } => {}
         }
     }
 
@@ -282,29 +357,10 @@ impl Cluster {
             }
         }
         for host in newer {
-            if let Some(epoch) = self.gossiped_epoch(host) {
-                self.fetch_if_newer(now_ms, host, epoch);
+            if let Some(position) = self.gossiped_position(host) {
+                self.fetch_if_newer(now_ms, host, position);
             }
         }
-    }
-
-    /// A change tells of itself once: whoever missed it, or lost the answer, asks again in every round.
-    fn catch_up(&mut self, now_ms: u64) {
-        let live = self.gossiper.members().filter(|host| self.gossiper.is_alive(*host));
-        let newest = live.filter_map(|host| Some((self.gossiped_epoch(host)?, host))).max();
-        if let Some((epoch, host)) = newest {
-            self.fetch_if_newer(now_ms, host, epoch);
-        }
-    }
-
-    fn gossiped_epoch(&self, host: HostId) -> Option<u64> {
-        let value = self.gossiper.state(host)?.value(StateKey::METADATA_EPOCH)?;
-        Some(u64::from_be_bytes(value.try_into().ok()?))
-    }
-
-    /// The newest epoch here; 0 before there is any.
-    pub fn epoch(&self) -> u64 {
-        self.metadata.as_ref().map_or(0, |m| m.epoch)
     }
 
     fn send_gossip(&mut self, messages: Vec<(HostId, starling_ring::gossip::GossipMessage)>) {
@@ -317,7 +373,16 @@ impl Cluster {
         }
     }
 
+    fn stance(&self) -> Stance {
+        Stance { cluster_id: self.metadata.as_ref().map(|m| m.cluster_id), position: self.position() }
+    }
+
     fn send(&mut self, to: HostId, message: ClusterMessage) {
-        self.actions.push_back(ClusterAction::Send(Destination::Host(to), PeerMessage::Cluster(message)));
+        self.send_to(Destination::Host(to), message);
+    }
+
+    fn send_to(&mut self, to: Destination, message: ClusterMessage) {
+        let message = PeerMessage::Cluster(self.stance(), message);
+        self.actions.push_back(ClusterAction::Send(to, message));
     }
 }

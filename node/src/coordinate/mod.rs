@@ -14,6 +14,9 @@ use starling_cql_lite::protocol::error::CqlError;
 use starling_ring::HostId;
 use starling_storage::model::{Mutation, ReadCommand, ReadResult};
 
+use crate::cluster::LogPosition;
+use crate::message::Fence;
+
 pub use latency::{Latencies, SpeculationConfig};
 pub use read::{Instant, ReadCoordination};
 pub use replicas::{ReadPlan, Replica, plan_read, replicas_of};
@@ -48,6 +51,8 @@ pub struct Order {
     pub to: HostId,
     /// Part of the operation that the answer belongs to.
     pub leg: u32,
+    /// What is known of who owns the data.
+    pub fence: Fence,
     /// What it shall do.
     pub work: Work,
 }
@@ -63,6 +68,8 @@ pub enum Answer {
     Digest(u128),
     /// Not done.
     Failed(crate::message::ReplicaFailure),
+    /// Not done: the owners have changed since the coordinator looked, at the latest by this entry of the log.
+    Stale(LogPosition),
 }
 
 /// How an operation ended.

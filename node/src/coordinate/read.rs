@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use starling_cql_lite::protocol::error::FailedReplica;
+use starling_cql_lite::protocol::error::{CqlError, FailedReplica};
 use starling_repair::reconcile::reconcile;
 use starling_ring::requirement::Scope;
 use starling_ring::{HostId, Requirement, Tally};
@@ -14,7 +14,7 @@ use starling_storage::model::{Mutation, Partition, ReadCommand, ReadResult, Read
 use super::latency::Latencies;
 use super::replicas::{ReadPlan, Replica};
 use super::{Answer, BEHIND_RETRY_MS, Order, Outcome, Work, errors};
-use crate::message::ReplicaFailure;
+use crate::message::{Fence, ReplicaFailure};
 
 /// Legs of a read: the first round, the round that asks all for data, then one leg per repaired partition.
 const LEG_FIRST: u32 = 0;
@@ -62,6 +62,7 @@ struct Lagging {
 /// A read under way.
 pub struct ReadCoordination {
     command: Arc<ReadCommand>,
+    fence: Fence,
     requirement: Requirement,
     contacts: Vec<Contact>,
     spares: Vec<Replica>,
@@ -112,6 +113,7 @@ impl ReadCoordination {
             speculate_ms: (!plan.spares.is_empty()).then(|| now.ms() + patience_ms),
             patience_ms,
             spares: plan.spares,
+            fence: plan.fence,
             stage: Stage::First,
             deadline_ms,
             command,
@@ -134,7 +136,7 @@ impl ReadCoordination {
 
     fn order(&self, to: HostId, digest_only: bool) -> Order {
         let leg = if matches!(self.stage, Stage::First) { LEG_FIRST } else { LEG_DATA };
-        Order { to, leg, work: Work::Read { command: self.command.clone(), digest_only } }
+        Order { to, leg, fence: self.fence, work: Work::Read { command: self.command.clone(), digest_only } }
     }
 
     /// A replica answered. `Some`: the read has ended.
@@ -322,7 +324,7 @@ impl ReadCoordination {
             for partition in partitions {
                 let leg = LEG_REPAIR + repairs.len() as u32;
                 repairs.push(Some(lagging.len()));
-                orders.push(repair_order(&self.command, replica.host, leg, partition));
+                orders.push(repair_order(&self.command, self.fence, replica.host, leg, partition));
             }
             lagging.push(Lagging { replica, left: Some(partitions.len()) });
         }
@@ -366,6 +368,18 @@ impl ReadCoordination {
         (!self.tally.can_still_be_met()).then(|| Err(errors::read_failure(&self.tally, &self.failures, true)))
     }
 
+    /// When it ends whatever has happened.
+    pub fn deadline_ms(&self) -> u64 {
+        self.deadline_ms
+    }
+
+    /// How it ends when its time is up.
+    pub fn timed_out(&self) -> CqlError {
+        let has_data = matches!(self.stage, Stage::Repair { .. })
+            || self.contacts.iter().any(|c| matches!(c.standing, Standing::Replied(Reply::Data(_))));
+        errors::read_timeout(&self.tally, has_data)
+    }
+
     /// When `on_time` has something to do next.
     pub fn next_deadline_ms(&self) -> u64 {
         let behind = self.contacts.iter().filter_map(|c| match c.standing {
@@ -378,9 +392,7 @@ impl ReadCoordination {
     /// Time has passed. `Some`: the read has ended without an answer.
     pub fn on_time(&mut self, now: Instant, orders: &mut Vec<Order>) -> Option<Outcome<ReadResult>> {
         if now.ms() >= self.deadline_ms {
-            let has_data = matches!(self.stage, Stage::Repair { .. })
-                || self.contacts.iter().any(|c| matches!(c.standing, Standing::Replied(Reply::Data(_))));
-            return Some(Err(errors::read_timeout(&self.tally, has_data)));
+            return Some(Err(self.timed_out()));
         }
         if self.speculate_ms.is_some_and(|at| now.ms() >= at) {
             self.speculate(now, orders);
@@ -397,8 +409,8 @@ impl ReadCoordination {
     }
 }
 
-fn repair_order(command: &ReadCommand, to: HostId, leg: u32, partition: &Partition) -> Order {
+fn repair_order(command: &ReadCommand, fence: Fence, to: HostId, leg: u32, partition: &Partition) -> Order {
     let mutation = Mutation { table: command.table, issue_stamp: 0, partition: partition.clone() };
     let encoded = mutation.encode();
-    Order { to, leg, work: Work::Mutate { mutation: Some(mutation), encoded, forward_to: Vec::new() } }
+    Order { to, leg, fence, work: Work::Mutate { mutation: Some(mutation), encoded, forward_to: Vec::new() } }
 }

@@ -6,6 +6,8 @@ use starling_ring::placement::Placement;
 use starling_ring::proximity::read_candidates;
 use starling_ring::{HostId, Requirement, Token, Topology, Unavailable};
 
+use crate::message::Fence;
+
 use super::latency::{Latencies, SpeculationConfig};
 
 /// One replica.
@@ -50,6 +52,8 @@ pub struct ReadPlan {
     pub contacts: Vec<Replica>,
     /// To turn to, in order.
     pub spares: Vec<Replica>,
+    /// What is known of who owns the data.
+    pub fence: Fence,
 }
 
 impl ReadPlan {
@@ -87,5 +91,6 @@ pub fn plan_read(
         tail.sort_by_key(|&index| rank(index) >= best + SLOW_RANKS);
     }
     let resolve = |indices: &[u16]| indices.iter().filter_map(|&i| replica(topology, i, true)).collect();
-    Ok(ReadPlan { contacts: resolve(candidates.contacts()), spares: resolve(candidates.spares()) })
+    let (contacts, spares) = (resolve(candidates.contacts()), resolve(candidates.spares()));
+    Ok(ReadPlan { contacts, spares, fence: Fence::default() })
 }

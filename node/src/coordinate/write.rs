@@ -4,13 +4,13 @@
 //! was, the answer is applied, or unknown (WriteTimeout, WriteFailure).
 
 use bytes::Bytes;
-use starling_cql_lite::protocol::error::{FailedReplica, WriteType};
+use starling_cql_lite::protocol::error::{CqlError, FailedReplica, WriteType};
 use starling_ring::{HostId, Requirement, Tally};
 use starling_storage::model::Mutation;
 
 use super::replicas::Replica;
 use super::{Answer, BEHIND_RETRY_MS, Order, Outcome, Work, errors};
-use crate::message::ReplicaFailure;
+use crate::message::{Fence, ReplicaFailure};
 
 /// A mutation with its replicas.
 pub struct WriteLeg {
@@ -22,6 +22,8 @@ pub struct WriteLeg {
     pub replicas: Vec<Replica>,
     /// What its keyspace and the level ask for.
     pub requirement: Requirement,
+    /// What is known of who owns the data.
+    pub fence: Fence,
 }
 
 /// How long a replica that is reached through another is waited for before it is asked directly, in milliseconds:
@@ -110,7 +112,7 @@ impl WriteCoordination {
             leg.tally.contacted(replica.datacenter);
             if replica.datacenter == local_datacenter {
                 let mutation = leg.parts.mutation.take_if(|_| replica.host == local);
-                orders.push(order(&leg.parts.encoded, mutation, index, replica.host, Vec::new()));
+                orders.push(order(&leg.parts, mutation, index, replica.host, Vec::new()));
             } else {
                 match remote.iter_mut().find(|(dc, _)| *dc == replica.datacenter) {
                     Some((_, hosts)) => {
@@ -124,7 +126,7 @@ impl WriteCoordination {
         }
         for (_, mut hosts) in remote {
             let first = hosts.remove(0);
-            orders.push(order(&leg.parts.encoded, None, index, first, hosts));
+            orders.push(order(&leg.parts, None, index, first, hosts));
         }
     }
 
@@ -148,7 +150,7 @@ impl WriteCoordination {
                 leg.standing[place] = Standing::AgainAt(again_ms);
                 self.again_ms = self.again_ms.min(again_ms);
             }
-            Answer::Failed(_) | Answer::Data(_) | Answer::Digest(_) => {
+            Answer::Failed(_) | Answer::Data(_) | Answer::Digest(_) | Answer::Stale(_) => {
                 leg.standing[place] = Standing::Answered;
                 let reason = if let Answer::Failed(reason) = answer { Some(*reason) } else { None };
                 errors::note_failure(&mut leg.tally, &mut leg.failures, &replica, reason);
@@ -167,6 +169,26 @@ impl WriteCoordination {
         None
     }
 
+    /// What is left to do for whoever begins it anew with other replicas: its mutations, its kind and its deadline. What
+    /// some replicas have applied already is applied again, to the same effect.
+    pub fn into_legs(self) -> (Vec<WriteLeg>, WriteType, u64) {
+        (self.legs.into_iter().map(|leg| leg.parts).collect(), self.kind, self.deadline_ms)
+    }
+
+    /// When it ends whatever has happened.
+    pub fn deadline_ms(&self) -> u64 {
+        self.deadline_ms
+    }
+
+    /// How it ends when its time is up.
+    pub fn timed_out(&self) -> CqlError {
+        let leg = self.legs.iter().find(|leg| !leg.tally.is_met()).or(self.legs.first());
+        leg.map_or_else(
+            || CqlError::Server("a write of nothing".into()),
+            |l| errors::write_timeout(&l.tally, self.kind),
+        )
+    }
+
     /// When `on_time` has something to do next.
     pub fn next_deadline_ms(&self) -> u64 {
         self.again_ms.min(self.deadline_ms)
@@ -175,8 +197,7 @@ impl WriteCoordination {
     /// Time has passed. `Some`: the write has ended, with an unknown outcome.
     pub fn on_time(&mut self, now_ms: u64, orders: &mut Vec<Order>) -> Option<Outcome<()>> {
         if now_ms >= self.deadline_ms {
-            let leg = self.legs.iter().find(|l| !l.tally.is_met())?;
-            return Some(Err(errors::write_timeout(&leg.tally, self.kind)));
+            return Some(Err(self.timed_out()));
         }
         if now_ms < self.again_ms {
             return None;
@@ -187,7 +208,7 @@ impl WriteCoordination {
                 let Standing::AgainAt(at_ms) = *standing else { continue };
                 if now_ms >= at_ms {
                     *standing = Standing::Asked;
-                    orders.push(order(&leg.parts.encoded, None, index, replica.host, Vec::new()));
+                    orders.push(order(&leg.parts, None, index, replica.host, Vec::new()));
                 } else {
                     self.again_ms = self.again_ms.min(at_ms);
                 }
@@ -197,7 +218,7 @@ impl WriteCoordination {
     }
 }
 
-fn order(encoded: &Bytes, mutation: Option<Mutation>, index: usize, to: HostId, forward_to: Vec<HostId>) -> Order {
-    let work = Work::Mutate { mutation, encoded: encoded.clone(), forward_to };
-    Order { to, leg: index as u32, work }
+fn order(leg: &WriteLeg, mutation: Option<Mutation>, index: usize, to: HostId, forward_to: Vec<HostId>) -> Order {
+    let work = Work::Mutate { mutation, encoded: leg.encoded.clone(), forward_to };
+    Order { to, leg: index as u32, fence: leg.fence, work }
 }

@@ -3,7 +3,7 @@
 pub mod payload;
 pub mod wire;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 use starling_ring::gossip::GossipMessage;
@@ -12,7 +12,8 @@ use uuid::Uuid;
 
 pub use payload::Payload;
 
-use crate::cluster::Metadata;
+use crate::cluster::{Entry, LogPosition, Metadata};
+use crate::paxos::{Answer, Ballot};
 
 /// Version of the messages below; the first byte of every frame. Another version is refused by name.
 pub const MESSAGE_VERSION: u8 = 2;
@@ -66,6 +67,15 @@ pub enum ReplicaFailure {
     Malformed,
 }
 
+/// What a coordinator knows of who owns what a request is about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fence {
+    /// The last entry of the log that it has.
+    pub position: LogPosition,
+    /// The last change of the range's replicas, as it knows it.
+    pub changed_at: LogPosition,
+}
+
 /// A request to a replica.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum ReplicaRequest {
@@ -96,12 +106,30 @@ pub enum ReplicaAnswer {
     Digest(u128),
     /// It was not done.
     Failed(ReplicaFailure),
+    /// It was not done: the owners of the data have changed since the coordinator looked. It has to fetch the log, at
+    /// least up to here.
+    Stale(LogPosition),
+}
+
+/// Where the sender of a message about membership and schema stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stance {
+    /// Its cluster; `None`: it belongs to none yet.
+    pub cluster_id: Option<Uuid>,
+    /// The last entry that it has.
+    pub position: LogPosition,
+}
+
+impl From<ReplicaFailure> for ReplicaAnswer {
+    fn from(failure: ReplicaFailure) -> Self {
+        ReplicaAnswer::Failed(failure)
+    }
 }
 
 /// Membership and schema.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum ClusterMessage {
-    /// A node asks to become a member, or a member reports new addresses.
+    /// A node asks to become a member.
     Join {
         /// Name of the cluster that it means.
         cluster_name: String,
@@ -109,48 +137,55 @@ pub enum ClusterMessage {
         applicant: Member,
         /// How many tokens it wants.
         num_tokens: u16,
+        /// Address of the dead member whose place it takes.
+        replaces: Option<IpAddr>,
     },
     /// Answer to `Join`.
     JoinAnswer(JoinAnswer),
-    /// May the sender make epoch `base_epoch + 1`?
-    Propose {
-        /// Number of the proposal at its proposer.
-        proposal: u64,
-        /// The epoch it builds on.
-        base_epoch: u64,
+    /// To a decider: promise to accept nothing below this ballot for the decree at `position`.
+    Prepare {
+        /// The decree.
+        position: LogPosition,
+        /// The attempt.
+        ballot: Ballot,
     },
-    /// Answer to `Propose`.
-    ProposeAnswer {
-        /// The proposal.
-        proposal: u64,
-        /// Granted.
-        granted: bool,
-        /// Newest epoch of the answering node.
-        epoch: u64,
+    /// To a decider: accept this.
+    Accept {
+        /// The attempt.
+        ballot: Ballot,
+        /// The value; the decree is the one at its position.
+        entry: Box<Entry>,
     },
-    /// A decided epoch.
-    Publish(Box<Metadata>),
-    /// Answer to `Publish`: the receiver's newest epoch, durably adopted.
-    PublishAnswer {
-        /// Newest epoch there.
-        epoch: u64,
+    /// A decider's answer.
+    Answer {
+        /// The decree.
+        position: LogPosition,
+        /// The attempt that is answered.
+        ballot: Ballot,
+        /// The answer.
+        answer: Box<Answer<Entry>>,
     },
-    /// Send metadata newer than `have_epoch`.
-    Fetch {
-        /// Newest epoch of the asker.
-        have_epoch: u64,
-    },
+    /// Decided entries, in order.
+    Entries(Vec<Entry>),
+    /// Everything that is decided, in place of entries.
+    Snapshot(Box<Metadata>),
+    /// The sender has durably adopted everything up to where it stands.
+    Adopted,
+    /// Send what the sender lacks.
+    Fetch,
     /// Do you know that I am a member and alive?
-    Announce {
-        /// Epoch that the sender stands on.
-        epoch: u64,
-    },
+    Announce,
     /// Answer to `Announce`.
     AnnounceAnswer {
         /// The sender is a member here and seen alive.
         known: bool,
-        /// Newest epoch of the answering node.
-        epoch: u64,
+    },
+    /// A member calls at a seed: if that has lost its disk, it learns that there is a cluster.
+    Call,
+    /// The receiver is not part of this cluster (any more).
+    Refused {
+        /// What to do.
+        reason: String,
     },
 }
 
@@ -182,8 +217,8 @@ pub enum PeerMessage {
         coordinator: HostId,
         /// Where the answer belongs.
         reply_to: ReplyTo,
-        /// Metadata epoch that the coordinator stands on.
-        epoch: u64,
+        /// What the coordinator knows of who owns the data.
+        fence: Fence,
         /// What to do.
         request: ReplicaRequest,
     },
@@ -202,7 +237,7 @@ pub enum PeerMessage {
         message: GossipMessage,
     },
     /// Membership and schema.
-    Cluster(ClusterMessage),
+    Cluster(Stance, ClusterMessage),
 }
 
 /// Kinds of traffic, each on lanes of its own so that one cannot hold up another.
@@ -225,14 +260,14 @@ impl PeerMessage {
             PeerMessage::Request { request: ReplicaRequest::Read { .. }, .. } => 1,
             PeerMessage::Answer { .. } => 2,
             PeerMessage::Gossip { .. } => 3,
-            PeerMessage::Cluster(_) => 4,
+            PeerMessage::Cluster(..) => 4,
         }
     }
 
     /// The lane it travels on.
     pub fn lane(&self) -> Lane {
         match self {
-            PeerMessage::Gossip { .. } | PeerMessage::Cluster(_) => Lane::Control,
+            PeerMessage::Gossip { .. } | PeerMessage::Cluster(..) => Lane::Control,
             PeerMessage::Request { .. } | PeerMessage::Answer { .. } => Lane::Data,
         }
     }

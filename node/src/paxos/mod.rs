@@ -2,7 +2,7 @@
 //! there. Pure: messages come in as calls, and what to send goes out as values.
 //!
 //! Lamport, "Paxos Made Simple" (2001). An acceptor's state has to be durable before its answer is sent; a proposer
-//! keeps nothing, for its ballots grow with its node's generation.
+//! keeps nothing, for its ballots carry the number of its node's start.
 
 mod acceptor;
 mod ballot;

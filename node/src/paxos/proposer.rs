@@ -46,6 +46,11 @@ impl<V: Clone> Proposer<V> {
         self.ballot
     }
 
+    /// Who is asked.
+    pub fn acceptors(&self) -> &BTreeSet<HostId> {
+        &self.acceptors
+    }
+
     /// An acceptor's answer to a message of this ballot. One that arrives again, or late, or from a stranger, changes
     /// nothing.
     pub fn on_answer(&mut self, from: HostId, ballot: Ballot, answer: Answer<V>) -> Step<V> {

@@ -6,6 +6,13 @@ use starling_storage::model::{ColumnId, TableId};
 
 use super::{Column, ColumnKind, Keyspace, Schema, Table};
 
+impl Default for Schema {
+    /// Without keyspaces. Numbers of tables begin above those of the system's.
+    fn default() -> Self {
+        Schema::empty()
+    }
+}
+
 impl Schema {
     /// A schema without any user keyspace.
     pub fn empty() -> Self {

@@ -9,6 +9,7 @@ mod column_type;
 mod compaction;
 pub mod create_statement;
 pub(crate) mod create_table;
+mod delta;
 pub(crate) mod error;
 mod given_property;
 mod keyspace_change;
@@ -28,10 +29,12 @@ use starling_ring::placement::ReplicationStrategy;
 use starling_storage::model::{ColumnId, TableId, TableRef};
 use uuid::Uuid;
 
+pub use delta::SchemaDelta;
+
 pub use change::{ChangeContext, ChangeTarget, ChangeType, SchemaChange, SchemaEffect, SchemaOutcome, apply};
 
 /// All keyspaces and tables as of one metadata epoch.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Schema {
     /// Keyspaces by name (as stored: unquoted names are lower case).
     pub keyspaces: BTreeMap<String, Arc<Keyspace>>,

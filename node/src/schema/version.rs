@@ -1,4 +1,4 @@
-//! The version of a schema: the same for the same content on every node.
+//! The fingerprint of a schema: the same for the same content on every node.
 
 use uuid::Uuid;
 use xxhash_rust::xxh3::Xxh3;
@@ -7,8 +7,8 @@ use super::{ColumnKind, Keyspace, Schema, Table};
 
 impl Schema {
     /// A hash of all that clients can see of the user keyspaces. System keyspaces do not count, so a schema has
-    /// one version with and without them; neither does TRUNCATE, which clients do not see as a change.
-    pub fn version(&self) -> Uuid {
+    /// one fingerprint with and without them; neither does TRUNCATE, which clients do not see as a change.
+    pub fn fingerprint(&self) -> Uuid {
         let mut hasher = Fingerprint(Xxh3::new());
         for keyspace in self.keyspaces.values().filter(|keyspace| !keyspace.is_virtual) {
             hasher.keyspace(keyspace);

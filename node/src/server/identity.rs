@@ -1,16 +1,19 @@
-//! What a node keeps on its own disk about itself: host id, generation, cluster metadata.
+//! What a node keeps on its own disk about itself: host id, generation, the log of membership and schema.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+use bytes::Bytes;
 use starling_ring::HostId;
 use starling_storage::store::Store;
 use uuid::Uuid;
 
-use crate::cluster::Metadata;
-use crate::message::wire;
+use crate::cluster::{StoredLog, journal};
 
 const HOST_ID_KEY: &[u8] = b"node/host_id";
 const GENERATION_KEY: &[u8] = b"node/generation";
-const METADATA_KEY: &[u8] = b"cluster/metadata";
+/// Of versions before the log.
+const OLD_METADATA_KEY: &[u8] = b"cluster/metadata";
+/// Keys read at a time.
+const KEYS_PER_SCAN: usize = 1_000;
 
 /// Identity as read at start.
 pub struct Stored {
@@ -18,8 +21,8 @@ pub struct Stored {
     pub host_id: HostId,
     /// Number of this start.
     pub generation: u64,
-    /// Newest metadata that it adopted.
-    pub metadata: Option<Metadata>,
+    /// The log of membership and schema.
+    pub log: StoredLog,
 }
 
 /// Reads the identity, making it at the first start, and counts this start.
@@ -37,15 +40,23 @@ pub fn load(store: &Store, new_host_id: Uuid) -> Result<Stored> {
     };
     let generation = before + 1;
     store.put_meta(GENERATION_KEY, &generation.to_be_bytes())?;
-    let metadata = match store.get_meta(METADATA_KEY)? {
-        Some(bytes) => Some(wire::decode(&bytes).context("the stored cluster metadata is damaged")?),
-        None => None,
-    };
-    Ok(Stored { host_id: HostId(host_id), generation, metadata })
+    if store.get_meta(OLD_METADATA_KEY)?.is_some() {
+        bail!(
+            "this data directory was written by a version before the log of membership and schema; it cannot be read"
+        );
+    }
+    Ok(Stored { host_id: HostId(host_id), generation, log: load_log(store)? })
 }
 
-/// Makes metadata durable.
-pub fn save_metadata(store: &Store, metadata: &Metadata) -> Result<()> {
-    store.put_meta(METADATA_KEY, &wire::encode(metadata)?)?;
-    Ok(())
+fn load_log(store: &Store) -> Result<StoredLog> {
+    let mut stored: Vec<(Bytes, Bytes)> = Vec::new();
+    loop {
+        let after = stored.last().map(|(key, _)| key.clone());
+        let more = store.scan_meta(journal::PREFIX, after.as_deref(), KEYS_PER_SCAN)?;
+        let is_all = more.len() < KEYS_PER_SCAN;
+        stored.extend(more);
+        if is_all {
+            return Ok(StoredLog::load(stored)?);
+        }
+    }
 }

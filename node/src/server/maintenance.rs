@@ -12,6 +12,7 @@ use starling_storage::store::{PurgeCommand, Store, StoreError};
 
 use super::clock;
 use crate::assembly::{Node, View};
+use crate::cluster::LogPosition;
 
 /// Between two looks at the schema.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
@@ -29,7 +30,7 @@ impl Maintenance {
     /// Starts it. `purge_interval_s`: seconds between two purges of all tables.
     pub fn start(node: Arc<Node>, store: Arc<Store>, purge_interval_s: u64) -> std::io::Result<Self> {
         let (stop, stopped) = mpsc::channel();
-        let mut work = Work { node, store, stopped, purged_epoch_s: 0, known_epoch: 0, purge_interval_s };
+        let mut work = Work { node, store, stopped, purged_epoch_s: 0, known: LogPosition::ZERO, purge_interval_s };
         let thread = std::thread::Builder::new().name("maintenance".into()).spawn(move || work.run())?;
         Ok(Maintenance { stop: Some(stop), thread: Some(thread) })
     }
@@ -50,8 +51,8 @@ struct Work {
     stopped: mpsc::Receiver<()>,
     /// When the last purge began, in seconds of monotonic time; 0: not yet.
     purged_epoch_s: u64,
-    /// Metadata epoch whose tables have been compared with the disk's.
-    known_epoch: u64,
+    /// Entry of the log whose tables have been compared with the disk's.
+    known: LogPosition,
     purge_interval_s: u64,
 }
 
@@ -75,12 +76,12 @@ impl Work {
 
     /// Removes the data of tables that are gone, or whose incarnation is.
     fn drop_gone_tables(&mut self, view: &View) {
-        if view.metadata.epoch == self.known_epoch {
+        if view.metadata.position == self.known {
             return;
         }
         // The store knows the tables of this epoch: it is told before the view is there to be seen.
         match self.store.drop_gone_tables() {
-            Ok(_) => self.known_epoch = view.metadata.epoch,
+            Ok(_) => self.known = view.metadata.position,
             Err(error) => tracing::warn!("data of dropped tables cannot be removed: {error}"),
         }
     }

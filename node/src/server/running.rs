@@ -67,7 +67,7 @@ pub async fn start_node(settings: Settings) -> Result<Running> {
     let world = World::new(links.clone(), store.clone(), committers, usize::from(SHARDS))?;
     let mut config = ClusterConfig::default();
     config.gossip.phi_convict_threshold = settings.phi_convict_threshold;
-    let cluster = Cluster::new(config, identity, stored.metadata, clock::monotonic_us() / 1_000);
+    let cluster = Cluster::new(config, identity, stored.log, clock::monotonic_us() / 1_000);
     let outside: Arc<dyn Outside> = world.clone();
     // Sequence numbers of this life are above those of all earlier ones.
     let first_sequence = stored.generation << 36;
@@ -132,6 +132,7 @@ fn identity_of(settings: &Settings, stored: &identity::Stored) -> Identity {
         num_tokens: settings.num_tokens,
         seeds: settings.seeds.iter().map(|ip| SocketAddr::new(*ip, settings.storage_port)).collect(),
         cluster_id_if_founding: Uuid::new_v4(),
+        replaces: settings.replace_address,
     }
 }
 

@@ -4,20 +4,20 @@ use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock, Weak};
 
 use starling_ring::HostId;
-use starling_storage::engine::EngineError;
+use starling_storage::engine::{Durability, EngineError};
 use starling_storage::model::Mutation;
 use starling_storage::store::{Store, StoreError};
 use starling_storage::threads::{CommitFigures, CommitterThreads, Completion};
 use tokio::sync::watch;
 use uuid::Uuid;
 
+use super::clock;
 use super::links::{Inbox, Links};
 use super::native::events::EventListeners;
 use super::read_pool::{self, ReadPool};
-use super::{clock, identity};
 use crate::assembly::client::ClientEvent;
 use crate::assembly::{CommitTicket, Node, Outside, PendingRead};
-use crate::cluster::Metadata;
+use crate::cluster::Records;
 use crate::message::{Destination, PeerMessage, ReplicaFailure};
 
 /// Told when a mutation is committed.
@@ -169,8 +169,9 @@ impl Outside for World {
         self.readers.submit(read)
     }
 
-    fn persist(&self, metadata: &Metadata) -> Result<(), String> {
-        identity::save_metadata(&self.store, metadata).map_err(|error| format!("{error:#}"))
+    fn persist(&self, records: Records) -> Result<(), String> {
+        let entries: Vec<_> = records.iter().map(|(key, value)| (&key[..], value.as_deref())).collect();
+        self.store.put_meta_all(&entries, Durability::Sync).map_err(|error| error.to_string())
     }
 
     fn publish(&self, event: ClientEvent) {
@@ -221,8 +222,7 @@ impl Inbox for Node {
     }
 
     fn internode_address(&self, host: HostId) -> Option<SocketAddr> {
-        let member = self.member(host)?;
-        Some(SocketAddr::new(member.listen_address, member.storage_port))
+        Node::internode_address(self, host)
     }
 }
 

@@ -77,6 +77,7 @@ impl Settings {
             ("storage_port", &self.storage_port),
             ("write_request_timeout", &self.write_request_timeout),
         ];
+        all.push(("replace_address", self.replace_address.map(|address| address.to_string())));
         all.extend(given.map(|(name, value)| (name, Some(value.to_string()))));
         let partitions = self.unlogged_batch_across_partitions_warn_threshold.to_string();
         all.push(("unlogged_batch_across_partitions_warn_threshold", Some(partitions)));

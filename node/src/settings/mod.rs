@@ -69,6 +69,9 @@ pub struct Settings {
     pub num_tokens: u16,
     /// Addresses asked at start; the first seed founds the cluster. Empty: this node alone.
     pub seeds: Vec<IpAddr>,
+    /// Address of a dead member whose place and tokens this new node takes. Only at its first start, and only while the
+    /// cluster has no tables.
+    pub replace_address: Option<IpAddr>,
     /// Address for other nodes.
     pub listen_address: IpAddr,
     /// UDP port between nodes.
@@ -147,6 +150,7 @@ impl Default for Settings {
             cluster_name: "Starling".into(),
             num_tokens: 16,
             seeds: Vec::new(),
+            replace_address: None,
             listen_address: loopback,
             storage_port: 7000,
             rpc_address: loopback,

@@ -13,6 +13,8 @@ mod views;
 mod virtual_schema_rows;
 mod wire;
 
+use std::collections::BTreeMap;
+
 use starling_ring::{HostId, Member};
 use starling_storage::model::Partition;
 use uuid::Uuid;
@@ -48,14 +50,22 @@ pub struct ClusterView<'a> {
     pub members: &'a [Member],
     /// The schema with the system keyspaces, see [`with_system`].
     pub schema: &'a Schema,
-    /// `schema.version()`, worked out once.
+    /// Version of the schema here.
     pub schema_version: Uuid,
+    /// Versions of those members that have not got so far.
+    pub lagging: &'a BTreeMap<HostId, Uuid>,
     /// Generation of this node's gossip state: seconds since 1970 at its start.
     pub gossip_generation: u32,
     /// Settings of this node.
     pub settings: &'a Listing,
     /// Requests that this node was asked to trace; only for queries on `system_traces`.
     pub traces: &'a [TraceSession],
+}
+
+impl ClusterView<'_> {
+    fn schema_version_of(&self, host: HostId) -> Uuid {
+        self.lagging.get(&host).copied().unwrap_or(self.schema_version)
+    }
 }
 
 /// The contents of a system table, in order of token and key. Tables that only exist because clients expect them

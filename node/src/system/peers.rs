@@ -17,7 +17,7 @@ pub fn peers(view: &ClusterView<'_>, builder: &mut PartitionsBuilder<'_>) {
             ("rack", text(&member.rack)),
             ("release_version", text(RELEASE_VERSION)),
             ("rpc_address", inet(member.rpc_address)),
-            ("schema_version", uuid(view.schema_version)),
+            ("schema_version", uuid(view.schema_version_of(member.host_id))),
             ("tokens", text_set(member.tokens.iter().map(|token| token.0.to_string()))),
         ]);
     }
@@ -35,7 +35,7 @@ pub fn peers_v2(view: &ClusterView<'_>, builder: &mut PartitionsBuilder<'_>) {
             ("native_port", int(member.native_transport_port)),
             ("rack", text(&member.rack)),
             ("release_version", text(RELEASE_VERSION)),
-            ("schema_version", uuid(view.schema_version)),
+            ("schema_version", uuid(view.schema_version_of(member.host_id))),
             ("tokens", text_set(member.tokens.iter().map(|token| token.0.to_string()))),
         ]);
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use starling_cql_lite::parser::parse_statement;
 use starling_node::cluster::{ChangeRequest, Identity, Metadata};
-use starling_node::schema::{ChangeContext, apply};
+use starling_node::schema::{ChangeContext, FIRST_USER_TABLE_ID, apply};
 use uuid::Uuid;
 
 use crate::network::{Network, ROUGH, address, identity};
@@ -13,7 +13,7 @@ use crate::network::{Network, ROUGH, address, identity};
 fn with_table(count: u8) -> Network {
     let mut network = Network::formed(1, count);
     network.create_keyspace(0, "k");
-    let change = ChangeRequest::schema(|metadata: &Metadata| {
+    let change = ChangeRequest::schema("CREATE TABLE", |metadata: &Metadata| {
         let parsed = parse_statement("CREATE TABLE k.t (a int PRIMARY KEY)").unwrap();
         let datacenters = BTreeMap::from([("dc1".to_owned(), 1)]);
         let context = ChangeContext { new_uuid: Uuid::from_u128(5), datacenters: &datacenters };
@@ -22,6 +22,8 @@ fn with_table(count: u8) -> Network {
     network.request(0, 100, change);
     network.run_until(10_000, |n| n.done.contains_key(&100));
     network.done[&100].as_ref().unwrap();
+    let id = network.metadata(0).schema.keyspaces["k"].tables["t"].table.id;
+    assert!(id >= FIRST_USER_TABLE_ID, "{id:?} is a number of the system's tables");
     network
 }
 
@@ -33,7 +35,7 @@ fn nodes_join_one_after_another() {
         network.run_until(30_000, |n| n.machines[place].is_ready);
         assert_eq!(network.metadata(place).members.len(), usize::from(number));
     }
-    network.run_until(5_000, |n| n.common_epoch() == Some(4));
+    network.run_until(5_000, |n| n.common_epoch() == Some(7));
     let tokens: usize = network.metadata(0).members.iter().map(|m| m.tokens.len()).sum();
     assert_eq!(tokens, 16);
 }
@@ -49,7 +51,7 @@ fn nodes_join_all_at_once_in_any_weather() {
             network.add(identity(number));
         }
         network.run_until(240_000, |n| n.machines.iter().all(|m| m.is_ready));
-        network.run_until(30_000, |n| n.common_epoch() == Some(5));
+        network.run_until(30_000, |n| n.common_epoch() == Some(9));
         assert!(network.machines.iter().all(|m| m.fatal.is_none()));
     }
 }
@@ -87,7 +89,7 @@ fn a_wiped_node_is_refused_under_its_old_address() {
         let place = network.add(fresh);
         network.run_until(10_000, |n| n.machines[place].fatal.is_some());
         assert!(network.machines[place].fatal.as_ref().unwrap().contains("empty disk"));
-        assert!(network.machines[place].stored.is_none(), "it has founded nothing");
+        assert!(network.machines[place].disk.is_empty(), "it has founded nothing");
     }
 }
 
@@ -127,7 +129,7 @@ fn a_member_comes_back_under_another_address() {
     network.run_for(30_000);
     let (old, new) = (before.member(host).unwrap(), network.metadata(2).member(host).unwrap().clone());
     assert_eq!((&new.tokens, &new.rack, &new.datacenter), (&old.tokens, &old.rack, &old.datacenter));
-    assert_eq!(network.common_epoch(), Some(before.epoch + 1), "one change, not one per attempt");
+    assert_eq!(network.common_epoch(), Some(before.epoch() + 1), "one change, not one per attempt");
 }
 
 #[test]

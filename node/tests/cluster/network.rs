@@ -1,11 +1,14 @@
-//! Several nodes' cluster state machines in simulated time. Every metadata that any of them ever had is checked:
-//! one epoch, one content.
+//! Several nodes' cluster state machines in simulated time. Every metadata that any of them ever had is checked: one
+//! position in the log, one content.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use starling_node::cluster::{ChangeError, ChangeRequest, Cluster, ClusterAction, ClusterConfig, Identity, Metadata};
+use starling_node::cluster::{
+    ChangeError, ChangeRequest, Cluster, ClusterAction, ClusterConfig, Identity, LogPosition, Metadata, Records,
+    StoredLog,
+};
 use starling_node::message::{Destination, PeerMessage, wire};
 use starling_node::schema::Keyspace;
 use starling_ring::{HostId, Member, ReplicationStrategy};
@@ -27,7 +30,7 @@ pub type Outcome = Result<Arc<Metadata>, ChangeError>;
 pub struct Machine {
     pub identity: Identity,
     /// What is on its disk.
-    pub stored: Option<Metadata>,
+    pub disk: BTreeMap<Vec<u8>, Vec<u8>>,
     pub life: Option<Cluster>,
     pub is_ready: bool,
     pub fatal: Option<String>,
@@ -47,7 +50,7 @@ pub struct Network {
     pub weather: Weather,
     pub done: BTreeMap<u64, Outcome>,
     letters: VecDeque<Letter>,
-    decided: BTreeMap<u64, Metadata>,
+    decided: BTreeMap<LogPosition, Arc<Metadata>>,
     random: u64,
     tickets: u64,
 }
@@ -74,6 +77,7 @@ pub fn identity(number: u8) -> Identity {
         num_tokens: 4,
         seeds: vec![SocketAddr::new(address(1), 7000), SocketAddr::new(address(2), 7000)],
         cluster_id_if_founding: Uuid::from_u128(u128::from(number) << 64),
+        replaces: None,
     }
 }
 
@@ -106,7 +110,7 @@ impl Network {
     }
 
     pub fn add(&mut self, identity: Identity) -> usize {
-        self.machines.push(Machine { identity, stored: None, life: None, is_ready: false, fatal: None });
+        self.machines.push(Machine { identity, disk: BTreeMap::new(), life: None, is_ready: false, fatal: None });
         let place = self.machines.len() - 1;
         self.start(place);
         place
@@ -118,7 +122,8 @@ impl Network {
         machine.identity.generation += 1;
         machine.is_ready = false;
         let config = ClusterConfig::default();
-        let life = Cluster::new(config, machine.identity.clone(), machine.stored.clone(), self.now_ms);
+        let stored = StoredLog::load(machine.disk.iter()).unwrap();
+        let life = Cluster::new(config, machine.identity.clone(), stored, self.now_ms);
         machine.life = Some(life);
         self.carry_out(place);
     }
@@ -139,7 +144,7 @@ impl Network {
     pub fn create_keyspace(&mut self, place: usize, name: &str) -> u64 {
         self.tickets += 1;
         let (ticket, name) = (self.tickets, name.to_owned());
-        let change = ChangeRequest::schema(move |metadata: &Metadata| {
+        let change = ChangeRequest::schema("CREATE KEYSPACE", move |metadata: &Metadata| {
             let mut schema = metadata.schema.clone();
             let keyspace = Keyspace {
                 name: name.clone(),
@@ -218,8 +223,8 @@ impl Network {
         for action in actions {
             match action {
                 ClusterAction::Send(to, message) => self.post(from, to, &message),
-                ClusterAction::Persist(metadata) => self.persist(place, &metadata),
-                ClusterAction::ViewChanged => {}
+                ClusterAction::Persist(records) => self.persist(place, records),
+                ClusterAction::ViewChanged => self.check(place),
                 ClusterAction::Ready => self.machines[place].is_ready = true,
                 ClusterAction::ChangeDone(ticket, outcome) => {
                     assert!(self.done.insert(ticket, outcome).is_none(), "answered twice");
@@ -232,14 +237,20 @@ impl Network {
         }
     }
 
-    fn persist(&mut self, place: usize, metadata: &Metadata) {
-        if let Some(decided) = self.decided.get(&metadata.epoch) {
-            assert_eq!(decided, metadata, "two metadata of epoch {}", metadata.epoch);
+    fn persist(&mut self, place: usize, records: Records) {
+        let disk = &mut self.machines[place].disk;
+        for (key, value) in records {
+            match value {
+                Some(value) => disk.insert(key, value),
+                None => disk.remove(&key),
+            };
         }
-        self.decided.insert(metadata.epoch, metadata.clone());
-        let stored = &mut self.machines[place].stored;
-        assert!(stored.as_ref().is_none_or(|s| s.epoch < metadata.epoch), "an epoch went back");
-        *stored = Some(metadata.clone());
+    }
+
+    fn check(&mut self, place: usize) {
+        let Some(metadata) = self.machines[place].life.as_ref().and_then(Cluster::metadata) else { return };
+        let decided = self.decided.entry(metadata.position).or_insert_with(|| metadata.clone());
+        assert!(Arc::ptr_eq(decided, metadata) || decided == metadata, "two contents of {}", metadata.position);
     }
 
     fn post(&mut self, from: HostId, to: Destination, message: &PeerMessage) {
@@ -254,10 +265,15 @@ impl Network {
         }
     }
 
-    /// The epoch that all running nodes have in common, if there is one.
+    /// The position that all running nodes have in common, if there is one.
+    pub fn common(&self) -> Option<LogPosition> {
+        let positions: BTreeSet<_> = self.machines.iter().filter_map(|m| Some(m.life.as_ref()?.position())).collect();
+        if positions.len() == 1 { positions.first().copied() } else { None }
+    }
+
+    /// Its epoch.
     pub fn common_epoch(&self) -> Option<u64> {
-        let epochs: BTreeSet<u64> = self.machines.iter().filter_map(|m| Some(m.life.as_ref()?.epoch())).collect();
-        if epochs.len() == 1 { epochs.first().copied() } else { None }
+        self.common().map(|position| position.epoch)
     }
 }
 

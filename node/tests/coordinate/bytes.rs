@@ -2,10 +2,11 @@
 
 use ::bytes::Bytes;
 use proptest::prelude::*;
-use starling_node::cluster::Metadata;
+use starling_node::cluster::{LogPosition, Metadata};
 use starling_node::message::{
-    ClusterMessage, OperationId, Payload, PeerMessage, ReplicaAnswer, ReplicaRequest, ReplyTo, wire,
+    ClusterMessage, Fence, OperationId, Payload, PeerMessage, ReplicaAnswer, ReplicaRequest, ReplyTo, Stance, wire,
 };
+use starling_node::paxos::Ballot;
 use starling_storage::model::{Mutation, Partition, ReadCommand, ReadResult};
 
 use crate::layout::host;
@@ -22,15 +23,17 @@ fn decode_all(bytes: &[u8]) {
 
 fn messages() -> Vec<PeerMessage> {
     let reply_to = ReplyTo { operation: OperationId::new(3, 77), leg: 1 };
+    let stance = Stance { cluster_id: None, position: LogPosition::FIRST };
+    let ballot = Ballot { round: 1 << 60, proposer: host(1), life: 3 };
     let payload = Payload(Bytes::from_static(b"0123456789"));
-    let request = |request| PeerMessage::Request { coordinator: host(1), reply_to, epoch: 9, request };
+    let request = |request| PeerMessage::Request { coordinator: host(1), reply_to, fence: Fence::default(), request };
     vec![
         request(ReplicaRequest::Mutate { mutation: payload.clone(), forward_to: vec![host(2), host(3)] }),
         request(ReplicaRequest::Read { command: payload.clone(), digest_only: true }),
         PeerMessage::Answer { reply_to, answer: ReplicaAnswer::Data(payload) },
         PeerMessage::Answer { reply_to, answer: ReplicaAnswer::Digest(u128::MAX / 3) },
-        PeerMessage::Cluster(ClusterMessage::Propose { proposal: 1 << 60, base_epoch: 5 }),
-        PeerMessage::Cluster(ClusterMessage::AnnounceAnswer { known: true, epoch: 6 }),
+        PeerMessage::Cluster(stance, ClusterMessage::Prepare { position: LogPosition::FIRST, ballot }),
+        PeerMessage::Cluster(stance, ClusterMessage::AnnounceAnswer { known: true }),
     ]
 }
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use starling_cql_lite::protocol::error::{CqlError, FailedReplica, FailureCode, WriteType};
 use starling_node::coordinate::{Answer, Order, Outcome, Work, WriteCoordination, WriteLeg};
-use starling_node::message::ReplicaFailure;
+use starling_node::message::{Fence, ReplicaFailure};
 use starling_ring::{ConsistencyLevel, HostId, Token};
 use starling_storage::model::{Mutation, Partition, TableId, TableRef};
 
@@ -35,6 +35,7 @@ pub fn start(
         mutation: Some(mutation()),
         replicas: layout.replicas(dead),
         requirement: layout.for_write(level),
+        fence: Fence::default(),
     };
     let legs = (0..legs).map(|_| leg()).collect();
     WriteCoordination::start(legs, WriteType::Simple, host(0), 0, 0, DEADLINE_MS, orders)

@@ -8,7 +8,10 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use starling_node::message::{ClusterMessage, Destination, OperationId, Payload, PeerMessage, ReplicaAnswer, ReplyTo};
+use starling_node::cluster::LogPosition;
+use starling_node::message::{
+    ClusterMessage, Destination, OperationId, Payload, PeerMessage, ReplicaAnswer, ReplyTo, Stance,
+};
 use starling_node::server::links::hello::Greeting;
 use starling_node::server::links::tls::Credentials;
 use starling_node::server::links::{Inbox, Links};
@@ -137,7 +140,8 @@ impl Endpoint {
 
 /// A message of the control lane.
 pub fn control(number: u64) -> PeerMessage {
-    PeerMessage::Cluster(ClusterMessage::Fetch { have_epoch: number })
+    let position = LogPosition { epoch: number, ..LogPosition::FIRST };
+    PeerMessage::Cluster(Stance { cluster_id: None, position }, ClusterMessage::Fetch)
 }
 
 /// A message of the data lane with so much in it.

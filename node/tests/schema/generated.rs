@@ -108,7 +108,7 @@ proptest! {
         let bytes = bincode::serde::encode_to_vec(&session.schema, config).unwrap();
         let (read, _): (Schema, usize) = bincode::serde::decode_from_slice(&bytes, config).unwrap();
         prop_assert_eq!(&read, &session.schema);
-        prop_assert_eq!(read.version(), session.schema.version());
+        prop_assert_eq!(read.fingerprint(), session.schema.fingerprint());
         let mut before = session.table("t").clone();
         session.run("DROP TABLE t");
         session.run(&statement);

@@ -22,6 +22,7 @@ pub struct Fixture {
     pub members: Vec<Member>,
     pub schema: Schema,
     pub version: Uuid,
+    pub lagging: BTreeMap<HostId, Uuid>,
     pub settings: Listing,
 }
 
@@ -43,7 +44,7 @@ impl Fixture {
         }
         let members = (1..=3).map(member).collect();
         let settings = vec![("cluster_name", Some("flock".to_owned())), ("seeds", None)];
-        Fixture { members, version: user.version(), schema: with_system(&user), settings }
+        Fixture { members, version: user.fingerprint(), lagging: BTreeMap::new(), schema: with_system(&user), settings }
     }
 
     pub fn view(&self) -> ClusterView<'_> {
@@ -53,6 +54,7 @@ impl Fixture {
             members: &self.members,
             schema: &self.schema,
             schema_version: self.version,
+            lagging: &self.lagging,
             traces: &[],
             gossip_generation: 1_700_000_000,
             settings: &self.settings,

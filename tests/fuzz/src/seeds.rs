@@ -14,11 +14,13 @@ use starling_cql_lite::protocol::rows::{RowsMetadata, RowsWriter};
 use starling_cql_lite::protocol::segment::{SegmentFormat, put_segments};
 use starling_cql_lite::protocol::{ColumnSpec, CqlError, WriteType};
 use starling_cql_lite::types::CqlType;
-use starling_node::cluster::Metadata;
+use starling_node::cluster::{Change, Entry, EntryId, Metadata};
 use starling_node::message::{
-    ClusterMessage, JoinAnswer, OperationId, Payload, PeerMessage, ReplicaAnswer, ReplicaFailure, ReplicaRequest,
-    ReplyTo, wire,
+    ClusterMessage, Fence, JoinAnswer, OperationId, Payload, PeerMessage, ReplicaAnswer, ReplicaFailure,
+    ReplicaRequest, ReplyTo, Stance, wire,
 };
+use starling_node::paxos::{Answer, Ballot};
+use starling_node::schema::{Schema, SchemaDelta};
 use starling_ring::gossip::{GossipConfig, Gossiper, StateKey};
 use starling_ring::{ConsistencyLevel as Level, Member, Token};
 use uuid::Uuid;
@@ -148,17 +150,23 @@ fn internode() -> Vec<(String, Vec<u8>)> {
         rack: "rack1".to_owned(),
         tokens: vec![Token(i64::MIN), Token(5)],
     };
-    let metadata = Metadata {
-        cluster_id: Uuid::from_u128(3),
-        cluster_name: "Starling".to_owned(),
-        epoch: 4,
-        members: vec![member.clone()],
-        schema: crate::language::schema().clone(),
+    let mut metadata = Metadata::found(Uuid::from_u128(3), "Starling".to_owned(), member.clone());
+    metadata.schema = crate::language::schema().clone();
+    let position = metadata.position;
+    let stance = Stance { cluster_id: Some(metadata.cluster_id), position };
+    let ballot = Ballot { round: 3, proposer: host(1), life: 2 };
+    let entry = Entry {
+        position: position.next(),
+        id: EntryId { proposer: host(1), life: 2, number: 1 },
+        proposed_at_ms: 1,
+        summary: "CREATE TABLE".to_owned(),
+        change: Change::Schema(SchemaDelta::between(&Schema::default(), &metadata.schema)),
+        deciders: vec![host(1)],
     };
     let request = |request| PeerMessage::Request {
         coordinator: host(2),
         reply_to: ReplyTo { operation: OperationId(7), leg: 1 },
-        epoch: 4,
+        fence: Fence { position, changed_at: position },
         request,
     };
     let payload = |name: &[u8]| Payload(Bytes::copy_from_slice(name));
@@ -174,10 +182,18 @@ fn internode() -> Vec<(String, Vec<u8>)> {
         answer(ReplicaAnswer::Data(result)),
         answer(ReplicaAnswer::Digest(9)),
         answer(ReplicaAnswer::Failed(ReplicaFailure::Behind)),
-        PeerMessage::Cluster(ClusterMessage::Join { cluster_name, applicant: member, num_tokens: 16 }),
-        PeerMessage::Cluster(ClusterMessage::JoinAnswer(refused)),
-        PeerMessage::Cluster(ClusterMessage::Propose { proposal: 1, base_epoch: 3 }),
-        PeerMessage::Cluster(ClusterMessage::Publish(Box::new(metadata.clone()))),
+        PeerMessage::Cluster(
+            stance,
+            ClusterMessage::Join { cluster_name, applicant: member, num_tokens: 16, replaces: None },
+        ),
+        PeerMessage::Cluster(stance, ClusterMessage::JoinAnswer(refused)),
+        PeerMessage::Cluster(stance, ClusterMessage::Prepare { position, ballot }),
+        PeerMessage::Cluster(stance, ClusterMessage::Accept { ballot, entry: Box::new(entry.clone()) }),
+        PeerMessage::Cluster(
+            stance,
+            ClusterMessage::Answer { position, ballot, answer: Box::new(Answer::Promised(Some((ballot, entry)))) },
+        ),
+        PeerMessage::Cluster(stance, ClusterMessage::Snapshot(Box::new(metadata.clone()))),
     ];
     let mut seeds: Vec<_> = messages
         .iter()

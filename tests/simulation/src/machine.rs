@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use starling_node::assembly::{CommitTicket, FailurePlant, Node, NodeConfig};
-use starling_node::cluster::{Cluster, ClusterConfig, Identity};
-use starling_node::message::{ReplicaFailure, wire};
+use starling_node::cluster::{Cluster, ClusterConfig, Identity, StoredLog, journal};
+use starling_node::message::ReplicaFailure;
 use starling_ring::{HostId, Member};
 use starling_storage::committer::{Committer, CommitterLimits, Pending};
 use starling_storage::engine::memory::{MemoryEngine, MemorySettings};
-use starling_storage::engine::{Durability, Engine};
+use starling_storage::engine::{Durability, Engine, EngineError};
 use starling_storage::store::{Refusal, Store, StoreError, StoreSettings};
 use uuid::Uuid;
 
-use crate::outside::{METADATA_KEY, SimulatedOutside};
+use crate::outside::SimulatedOutside;
 use crate::random::Random;
 
 const GENERATION_KEY: &[u8] = b"node/generation";
@@ -95,7 +95,8 @@ impl Machine {
         let before = store.get_meta(GENERATION_KEY)?.and_then(|b| b[..].try_into().ok()).map_or(0, u64::from_be_bytes);
         let generation = before + 1;
         store.put_meta(GENERATION_KEY, &generation.to_be_bytes())?;
-        let stored = store.get_meta(METADATA_KEY)?.and_then(|bytes| wire::decode(&bytes).ok());
+        let stored = StoredLog::load(store.scan_meta(journal::PREFIX, None, usize::MAX)?);
+        let stored = stored.map_err(|damaged| StoreError::Engine(EngineError::Corrupt(damaged.to_string())))?;
         let life_seed = self.seed.wrapping_add(u64::from(self.lives));
         let outside = SimulatedOutside::new(now_us.clone(), life_seed, self.wall_offset_us, store.clone());
         let identity = self.identity(generation, seed_node);
@@ -140,6 +141,7 @@ impl Machine {
             num_tokens: 4,
             seeds: vec![seed_node],
             cluster_id_if_founding: Uuid::from_u64_pair(self.seed, 1),
+            replaces: None,
         }
     }
 

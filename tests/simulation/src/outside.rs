@@ -6,15 +6,13 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use parking_lot::Mutex;
 use starling_node::assembly::client::{ClientEvent, ClientResponse, ClientSink};
 use starling_node::assembly::{CommitTicket, Outside, PendingRead};
-use starling_node::cluster::Metadata;
-use starling_node::message::{Destination, PeerMessage, ReplicaFailure, wire};
+use starling_node::cluster::Records;
+use starling_node::message::{Destination, PeerMessage, ReplicaFailure};
+use starling_storage::engine::Durability;
 use starling_storage::model::Mutation;
 use starling_storage::store::Store;
 
 use crate::random::Random;
-
-/// Key of the cluster metadata on the simulated disk.
-pub const METADATA_KEY: &[u8] = b"cluster/metadata";
 
 /// Something that a node asked for.
 pub enum Effect {
@@ -95,9 +93,9 @@ impl Outside for SimulatedOutside {
         Ok(())
     }
 
-    fn persist(&self, metadata: &Metadata) -> Result<(), String> {
-        let bytes = wire::encode(metadata).map_err(|e| e.to_string())?;
-        self.store.put_meta(METADATA_KEY, &bytes).map_err(|e| e.to_string())
+    fn persist(&self, records: Records) -> Result<(), String> {
+        let entries: Vec<_> = records.iter().map(|(key, value)| (&key[..], value.as_deref())).collect();
+        self.store.put_meta_all(&entries, Durability::Sync).map_err(|error| error.to_string())
     }
 
     fn publish(&self, _event: ClientEvent) {}

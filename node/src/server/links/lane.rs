@@ -241,10 +241,12 @@ pub fn take_frame(buffer: &mut BytesMut) -> Result<Option<PeerMessage>, FrameErr
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{ClusterMessage, OperationId, Payload, ReplicaAnswer, ReplyTo};
+    use crate::cluster::LogPosition;
+    use crate::message::{ClusterMessage, OperationId, Payload, ReplicaAnswer, ReplyTo, Stance};
 
     fn message(epoch: u64) -> PeerMessage {
-        PeerMessage::Cluster(ClusterMessage::Fetch { have_epoch: epoch })
+        let position = LogPosition { epoch, ..LogPosition::FIRST };
+        PeerMessage::Cluster(Stance { cluster_id: None, position }, ClusterMessage::Fetch)
     }
 
     fn data(size_bytes: usize) -> PeerMessage {

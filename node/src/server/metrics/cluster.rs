@@ -11,7 +11,7 @@ pub(super) fn write(page: &mut Page<'_>, node: &Node) -> fmt::Result {
     let Some(view) = node.view() else { return Ok(()) };
     let members = view.topology().members().len();
     let alive = (0..members).filter(|index| view.is_alive(*index as u16)).count();
-    page.gauge("metadata_epoch", "Epoch of the cluster metadata.", view.metadata.epoch)?;
+    page.gauge("metadata_epoch", "Epoch of the cluster metadata.", view.metadata.epoch())?;
     page.gauge("members", "Members of the cluster.", members as u64)?;
     page.gauge("members_alive", "Members that this node sees alive, itself included.", alive as u64)
 }

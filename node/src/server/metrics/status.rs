@@ -28,7 +28,8 @@ pub(super) fn status_of(view: &View) -> Value {
         "cluster": {
             "name": metadata.cluster_name,
             "id": metadata.cluster_id.to_string(),
-            "epoch": metadata.epoch,
+            "generation": metadata.position.generation.number(),
+            "epoch": metadata.epoch(),
             "schema_version": view.schema_version().to_string(),
         },
         "nodes": nodes,

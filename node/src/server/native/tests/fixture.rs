@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use super::super::{Door, NativeServer};
 use crate::assembly::{Node, NodeConfig, Outside};
-use crate::cluster::{Cluster, ClusterConfig, Identity};
+use crate::cluster::{Cluster, ClusterConfig, Identity, StoredLog};
 use crate::server::links::Links;
 use crate::server::links::hello::Greeting;
 use crate::server::world::World;
@@ -53,6 +53,7 @@ fn identity(host_id: HostId) -> Identity {
         num_tokens: 4,
         seeds: Vec::new(),
         cluster_id_if_founding: Uuid::from_u128(2),
+        replaces: None,
     }
 }
 
@@ -73,8 +74,8 @@ pub async fn serve_from(config: NodeConfig, engine: Arc<dyn Engine>) -> Served {
     let links = Links::bind(any_port, greeting, &settings.server_encryption_options).expect("a free port");
     let world = World::new(links, store.clone(), committers.expect("threads"), 1).expect("threads");
     let now_ms = world.monotonic_us() / 1_000;
-    let timing = ClusterConfig { found_after_ms: 1, ..ClusterConfig::default() };
-    let cluster = Cluster::new(timing, identity(host_id), None, now_ms);
+    let timing = ClusterConfig { found_alone_after_ms: 0, ..ClusterConfig::default() };
+    let cluster = Cluster::new(timing, identity(host_id), StoredLog::default(), now_ms);
     let node = Arc::new(Node::new(config, cluster, store, world.clone(), 1, 1 << 36));
     world.attach(&node);
     let server = NativeServer::new(node.clone(), world, &settings).expect("valid settings");

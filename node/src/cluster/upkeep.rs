@@ -1,0 +1,105 @@
+//! What the log needs done without anybody asking: deciders that are dead make room, what was accepted is brought to an
+//! end, nodes that did not come in are forgotten, members that are leaving leave.
+
+use std::collections::BTreeMap;
+
+use starling_ring::HostId;
+
+use super::change::ChangeRequest;
+use super::deciders::choose;
+use super::proposing::Requester;
+use super::{Cluster, Metadata, Random};
+
+/// Between two looks, in milliseconds.
+const LOOK_EVERY_MS: u64 = 1_000;
+/// What was accepted here and not decided after this time is brought to an end, in milliseconds; up to as much again is
+/// added at random, so that not all deciders do it at once.
+const UNDECIDED_AFTER_MS: u64 = 3_000;
+
+pub(super) struct Upkeep {
+    next_look_ms: u64,
+    undecided_since_ms: Option<u64>,
+    /// Since when others are not alive.
+    down_since_ms: BTreeMap<HostId, u64>,
+}
+
+impl Upkeep {
+    pub(super) fn new(now_ms: u64) -> Self {
+        Upkeep { next_look_ms: now_ms + LOOK_EVERY_MS, undecided_since_ms: None, down_since_ms: BTreeMap::new() }
+    }
+}
+
+impl Cluster {
+    pub(super) fn tick_upkeep(&mut self, now_ms: u64, random: Random<'_>) {
+        if now_ms < self.upkeep.next_look_ms {
+            return;
+        }
+        self.upkeep.next_look_ms = now_ms + LOOK_EVERY_MS;
+        let Some(metadata) = self.metadata.clone() else { return };
+        self.note_down(now_ms, &metadata);
+        if self.proposing.is_busy() {
+            return;
+        }
+        if self.is_undecided_for_long(now_ms, random) {
+            // A decider's own promise says what it accepted: that is what is proposed, whatever is asked for here.
+            return self.request(now_ms, Requester::Nobody, ChangeRequest::settle());
+        }
+        if self.is_first_live_decider(&metadata)
+            && let Some(change) = self.due_change(now_ms, &metadata)
+        {
+            self.request(now_ms, Requester::Nobody, change);
+        }
+    }
+
+    fn note_down(&mut self, now_ms: u64, metadata: &Metadata) {
+        let down: Vec<HostId> =
+            metadata.admitted().map(|member| member.host_id).filter(|host| !self.is_alive(*host)).collect();
+        self.upkeep.down_since_ms.retain(|host, _| down.contains(host));
+        for host in down {
+            self.upkeep.down_since_ms.entry(host).or_insert(now_ms);
+        }
+    }
+
+    fn is_undecided_for_long(&mut self, now_ms: u64, random: Random<'_>) -> bool {
+        if !self.has_undecided() {
+            self.upkeep.undecided_since_ms = None;
+            return false;
+        }
+        let since_ms = *self.upkeep.undecided_since_ms.get_or_insert(now_ms);
+        now_ms >= since_ms + UNDECIDED_AFTER_MS + random() % UNDECIDED_AFTER_MS
+    }
+
+    /// One node is to do what is due; that two think so for a while does no harm.
+    fn is_first_live_decider(&self, metadata: &Metadata) -> bool {
+        let live = metadata.deciders.iter().copied().filter(|host| self.is_alive(*host));
+        live.min() == Some(self.host_id())
+    }
+
+    fn due_change(&self, now_ms: u64, metadata: &Metadata) -> Option<ChangeRequest> {
+        let down_for_ms = |host: HostId| self.upkeep.down_since_ms.get(&host).map_or(0, |since| now_ms - since);
+        let has_tables = metadata.has_user_tables();
+        if let Some(host) = metadata.leaving.iter().next().filter(|_| !has_tables) {
+            return Some(ChangeRequest::end_leave(*host));
+        }
+        let mut joining = metadata.joining.iter().map(|joiner| joiner.member.host_id);
+        if let Some(host) = joining.find(|host| down_for_ms(*host) >= self.config.join_expires_ms) {
+            return Some(ChangeRequest::expire_join(host));
+        }
+        let is_gone = |host: HostId| down_for_ms(host) >= self.config.decider_replaced_after_ms;
+        if metadata.deciders.iter().any(|host| is_gone(*host)) {
+            let better = choose(&metadata.eligible(), &metadata.deciders, |host| self.is_alive(host));
+            let dead = |of: &[HostId]| of.iter().filter(|host| !self.is_alive(**host)).count();
+            if dead(&better) < dead(&metadata.deciders) {
+                return Some(ChangeRequest::choose_deciders());
+            }
+        }
+        None
+    }
+
+    /// Whether the log can go on: a majority of those that decide is alive.
+    pub fn has_majority(&self) -> bool {
+        let deciders = self.deciders();
+        let alive = deciders.iter().filter(|host| self.is_alive(**host)).count();
+        alive >= super::deciders::majority(deciders.len())
+    }
+}
