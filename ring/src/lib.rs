@@ -10,6 +10,7 @@ pub mod requirement;
 pub mod tally;
 pub mod token;
 pub mod topology;
+mod walk;
 
 pub use allocation::allocate_tokens;
 pub use consistency::ConsistencyLevel;

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::walk::Walk;
 use crate::{Token, Topology};
 
 /// How a keyspace is replicated.
@@ -102,16 +103,9 @@ impl Placement {
             ReplicationStrategy::NetworkTopology { datacenters } => Walk::by_datacenter(topology, datacenters),
         };
         let mut placement = Placement::default();
-        for start in 0..ring.len() {
-            walk.restart();
-            let (before, after) = ring.split_at(start);
-            for &(_, member) in after.iter().chain(before) {
-                if walk.is_done() {
-                    break;
-                }
-                walk.offer(member, &mut placement.replicas);
-            }
-            placement.ends.push(ring[start].0);
+        for (start, &(end, _)) in ring.iter().enumerate() {
+            walk.collect(start, &mut placement.replicas);
+            placement.ends.push(end);
             placement.offsets.push(u32::try_from(placement.replicas.len()).unwrap_or(u32::MAX));
         }
         placement
@@ -158,102 +152,4 @@ impl Placement {
 /// Whether two lists of distinct members hold the same ones.
 fn is_same_set(a: &[u16], b: &[u16]) -> bool {
     a.len() == b.len() && a.iter().all(|member| b.contains(member))
-}
-
-/// What is wanted of a datacentre (or of the whole ring, for SimpleStrategy), and what a walk still lacks.
-struct Quota {
-    /// Replicas wanted, no more than there are members with tokens.
-    wanted: usize,
-    /// How many replicas may share a rack with an earlier one: the factor less the number of racks.
-    repeats: usize,
-    wanted_left: usize,
-    repeats_left: usize,
-}
-
-/// A walk along the ring that collects the replicas of one range, as Cassandra's strategies do.
-struct Walk {
-    /// Quota and rack (a number unique in the cluster) of each member; quota `None`: not wanted.
-    members: Vec<(Option<usize>, usize)>,
-    quotas: Vec<Quota>,
-    missing: usize,
-    /// The number of the walk that took a member or saw a rack last.
-    taken: Vec<usize>,
-    racks_seen: Vec<usize>,
-    number: usize,
-}
-
-impl Walk {
-    fn new(members: Vec<(Option<usize>, usize)>, quotas: Vec<Quota>) -> Walk {
-        let racks = members.iter().map(|&(_, rack)| rack + 1).max().unwrap_or(0);
-        let taken = vec![0; members.len()];
-        Walk { members, quotas, missing: 0, taken, racks_seen: vec![0; racks], number: 0 }
-    }
-
-    fn simple(topology: &Topology, factor: u32) -> Walk {
-        let with_tokens = topology.members().iter().filter(|member| !member.tokens.is_empty()).count();
-        let wanted = with_tokens.min(factor as usize);
-        // One rack, seen at once: every member may repeat it.
-        let quota = Quota { wanted, repeats: wanted, wanted_left: 0, repeats_left: 0 };
-        Walk::new(vec![(Some(0), 0); topology.members().len()], vec![quota])
-    }
-
-    fn by_datacenter(topology: &Topology, factors: &BTreeMap<String, u32>) -> Walk {
-        let mut members = vec![(None, 0); topology.members().len()];
-        let mut quotas = Vec::new();
-        let mut next_rack = 0;
-        for (name, &factor) in factors {
-            let Some(datacenter) = topology.datacenter(name) else {
-                continue;
-            };
-            let (mut racks, mut with_tokens) = (0, 0);
-            for rack in datacenter.racks.values() {
-                let owners = rack.iter().filter(|&&i| !topology.members()[usize::from(i)].tokens.is_empty()).count();
-                with_tokens += owners;
-                racks += usize::from(owners > 0);
-                for &member in rack {
-                    members[usize::from(member)] = (Some(quotas.len()), next_rack);
-                }
-                next_rack += 1;
-            }
-            let factor = factor as usize;
-            let repeats = factor.saturating_sub(racks);
-            quotas.push(Quota { wanted: factor.min(with_tokens), repeats, wanted_left: 0, repeats_left: 0 });
-        }
-        Walk::new(members, quotas)
-    }
-
-    fn restart(&mut self) {
-        self.number += 1;
-        self.missing = 0;
-        for quota in &mut self.quotas {
-            quota.wanted_left = quota.wanted;
-            quota.repeats_left = quota.repeats;
-            self.missing += quota.wanted;
-        }
-    }
-
-    fn is_done(&self) -> bool {
-        self.missing == 0
-    }
-
-    fn offer(&mut self, member: u16, replicas: &mut Vec<u16>) {
-        let (Some(quota), rack) = self.members[usize::from(member)] else {
-            return;
-        };
-        let quota = &mut self.quotas[quota];
-        if quota.wanted_left == 0 || self.taken[usize::from(member)] == self.number {
-            return;
-        }
-        if self.racks_seen[rack] == self.number {
-            if quota.repeats_left == 0 {
-                return;
-            }
-            quota.repeats_left -= 1;
-        }
-        self.racks_seen[rack] = self.number;
-        self.taken[usize::from(member)] = self.number;
-        quota.wanted_left -= 1;
-        self.missing -= 1;
-        replicas.push(member);
-    }
 }
