@@ -7,7 +7,10 @@ use std::sync::{Arc, OnceLock, Weak};
 
 use bytes::Bytes;
 use criterion::{Criterion, Throughput};
-use starling_node::message::{Destination, OperationId, Payload, PeerMessage, ReplicaAnswer, ReplicaRequest, ReplyTo};
+use starling_node::cluster::LogPosition;
+use starling_node::message::{
+    Destination, Fence, OperationId, Payload, PeerMessage, ReplicaAnswer, ReplicaRequest, ReplyTo,
+};
 use starling_node::server::links::hello::Greeting;
 use starling_node::server::links::tls::Credentials;
 use starling_node::server::links::{Inbox, Links};
@@ -15,6 +18,7 @@ use starling_ring::HostId;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use uuid::Uuid;
 
+const FENCE: Fence = Fence { position: LogPosition::FIRST, changed_at: LogPosition::FIRST };
 const REPLY_TO: ReplyTo = ReplyTo { operation: OperationId(1), leg: 0 };
 
 /// Answers requests, and tells of answers.
@@ -60,7 +64,7 @@ fn open(host_id: HostId, end: End, credentials: &Credentials) -> Arc<End> {
 async fn round_trips(end: &End, to: HostId, count: u64, mutation: &Bytes, answers: &mut UnboundedReceiver<()>) {
     for _ in 0..count {
         let request = ReplicaRequest::Mutate { mutation: Payload(mutation.clone()), forward_to: vec![] };
-        let message = PeerMessage::Request { coordinator: to, reply_to: REPLY_TO, epoch: 1, request };
+        let message = PeerMessage::Request { coordinator: to, reply_to: REPLY_TO, fence: FENCE, request };
         end.links.get().unwrap().send(Destination::Host(to), message);
     }
     for _ in 0..count {
