@@ -21,6 +21,7 @@ const BOUNDED: &[&str] = &[
     "native_receiving_bytes",
     "native_under_way_bytes",
     "native_unread_bytes",
+    "operations_parked",
     "operations_under_way",
     "prepared_statements",
     "prepared_statements_bytes",

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use parking_lot::Mutex;
-use starling_cql_lite::ast::Statement;
+use starling_cql_lite::ast::{QualifiedName, Statement};
 use starling_cql_lite::protocol::error::{CqlError, WriteType};
 use starling_ring::ConsistencyLevel;
 use uuid::Uuid;
@@ -31,7 +31,7 @@ impl Node {
         let slot = effect.clone();
         let datacenters: BTreeMap<String, usize> =
             view.topology().datacenters().iter().map(|d| (d.name.clone(), d.members.len())).collect();
-        let summary = statement.name().to_owned();
+        let summary = summary(&statement, keyspace.as_deref());
         let request = ChangeRequest::schema(&summary, move |metadata: &Metadata| {
             let context = ChangeContext { new_uuid, datacenters: &datacenters };
             let outcome = change::apply(&metadata.schema, keyspace.as_deref(), &statement, &context)?;
@@ -59,6 +59,25 @@ impl Node {
         let warnings = if matches!(response, ClientResponse::Error(_)) { Vec::new() } else { warnings };
         self.respond(pending.asked, response.with_warnings(warnings));
     }
+}
+
+/// What a statement does, for whoever reads the log.
+fn summary(statement: &Statement, keyspace: Option<&str>) -> String {
+    let table = |name: &QualifiedName| {
+        let keyspace = name.keyspace.as_ref().map(|given| given.name.as_str()).or(keyspace);
+        keyspace.map_or_else(|| name.name.name.clone(), |keyspace| format!("{keyspace}.{}", name.name.name))
+    };
+    let name = match statement {
+        Statement::CreateKeyspace(statement) => statement.name.name.clone(),
+        Statement::AlterKeyspace(statement) => statement.name.name.clone(),
+        Statement::DropKeyspace(statement) => statement.name.name.clone(),
+        Statement::CreateTable(statement) => table(&statement.name),
+        Statement::AlterTable(statement) => table(&statement.name),
+        Statement::DropTable(statement) => table(&statement.name),
+        Statement::Truncate(name) => table(name),
+        _ => String::new(),
+    };
+    format!("{} {name}", statement.name())
 }
 
 fn refusal(error: ChangeError) -> CqlError {

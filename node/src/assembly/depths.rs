@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use super::Node;
+use super::parked::PARKED_MAX;
 use crate::cluster::CHANGES_WAITING_MAX;
 
 /// What something holds, and how much it may.
@@ -36,6 +37,8 @@ pub struct Depths {
     pub prepared_evicted: u64,
     /// Changes of schema or membership that wait for their turn at this node.
     pub changes: Depth,
+    /// Operations that wait for the log.
+    pub parked: Depth,
 }
 
 impl Node {
@@ -56,6 +59,7 @@ impl Node {
             prepared_bytes: Depth::new(prepared_bytes, self.config.prepared_bytes_max),
             prepared_evicted: self.prepared.evicted.load(Ordering::Relaxed),
             changes: Depth::new(self.cluster.lock().changes_waiting(), CHANGES_WAITING_MAX),
+            parked: Depth::new(self.parked_count(), PARKED_MAX),
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::cluster::LogPosition;
 use crate::coordinate::WriteCoordination;
 
 /// Operations that may wait so. Each was under way before; beyond it they end as if no replica had answered.
-const PARKED_MAX: usize = 16_384;
+pub(super) const PARKED_MAX: usize = 16_384;
 
 /// What waits.
 #[derive(Default)]

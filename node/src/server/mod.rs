@@ -1,6 +1,7 @@
 //! The server: carries out what the pure node asks for, over real clocks, sockets, threads and disks.
 
 pub mod admin;
+pub mod changes;
 mod clock;
 mod descriptors;
 mod identity;

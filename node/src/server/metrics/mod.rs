@@ -4,6 +4,7 @@
 
 mod cluster;
 mod internode;
+mod log;
 mod native;
 mod page;
 mod process;
@@ -20,7 +21,8 @@ use prometheus_client::encoding::{DescriptorEncoder, text};
 use prometheus_client::registry::Registry;
 use serde_json::{Value, json};
 
-use super::admin::AdminSource;
+use super::admin::{AdminSource, ChangeFuture};
+use super::changes::{self, AdminChange};
 use super::native::NativeServer;
 use super::world::World;
 use crate::assembly::Node;
@@ -59,10 +61,18 @@ impl AdminSource for Source {
     }
 
     fn status(&self) -> Value {
-        match self.node.view() {
-            Some(view) => status::status_of(&view),
+        match self.node.log() {
+            Some(log) => status::status_of(&log, self.node.view().as_deref()),
             None => json!({ "cluster": null, "nodes": [], "waiting_for": self.node.waiting_reason() }),
         }
+    }
+
+    fn log(&self, entries_max: usize) -> Option<Value> {
+        Some(log::log_of(&self.node.log()?, entries_max))
+    }
+
+    fn change(&self, change: AdminChange) -> ChangeFuture {
+        Box::pin(changes::carry_out(self.node.clone(), change))
     }
 
     fn metrics(&self) -> String {
