@@ -94,8 +94,13 @@ pub fn program() -> PathBuf {
 
 /// One HTTP request to the admin side: the status code and the body. `None` while nobody listens.
 pub fn http_get(address: Ipv4Addr, path: &str) -> Option<(u16, String)> {
+    http(address, "GET", path, "")
+}
+
+/// The same with another method and more header lines, each with its line end.
+pub fn http(address: Ipv4Addr, method: &str, path: &str, headers: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect((address, 9180)).ok()?;
-    write!(stream, "GET {path} HTTP/1.0\r\n\r\n").ok()?;
+    write!(stream, "{method} {path} HTTP/1.0\r\n{headers}\r\n").ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     let (head, body) = answer.split_once("\r\n\r\n")?;
