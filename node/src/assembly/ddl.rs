@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 
 use parking_lot::Mutex;
 use starling_cql_lite::ast::{QualifiedName, Statement};
-use starling_cql_lite::protocol::error::{CqlError, WriteType};
+use starling_cql_lite::protocol::error::CqlError;
 use starling_ring::ConsistencyLevel;
 use uuid::Uuid;
 
@@ -95,8 +95,15 @@ fn refusal(error: ChangeError) -> CqlError {
         ChangeError::Later(reason) => {
             CqlError::Server(format!("The schema cannot be changed now: {reason}; nothing was changed, try again"))
         }
-        // As a lightweight transaction whose outcome is not known.
-        ChangeError::Unknown => CqlError::write_timeout(ConsistencyLevel::Serial, 0, 1, WriteType::Cas),
+        ChangeError::Unknown { required } => CqlError::CasWriteUnknown {
+            message:
+                "The schema change was proposed and its outcome could not be learnt in time: it is made on all nodes \
+                      or on none"
+                    .into(),
+            consistency: ConsistencyLevel::Serial,
+            received: 0,
+            block_for: required as u32,
+        },
         ChangeError::Conflict => CqlError::Server(
             "Other changes of schema or membership kept coming in between; nothing was changed, try again".into(),
         ),

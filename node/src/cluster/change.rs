@@ -55,7 +55,10 @@ pub enum ChangeError {
     /// Too many changes wait already; nothing was changed.
     Overloaded,
     /// It may be made or not: it was proposed, and its fate was not learnt in time.
-    Unknown,
+    Unknown {
+        /// How many had to agree.
+        required: usize,
+    },
 }
 
 impl ChangeRequest {

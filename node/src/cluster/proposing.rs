@@ -311,7 +311,8 @@ impl Cluster {
         if matches!(stage, Stage::Published { .. }) {
             self.proposing.open = Some((waiting, stage));
         } else if waiting.is_exposed {
-            self.report(waiting.requester, Err(ChangeError::Unknown));
+            let error = self.unknown();
+            self.report(waiting.requester, Err(error));
         } else {
             waiting.entry = None;
             self.proposing.open = Some((waiting, Stage::BackingOff { until_ms: now_ms }));
@@ -388,10 +389,14 @@ impl Cluster {
         self.start_next(now_ms);
     }
 
+    fn unknown(&self) -> ChangeError {
+        ChangeError::Unknown { required: majority(self.deciders().len()) }
+    }
+
     /// Why a change is given up after its last attempt.
     fn given_up(&self, waiting: &Waiting) -> ChangeError {
         match &self.metadata {
-            _ if waiting.is_exposed => ChangeError::Unknown,
+            _ if waiting.is_exposed => self.unknown(),
             _ if waiting.blocked_by.is_some() => ChangeError::Later(waiting.blocked_by.clone().unwrap_or_default()),
             Some(metadata) if !waiting.silent.is_empty() => {
                 no_majority(metadata, metadata.deciders.len(), &waiting.silent)

@@ -152,7 +152,7 @@ fn restarts_in_the_middle_of_changes_never_fork_the_metadata() {
         for (ticket, name) in asked {
             match network.done.get(&ticket) {
                 Some(Ok(_)) => assert!(schema.keyspaces.contains_key(&name), "seed {seed}: {name} was acknowledged"),
-                Some(Err(ChangeError::Unknown)) => {}
+                Some(Err(ChangeError::Unknown { .. })) => {}
                 Some(Err(_)) => assert!(!schema.keyspaces.contains_key(&name), "seed {seed}: {name} was refused"),
                 None => {}
             }

@@ -38,8 +38,7 @@ fn without_a_seed_to_ask_it_ends_with_a_message_that_helps() {
         hear(&mut network, place);
         network.run_until(1_000, |n| n.machines[place].fatal.is_some());
         let reason = network.machines[place].fatal.clone().unwrap();
-        for part in [&HEARD.to_string(), "10.0.0.1:7000", "bring its data directory back", "another address", "as seed"]
-        {
+        for part in [&HEARD.to_string(), "bring the data directory back", "another address", "as its seed"] {
             assert!(reason.contains(part), "{reason}");
         }
         assert!(network.machines[place].life.as_ref().is_none_or(|life| life.metadata().is_none()));
@@ -52,5 +51,5 @@ fn a_member_does_not_care() {
     (0..3).for_each(|place| hear(&mut network, place));
     network.run_for(5_000);
     assert!(network.machines.iter().all(|machine| machine.fatal.is_none()));
-    assert_eq!(network.common_epoch(), Some(3));
+    assert_eq!(network.common_epoch(), Some(5));
 }
