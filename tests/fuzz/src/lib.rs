@@ -7,6 +7,7 @@ mod frames;
 mod gossip;
 mod internode;
 mod language;
+mod log;
 pub mod seeds;
 mod storage;
 
@@ -14,11 +15,12 @@ mod storage;
 pub type Target = fn(&[u8]);
 
 /// All targets by name.
-pub const TARGETS: [(&str, Target); 5] = [
+pub const TARGETS: [(&str, Target); 6] = [
     ("frames", frames::run),
     ("gossip", gossip::run),
     ("internode", internode::run),
     ("language", language::run),
+    ("log", log::run),
     ("storage", storage::run),
 ];
 

@@ -33,6 +33,7 @@ pub fn made(target: &str) -> Vec<(String, Vec<u8>)> {
         "frames" => frames(),
         "gossip" => vec![("exchange".to_owned(), gossip())],
         "internode" => internode(),
+        "log" => vec![("decrees".to_owned(), decrees())],
         _ => Vec::new(),
     }
 }
@@ -202,6 +203,54 @@ fn internode() -> Vec<(String, Vec<u8>)> {
         .collect();
     seeds.push(("metadata".to_owned(), wire::encode(&metadata).unwrap_or_default()));
     seeds
+}
+
+/// What other members say to the one under test about two entries, and a newcomer about itself.
+fn decrees() -> Vec<u8> {
+    let metadata = crate::log::metadata();
+    let stance = Stance { cluster_id: Some(metadata.cluster_id), position: metadata.position };
+    let position = metadata.position.next();
+    let ballot = Ballot { round: 1, proposer: host(1), life: 2 };
+    let entry = Entry {
+        position,
+        id: EntryId { proposer: host(1), life: 2, number: 1 },
+        proposed_at_ms: 1,
+        summary: "CREATE TABLE".to_owned(),
+        change: Change::Joining { member: crate::log::member(3), replaces: None },
+        deciders: metadata.deciders.clone(),
+    };
+    let mut recovered = metadata.clone();
+    recovered.lineage.push(metadata.position);
+    recovered.position.epoch += 9;
+    let join = ClusterMessage::Join {
+        cluster_name: metadata.cluster_name.clone(),
+        applicant: crate::log::member(4),
+        num_tokens: 4,
+        replaces: Some(IpAddr::from([10, 0, 0, 2])),
+    };
+    let accept = ClusterMessage::Accept { ballot, entry: Box::new(entry.clone()) };
+    let said = [
+        (4, join),
+        (1, ClusterMessage::Prepare { position, ballot }),
+        (1, accept),
+        (2, ClusterMessage::Answer { position, ballot, answer: Box::new(Answer::Promised(None)) }),
+        (1, ClusterMessage::Entries(vec![entry])),
+        (1, ClusterMessage::Adopted),
+        (2, ClusterMessage::Fetch),
+        (2, ClusterMessage::Announce),
+        (1, ClusterMessage::AnnounceAnswer { known: true }),
+        (2, ClusterMessage::Call),
+        (1, ClusterMessage::Snapshot(Box::new(recovered))),
+        (2, ClusterMessage::Refused { reason: "no".to_owned() }),
+    ];
+    let mut bytes = Vec::new();
+    for (from, message) in said {
+        let message = wire::encode(&PeerMessage::Cluster(stance, message)).unwrap_or_default();
+        bytes.extend_from_slice(&u16::try_from(message.len()).unwrap_or(u16::MAX).to_be_bytes());
+        bytes.push((1 << 3) | from);
+        bytes.extend_from_slice(&message);
+    }
+    bytes
 }
 
 /// What another member says to the one under test while both find each other.

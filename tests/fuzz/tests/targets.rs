@@ -79,4 +79,4 @@ macro_rules! targets {
     };
 }
 
-targets!(frames, gossip, internode, language, storage);
+targets!(frames, gossip, internode, language, log, storage);
