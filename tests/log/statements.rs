@@ -19,7 +19,7 @@ pub enum Fate {
 pub fn fate<T>(outcome: &Result<T, DriverError>) -> Fate {
     match outcome {
         Ok(_) => Fate::Made,
-        Err(DriverError::Server(CqlError::WriteTimeout { .. })) => Fate::Unknown,
+        Err(DriverError::Server(CqlError::WriteTimeout { .. } | CqlError::CasWriteUnknown { .. })) => Fate::Unknown,
         Err(DriverError::Server(_) | DriverError::NoHostAvailable { .. }) => Fate::Refused,
         Err(DriverError::OutcomeUnknown { .. } | DriverError::Timeout { .. }) => Fate::Unknown,
         Err(error) => panic!("{error}"),

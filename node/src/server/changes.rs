@@ -141,7 +141,7 @@ async fn change(node: &Arc<Node>, request: ChangeRequest) -> Result<Arc<Metadata
     asked.await.map_err(|error| Refused::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))?;
     match tokio::time::timeout(CHANGE_TIMEOUT, told).await {
         Ok(Ok(outcome)) => outcome.map_err(|error| not_made(&error)),
-        Ok(Err(_)) | Err(_) => Err(not_made(&ChangeError::Unknown)),
+        Ok(Err(_)) | Err(_) => Err(not_made(&ChangeError::Unknown { required: 1 })),
     }
 }
 
@@ -166,7 +166,7 @@ fn not_made(error: &ChangeError) -> Refused {
             StatusCode::SERVICE_UNAVAILABLE,
             "too many changes wait at this node already; nothing was changed, try again",
         ),
-        ChangeError::Unknown => Refused::new(
+        ChangeError::Unknown { .. } => Refused::new(
             StatusCode::GATEWAY_TIMEOUT,
             "it may have been made or not: its fate was not learnt in time; look at `starling admin log` before trying \
              again",
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_not_called_refused() {
-        let unknown = not_made(&ChangeError::Unknown);
+        let unknown = not_made(&ChangeError::Unknown { required: 1 });
         assert_eq!(unknown.status, StatusCode::GATEWAY_TIMEOUT);
         assert!(unknown.error.contains("may have been made or not"), "{unknown:?}");
         let away = ChangeError::NoMajority { required: 2, alive: 1, away: "10.0.0.2, 10.0.0.3".into() };
