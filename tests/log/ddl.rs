@@ -1,5 +1,5 @@
-//! Schema changes of three clients at once while nodes are killed and restarted: one schema comes of it, and it is what
-//! the clients were told.
+//! Schema changes of three clients at once while nodes are killed, restarted and frozen: one schema comes of it, and
+//! it is what the clients were told.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -13,21 +13,38 @@ use crate::is_full;
 use crate::statements::{Fate, Ledger, fate, next, victim};
 
 const CLIENTS: usize = 3;
-/// How long a dead node stays dead in turn, in milliseconds: its death is mostly not noticed, sometimes it is.
-const DOWN_MS: [u64; 5] = [0, 400, 1_500, 100, 8_000];
+/// What happens to nodes in turn. Deaths are mostly not noticed before the node is back, sometimes they are.
+const BLOWS: [Blow; 7] = [
+    Blow { killed: 1, away_ms: 0 },
+    Blow { killed: 1, away_ms: 400 },
+    Blow { killed: 0, away_ms: 3_000 },
+    Blow { killed: 2, away_ms: 2_500 },
+    Blow { killed: 1, away_ms: 1_500 },
+    Blow { killed: 1, away_ms: 100 },
+    Blow { killed: 1, away_ms: 8_000 },
+];
 /// Longest wait of a client for an answer: longer than a node tries. In milliseconds.
 const TIMEOUT_MS: u64 = 30_000;
 
+/// Something that happens to nodes.
+#[derive(Clone, Copy)]
+struct Blow {
+    /// So many nodes are killed at once, two of three being more than the log bears; none: one node freezes.
+    killed: usize,
+    /// For so long, in milliseconds.
+    away_ms: u64,
+}
+
 struct Plan {
     statements: usize,
-    /// Nodes are killed so often at least, spread over the statements.
-    kills_min: usize,
+    /// As many blows at least, spread over the statements.
+    blows_min: usize,
 }
 
 /// How far everybody is.
 #[derive(Default)]
 struct Progress {
-    kills: AtomicUsize,
+    blows: AtomicUsize,
     clients_done: AtomicUsize,
 }
 
@@ -55,11 +72,11 @@ async fn run(client: usize, plan: &Plan, contact_points: Vec<String>, progress: 
     let mut ledger = Ledger::default();
     let own = (0..plan.statements).skip(client).step_by(CLIENTS).count();
     for number in 0..own {
-        // Whoever is ahead of the killing waits for it.
-        let kills = plan.kills_min * number / own;
+        // Whoever is ahead of the blows waits for them.
+        let blows = plan.blows_min * number / own;
         let started = Instant::now();
-        while progress.kills.load(Ordering::Relaxed) < kills {
-            assert!(started.elapsed() < HANG_GUARD, "hung waiting for a node to be killed");
+        while progress.blows.load(Ordering::Relaxed) < blows {
+            assert!(started.elapsed() < HANG_GUARD, "hung waiting for a blow");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         let statement = next(client, number, &mut ledger);
@@ -79,16 +96,25 @@ fn first_words(message: &str) -> String {
     words.take(8).collect::<Vec<_>>().join(" ")
 }
 
-/// Kills one node after the other, each until it is back, until the clients are done.
-fn kill_in_turn(cluster: &mut Cluster, progress: &Progress) {
+/// Strikes one node after the other, each until it is back, until the clients are done.
+fn strike_in_turn(cluster: &mut Cluster, progress: &Progress) {
     while progress.clients_done.load(Ordering::Relaxed) < CLIENTS {
-        let kills = progress.kills.load(Ordering::Relaxed);
+        let number = progress.blows.load(Ordering::Relaxed);
+        let Blow { killed, away_ms } = BLOWS[number % BLOWS.len()];
         std::thread::sleep(Duration::from_millis(300));
-        let node = cluster.node(kills % 3);
-        node.kill();
-        progress.kills.fetch_add(1, Ordering::Relaxed);
-        std::thread::sleep(Duration::from_millis(DOWN_MS[kills % DOWN_MS.len()]));
-        node.start();
+        let away = || std::thread::sleep(Duration::from_millis(away_ms));
+        let victims: Vec<usize> = (0..killed).map(|further| (number + further) % 3).collect();
+        if victims.is_empty() {
+            cluster.nodes()[number % 3].pause();
+        }
+        victims.iter().for_each(|victim| cluster.node(*victim).kill());
+        progress.blows.fetch_add(1, Ordering::Relaxed);
+        away();
+        if victims.is_empty() {
+            cluster.nodes()[number % 3].resume();
+        }
+        victims.iter().for_each(|victim| cluster.node(*victim).begin());
+        victims.iter().for_each(|victim| cluster.node(*victim).wait_until_ready());
     }
 }
 
@@ -99,8 +125,8 @@ fn on_a_runtime<T>(task: impl Future<Output = T>) -> T {
 #[test]
 fn concurrent_schema_changes_while_nodes_are_killed_end_in_one_schema() {
     let plan = match is_full() {
-        true => Plan { statements: 1_000, kills_min: 20 },
-        false => Plan { statements: 150, kills_min: 4 },
+        true => Plan { statements: 1_000, blows_min: 24 },
+        false => Plan { statements: 150, blows_min: 4 },
     };
     let mut cluster = Cluster::of("log-ddl", 3);
     let contact_points = cluster.contact_points();
@@ -114,7 +140,7 @@ fn concurrent_schema_changes_while_nodes_are_killed_end_in_one_schema() {
                 scope.spawn(move || on_a_runtime(run(client, plan, contact_points, progress)))
             })
             .collect();
-        kill_in_turn(&mut cluster, &progress);
+        strike_in_turn(&mut cluster, &progress);
         clients.into_iter().map(|client| client.join().unwrap()).collect()
     });
     let ledger = Ledger::merged(ledgers);
@@ -141,12 +167,12 @@ fn concurrent_schema_changes_while_nodes_are_killed_end_in_one_schema() {
     }
     println!(
         "{} statements of {CLIENTS} clients in {took:.1?}: {} made, {} refused, {} unknown of which {unknown_made} were \
-         made; {} kills; one schema on 3 nodes: {} tables, at {}",
+         made; {} blows; one schema on 3 nodes: {} tables, at {}",
         plan.statements,
         ledger.count(Fate::Made),
         ledger.count(Fate::Refused),
         ledger.count(Fate::Unknown),
-        progress.kills.load(Ordering::Relaxed),
+        progress.blows.load(Ordering::Relaxed),
         tables.len(),
         settled.1,
     );
