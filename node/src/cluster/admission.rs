@@ -45,7 +45,8 @@ impl Cluster {
             }
             return false;
         }
-        if matches!(message, ClusterMessage::Snapshot(_)) {
+        // What was decided was decided, whoever tells of it: maybe a member that is not known here yet.
+        if matches!(message, ClusterMessage::Snapshot(_) | ClusterMessage::Entries(_)) {
             return true;
         }
         if stance.position.generation > metadata.position.generation || !standing.is_admitted() {
@@ -55,15 +56,17 @@ impl Cluster {
         true
     }
 
-    /// Gossip of a node that is no member any more: it is told, for it would go on for ever.
+    /// Gossip of a node that is no member (any more): it is told, for it would go on for ever. One that is a member by an
+    /// entry that is not known here yet does not mind: it knows more than this node.
     pub(super) fn refuses_gossip(&mut self, from: HostId) -> bool {
         let Some(metadata) = self.metadata.clone() else { return true };
         let standing = metadata.standing(from);
-        if matches!(standing, Standing::Lost | Standing::Left | Standing::Replaced) {
-            let reason = self.refusal(&metadata, standing);
-            self.send(from, ClusterMessage::Refused { reason });
+        if standing.is_admitted() {
+            return false;
         }
-        !standing.is_admitted()
+        let reason = self.refusal(&metadata, standing);
+        self.send(from, ClusterMessage::Refused { reason });
+        true
     }
 
     /// What a node of this standing is told.

@@ -6,8 +6,8 @@ use starling_cql_lite::protocol::error::CqlError;
 use starling_ring::allocation::allocate_tokens;
 use starling_ring::{HostId, Member};
 
-use super::Metadata;
 use super::entry::{Change, shortened};
+use super::{LogPosition, Metadata};
 use crate::schema::{Schema, SchemaDelta};
 
 /// Why a change cannot be made on some metadata.
@@ -25,6 +25,8 @@ type Make = Box<dyn Fn(&Metadata) -> Result<Option<Change>, Refusal> + Send>;
 /// A change of membership or schema.
 pub struct ChangeRequest {
     pub(super) summary: String,
+    /// An entry is wanted even if it changes nothing.
+    pub(super) is_forced: bool,
     make: Make,
 }
 
@@ -63,7 +65,7 @@ pub enum ChangeError {
 
 impl ChangeRequest {
     fn new(summary: String, make: impl Fn(&Metadata) -> Result<Option<Change>, Refusal> + Send + 'static) -> Self {
-        ChangeRequest { summary: shortened(&summary), make: Box::new(make) }
+        ChangeRequest { summary: shortened(&summary), is_forced: false, make: Box::new(make) }
     }
 
     /// A schema change; `make` answers `Ok(None)` where there is nothing to do.
@@ -157,9 +159,11 @@ impl ChangeRequest {
         })
     }
 
-    /// Brings to an end what this node has accepted; changes nothing of its own.
-    pub(super) fn settle() -> Self {
-        ChangeRequest::new("settled".into(), |_| Ok(Some(Change::Deciders)))
+    /// Brings to an end what this node has accepted for `position`; changes nothing of its own. Once the position is
+    /// decided there is nothing left to do.
+    pub(super) fn settle(position: LogPosition) -> Self {
+        let make = move |m: &Metadata| Ok((m.position.next() == position).then_some(Change::Deciders));
+        ChangeRequest { is_forced: true, ..ChangeRequest::new("settled".into(), make) }
     }
 
     /// Chooses the deciders anew.

@@ -107,7 +107,13 @@ impl Cluster {
         let Some(metadata) = self.metadata.clone() else { return };
         let tens = 1 + metadata.members.len() as u64 / 10;
         self.joining.next_call_ms = now_ms + self.config.call_seeds_every_ms * tens;
+        // Without a majority of those that decide, the cluster may have gone on with members that this node has never
+        // heard of, even without it: whoever is at a seed's address knows.
+        let is_alone = !self.has_majority();
         for seed in self.other_seeds() {
+            if is_alone {
+                self.send_to(Destination::Address(seed), ClusterMessage::Fetch);
+            }
             let holder = metadata.admitted().find(|m| SocketAddr::new(m.listen_address, m.storage_port) == seed);
             if let Some(holder) = holder {
                 self.send(holder.host_id, ClusterMessage::Call);

@@ -201,7 +201,7 @@ impl Cluster {
             Change::Schema(_) | Change::Addresses(_) => metadata.deciders.clone(),
             _ => choose(&draft.eligible(), &metadata.deciders, |host| self.is_alive(host)),
         };
-        if matches!(change, Change::Deciders) && deciders == metadata.deciders {
+        if matches!(change, Change::Deciders) && deciders == metadata.deciders && !request.is_forced {
             return Ok(None);
         }
         self.proposing.entries += 1;

@@ -42,7 +42,7 @@ impl Cluster {
         }
         if self.is_undecided_for_long(now_ms, random) {
             // A decider's own promise says what it accepted: that is what is proposed, whatever is asked for here.
-            return self.request(now_ms, Requester::Nobody, ChangeRequest::settle());
+            return self.request(now_ms, Requester::Nobody, ChangeRequest::settle(metadata.position.next()));
         }
         if self.is_first_live_decider(&metadata)
             && let Some(change) = self.due_change(now_ms, &metadata)

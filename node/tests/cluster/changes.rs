@@ -161,3 +161,23 @@ fn restarts_in_the_middle_of_changes_never_fork_the_metadata() {
     }
     assert!(made >= 60, "only {made} changes were made in all");
 }
+
+/// A proposer dies when one decider has accepted its entry: another brings it to an end, without anybody asking.
+#[test]
+fn what_was_accepted_is_brought_to_an_end() {
+    let mut settled = 0;
+    for pause_ms in 0..12 {
+        let mut network = Network::formed(3, 3);
+        network.weather.delay_ms_max = 6;
+        let before = network.common().unwrap();
+        network.create_keyspace(0, "k");
+        network.run_for(pause_ms);
+        network.stop(0);
+        network.run_for(60_000);
+        let after = network.common().unwrap();
+        assert_eq!(network.metadata(1).schema.keyspaces.contains_key("k"), after > before);
+        assert!(after <= before.next(), "it is brought to an end once");
+        settled += u32::from(after > before && network.done.is_empty());
+    }
+    assert!(settled > 0, "no schedule left anything undecided");
+}

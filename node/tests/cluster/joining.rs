@@ -1,6 +1,7 @@
 //! Founding, joining, being refused, coming back.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
 use starling_cql_lite::parser::parse_statement;
 use starling_node::cluster::{ChangeRequest, Identity, Metadata};
@@ -146,4 +147,64 @@ fn a_restart_in_another_place_or_cluster_is_refused() {
     }
     network.start(1);
     network.run_until(30_000, |n| n.machines[1].is_ready);
+}
+
+/// A node that was let in and stopped before it was a member; the others have forgotten it meanwhile.
+fn forgotten_on_its_way_in(network: &mut Network) -> usize {
+    let place = network.add(identity(9));
+    network.run_until(5_000, |n| n.cluster(place).metadata().is_some());
+    network.stop(place);
+    network.run_for(20);
+    assert_eq!(network.metadata(0).joining.len(), 1);
+    network.run_until(120_000, |n| n.metadata(0).joining.is_empty());
+    place
+}
+
+/// It hears of it from whoever it gossips to, not only from a seed that is still there.
+#[test]
+fn who_was_forgotten_on_its_way_in_is_told() {
+    let mut network = Network::formed(1, 3);
+    let place = forgotten_on_its_way_in(&mut network);
+    network.machines[place].identity.seeds.clear();
+    network.start(place);
+    network.run_until(30_000, |n| n.machines[place].fatal.is_some());
+    assert!(network.machines[place].fatal.as_ref().unwrap().contains("not a member"));
+}
+
+/// Nobody whom it knows is there any more, and nobody who is there knows it: it asks its seeds again.
+#[test]
+fn who_was_forgotten_and_knows_only_the_dead_is_told_by_its_seeds() {
+    let mut network = Network::formed(1, 1);
+    let place = forgotten_on_its_way_in(&mut network);
+    for number in 2..=4 {
+        let joined = network.add(identity(number));
+        network.run_until(30_000, |n| n.machines[joined].is_ready);
+    }
+    network.stop(0);
+    network.run_for(90_000);
+    network.machines[place].identity.seeds = vec![SocketAddr::new(address(3), 7000)];
+    network.start(place);
+    network.run_until(60_000, |n| n.machines[place].fatal.is_some());
+    assert!(network.machines[place].fatal.as_ref().unwrap().contains("not a member"));
+    assert!(network.metadata(2).joining.is_empty(), "nothing is left of it");
+}
+
+/// A member that was away while the only other one went and new ones came: it knows none of those that are there.
+#[test]
+fn a_member_that_knows_only_who_has_left_catches_up_from_its_seeds() {
+    let mut network = Network::formed(1, 3);
+    let away = 2;
+    network.stop(away);
+    for number in 4..=6 {
+        let joined = network.add(identity(number));
+        network.run_until(60_000, |n| n.machines[joined].is_ready);
+    }
+    for leaves in [0, 1] {
+        let host = network.machines[leaves].identity.member.host_id;
+        network.request(4, 500 + leaves as u64, ChangeRequest::begin_leave(host));
+        network.run_until(120_000, |n| n.machines[leaves].fatal.is_some());
+    }
+    network.machines[away].identity.seeds = vec![SocketAddr::new(address(5), 7000)];
+    network.start(away);
+    network.run_until(60_000, |n| n.common_epoch().is_some() && n.machines[away].is_ready);
 }
