@@ -6,6 +6,7 @@ use starling_node::assembly::client::{ClientRequest, ClientResponse, Description
 use starling_node::plan::{BoundValue, BoundValues};
 use starling_ring::ConsistencyLevel;
 
+use crate::ddl::{Element, Step};
 use crate::oracle::Outcome;
 use crate::random::Random;
 
@@ -18,6 +19,8 @@ pub enum Doing {
     Setup { step: usize },
     /// Writing (or deleting) a register.
     Writing { key: i32, timestamp: i64 },
+    /// Changing the schema beside it.
+    Changing { element: Element, step: Step },
     /// Reading a register, which must show at least `floor`.
     Reading { key: i32, floor: i64 },
 }

@@ -2,9 +2,11 @@
 //!
 //! The nodes are the server's own code (`starling_node::assembly`); only the outside differs. `world` is the
 //! queue of events, `machine` a disk and the lives on it, `network` and `nemesis` the faults, `clients` the
-//! load, `oracle` what must hold.
+//! load, `oracle` what must hold. `log` is a world of its own: membership and schema alone.
 
 mod clients;
+mod ddl;
+pub mod log;
 mod machine;
 mod nemesis;
 mod network;

@@ -12,6 +12,7 @@ use starling_ring::{ConsistencyLevel, HostId};
 use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::clients::{self, Client, Doing, SETUP};
+use crate::ddl::{self, SideElements};
 use crate::machine::{Machine, Plant};
 use crate::nemesis::{self, Fault};
 use crate::network::{Network, Weather};
@@ -87,6 +88,7 @@ pub struct World {
     clients: Vec<Client>,
     keys: i32,
     oracle: Oracle,
+    side: SideElements,
     trace: Xxh3Default,
     phase: Phase,
     last_timestamp: i64,
@@ -120,6 +122,7 @@ impl World {
             network: Network::new(),
             clients,
             oracle: Oracle::default(),
+            side: SideElements::default(),
             trace: Xxh3Default::new(),
             phase: Phase::Setup,
             last_timestamp: 0,
@@ -165,12 +168,15 @@ impl World {
             } else if self.phase == Phase::Faults && at_us >= end_us {
                 self.begin_healing();
             } else if at_us >= end_us + 2 * HEALING_US {
-                self.oracle.violation(at_us, "after all faults had ended, reads at ALL were not answered".into());
+                self.oracle.violation(
+                    at_us,
+                    "after all faults had ended, reads at ALL were not answered, or schemas differ".into(),
+                );
             }
             if let Some(event) = self.events.remove(&number) {
                 self.handle(event);
             }
-            if self.phase == Phase::Final && self.next_final_key > self.keys {
+            if self.phase == Phase::Final && self.next_final_key > self.keys && self.has_one_schema() {
                 break;
             }
         }
@@ -185,6 +191,20 @@ impl World {
             messages: self.messages,
             trace: self.trace.digest(),
         }
+    }
+
+    /// Whether all nodes have one schema; then it must be what clients were told.
+    fn has_one_schema(&mut self) -> bool {
+        let logs: Vec<_> = self.machines.iter().filter_map(|m| m.life.as_ref()?.node.log()).collect();
+        let Some(first) = logs.first().filter(|_| logs.len() == self.machines.len()) else { return false };
+        if logs.iter().any(|log| log.metadata.position != first.metadata.position) {
+            return false;
+        }
+        let now = self.now();
+        let differs = logs.iter().any(|log| log.metadata != first.metadata);
+        let problem = if differs { Some("two schemas".into()) } else { self.side.problem(&first.metadata.schema) };
+        problem.into_iter().for_each(|problem| self.oracle.violation(now, problem));
+        true
     }
 
     fn note(&mut self, kind: u8, a: u64, b: u64) {
@@ -477,6 +497,10 @@ impl World {
     }
 
     fn draw_operation(&mut self) -> (Doing, ClientRequest) {
+        if self.random.one_in(60) {
+            let (element, step, text) = self.side.draw(&mut self.random);
+            return (Doing::Changing { element, step }, clients::plain(&text));
+        }
         let key = self.random.below(self.keys as u64 + 1) as i32;
         if self.random.one_in(2) {
             let floor = self.oracle.floor(key);
@@ -512,9 +536,7 @@ impl World {
         asking.request = 0;
         let think_us = asking.think_us;
         let doing = std::mem::replace(&mut asking.doing, Doing::Thinking);
-        if matches!(doing, Doing::Writing { .. } | Doing::Reading { .. }) {
-            self.operations += 1;
-        }
+        self.operations += u64::from(!matches!(doing, Doing::Thinking | Doing::Setup { .. }));
         match doing {
             Doing::Thinking => {}
             Doing::Setup { step } => return self.setup_answered(client, step, response),
@@ -523,6 +545,12 @@ impl World {
                 self.acknowledged += u64::from(outcome == Outcome::Acknowledged);
                 self.oracle.write_ends(key, timestamp, outcome);
                 self.note(5, key as u64, outcome as u64);
+            }
+            Doing::Changing { element, step } => {
+                let outcome = response.map_or(Outcome::Unknown, ddl::outcome);
+                self.acknowledged += u64::from(outcome == Outcome::Acknowledged);
+                self.side.answered(element, step, outcome);
+                self.note(7, step as u64, outcome as u64);
             }
             Doing::Reading { key, floor } => {
                 if let Some(Ok(value)) = response.map(clients::read_value) {
