@@ -17,7 +17,7 @@ fn seeds_are_clean_and_busy() {
         let simulated_s = report.simulated_us / 1_000_000;
         assert!(report.operations >= 10 * simulated_s, "seed {seed}: {} operations", report.operations);
         assert!(report.faults >= 20, "seed {seed}: {} faults", report.faults);
-        assert!(10 * report.reads_in_turn > report.operations, "seed {seed}: {} scans", report.reads_in_turn);
+        assert!(5 * report.reads_in_turn > report.acknowledged, "seed {seed}: {} scans", report.reads_in_turn);
         // A cluster that answers nothing breaks no promise: many operations must have succeeded.
         assert!(4 * report.acknowledged > report.operations, "seed {seed}: {report:?}");
     }
