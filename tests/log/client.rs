@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use starling_cql_lite::protocol::CqlError;
@@ -33,12 +34,19 @@ pub struct Client {
 impl Client {
     /// Connects; panics if the node does not serve clients.
     pub fn connect(address: Ipv4Addr) -> Client {
-        let stream = TcpStream::connect((address, 9042)).unwrap();
-        stream.set_read_timeout(Some(HANG_GUARD)).unwrap();
+        Client::open(address, HANG_GUARD).unwrap()
+    }
+
+    /// Connects if the node serves clients. No answer is waited for longer than `timeout`.
+    pub fn open(address: Ipv4Addr, timeout: Duration) -> std::io::Result<Client> {
+        let stream = TcpStream::connect((address, 9042))?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(timeout))?;
         let mut client = Client { stream, read: BytesMut::new() };
-        let started = client.ask(&Request::Startup(vec![("CQL_VERSION", "3.0.0")]));
-        assert!(matches!(started, Ok(Response::Ready)), "{started:?}");
-        client
+        match client.ask(&Request::Startup(vec![("CQL_VERSION", "3.0.0")]))? {
+            Response::Ready => Ok(client),
+            other => Err(std::io::Error::other(format!("{other:?}"))),
+        }
     }
 
     /// Runs a statement.
