@@ -15,6 +15,7 @@ mod harness;
 
 mod audit;
 mod draw;
+mod freeze;
 mod kill;
 mod ledger;
 mod load;
