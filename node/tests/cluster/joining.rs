@@ -160,17 +160,6 @@ fn forgotten_on_its_way_in(network: &mut Network) -> usize {
     place
 }
 
-/// It hears of it from whoever it gossips to, not only from a seed that is still there.
-#[test]
-fn who_was_forgotten_on_its_way_in_is_told() {
-    let mut network = Network::formed(1, 3);
-    let place = forgotten_on_its_way_in(&mut network);
-    network.machines[place].identity.seeds.clear();
-    network.start(place);
-    network.run_until(30_000, |n| n.machines[place].fatal.is_some());
-    assert!(network.machines[place].fatal.as_ref().unwrap().contains("not a member"));
-}
-
 /// Nobody whom it knows is there any more, and nobody who is there knows it: it asks its seeds again.
 #[test]
 fn who_was_forgotten_and_knows_only_the_dead_is_told_by_its_seeds() {
