@@ -15,10 +15,12 @@ mod harness;
 
 mod audit;
 mod draw;
+mod flip;
 mod freeze;
 mod kill;
 mod ledger;
 mod load;
+mod rows;
 
 /// How often to strike: as the environment says, or else more often in the long form.
 fn rounds(short: usize, full: usize) -> usize {

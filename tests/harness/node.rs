@@ -77,20 +77,29 @@ impl Node {
 
     /// Waits for the `ready` line of this run.
     pub fn wait_until_ready(&mut self) {
+        if let Some(status) = self.ready_or_ended() {
+            panic!("{} ended with {status} before it was ready", self.address);
+        }
+    }
+
+    /// Waits for the `ready` line of this run, or for its end: then it returns how it ended.
+    pub fn ready_or_ended(&mut self) -> Option<ExitStatus> {
         let address = self.address;
-        let mut ready = None;
+        let (mut ready, mut ended) = (None, None);
         wait_until(&format!("{address} is ready"), || {
-            if let Some(status) = self.exit_status() {
-                panic!("{address} ended with {status} before it was ready");
-            }
+            ended = self.exit_status();
             let printed = fs::read_to_string(&self.stdout_path).unwrap_or_default();
             // Only what this run printed, and only whole lines.
             let new = printed.get(self.printed_before..).unwrap_or_default();
             let whole = new.rsplit_once('\n').map_or("", |(whole, _)| whole);
             ready = whole.lines().find(|line| line.starts_with("ready ")).map(str::to_owned);
-            ready.is_some()
+            ended.is_some() || ready.is_some()
         });
+        if ended.is_some() {
+            self.child = None;
+        }
         self.ready_line = ready;
+        ended
     }
 
     /// Starts the process without waiting for it.
