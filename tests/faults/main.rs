@@ -17,6 +17,7 @@ mod audit;
 mod draw;
 mod flip;
 mod freeze;
+mod full_disk;
 mod kill;
 mod ledger;
 mod load;

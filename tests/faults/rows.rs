@@ -18,9 +18,8 @@ pub type Key = (usize, usize, usize);
 /// What was written and deleted, all of it acknowledged.
 #[derive(Default)]
 pub struct Rows {
-    /// Each row's last change: its number among all, and the row's value, none if it was deleted.
-    changes: BTreeMap<Key, (usize, Option<String>)>,
-    count: usize,
+    /// The value of each row, none if it was deleted.
+    changes: BTreeMap<Key, Option<String>>,
 }
 
 /// What reading everything came to.
@@ -28,8 +27,8 @@ pub struct Rows {
 pub struct Reading {
     /// Reads that were answered with an error.
     pub errors: Vec<String>,
-    /// Rows that are not what was written, with the number of the change that does not show.
-    pub wrong: Vec<(usize, String)>,
+    /// Rows that are not what was written.
+    pub wrong: Vec<String>,
 }
 
 impl Rows {
@@ -59,14 +58,8 @@ impl Rows {
                 None => format!("DELETE FROM flips.t{table} WHERE p = {p} AND c = {c}"),
             };
             client.query(&statement, All).unwrap();
-            self.changes.insert((table, p, c), (self.count, value));
-            self.count += 1;
+            self.changes.insert((table, p, c), value);
         }
-    }
-
-    /// The changes there were.
-    pub fn count(&self) -> usize {
-        self.count
     }
 
     /// Reads everything, by partition and as whole tables, and holds it against what was written.
@@ -98,22 +91,22 @@ impl Rows {
         reading
     }
 
-    fn compare(&self, rows: &Cells, table: usize, partition: Option<usize>, wrong: &mut Vec<(usize, String)>) {
+    fn compare(&self, rows: &Cells, table: usize, partition: Option<usize>, wrong: &mut Vec<String>) {
         let mut found: BTreeMap<Key, String> = BTreeMap::new();
         for row in rows {
             let p = i32::from_be_bytes(row[0].as_deref().unwrap().try_into().unwrap()) as usize;
             let key = (table, p, number_of(row[1].as_ref()));
             if found.insert(key, row[2].as_ref().map(|_| text_of(row[2].as_ref())).unwrap_or_default()).is_some() {
-                wrong.push((0, format!("{key:?} was read twice")));
+                wrong.push(format!("{key:?} was read twice"));
             }
         }
         let asked = self.changes.iter().filter(|((t, p, _), _)| *t == table && partition.is_none_or(|of| of == *p));
-        for (key, (change, value)) in asked {
+        for (key, value) in asked {
             let there = found.remove(key);
             if there != *value {
-                wrong.push((*change, format!("{key:?} is {there:?} instead of {value:?}")));
+                wrong.push(format!("{key:?} is {there:?} instead of {value:?}"));
             }
         }
-        wrong.extend(found.into_iter().map(|row| (0, format!("nobody wrote {row:?}"))));
+        wrong.extend(found.into_iter().map(|row| format!("nobody wrote {row:?}")));
     }
 }

@@ -1,0 +1,140 @@
+//! A disk that fills up: reads go on, writes are refused, and nothing acknowledged is lost once there is space again.
+//!
+//! The small disk is a tmpfs. Mounting one needs root: the test runs itself again as root of a user and mount namespace
+//! of its own, and is skipped by name where the system does not allow that.
+
+use std::fs;
+use std::io::Write;
+use std::process::Command;
+use std::time::Duration;
+
+use starling_ring::ConsistencyLevel::One;
+
+use crate::client::{Client, Failure};
+use crate::harness::{Cluster, wait_until};
+use crate::load::text_of;
+
+const NAME: &str = "full_disk::a_full_disk_refuses_writes_and_loses_none";
+/// Says to the test that it is within its namespace.
+const WITHIN: &str = "STARLING_FAULT_NAMESPACE";
+const DISK_BYTES: usize = 48 << 20;
+/// Keeps the disk from being full until it is removed: larger than what the node's own files grow by at its start.
+const BALLAST_BYTES: usize = 24 << 20;
+const VALUE_BYTES: usize = 32 << 10;
+/// Writes after which the disk must have been full.
+const WRITES_MAX: usize = 4 * DISK_BYTES / VALUE_BYTES;
+
+fn value(number: usize) -> String {
+    format!("{number:08}").repeat(VALUE_BYTES / 8)
+}
+
+fn is_there(client: &mut Client, number: usize) -> Result<bool, Failure> {
+    let rows = client.query(&format!("SELECT v FROM disk.rows WHERE k = {number}"), One)?;
+    let Some(row) = rows.first() else { return Ok(false) };
+    assert_eq!(text_of(row[0].as_ref()), value(number), "row {number}");
+    Ok(true)
+}
+
+fn insert(client: &mut Client, number: usize) -> Result<(), Failure> {
+    client.query(&format!("INSERT INTO disk.rows (k, v) VALUES ({number}, '{}')", value(number)), One).map(|_| ())
+}
+
+fn fill_the_disk() {
+    let cluster = Cluster::new("faults-full");
+    let disk = cluster.folder().join("disk");
+    fs::create_dir(&disk).unwrap();
+    let size = format!("size={DISK_BYTES}");
+    let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "none"]).arg(&disk).status().unwrap();
+    assert!(mounted.success(), "mount: {mounted}");
+    fs::write(disk.join("ballast"), vec![1; BALLAST_BYTES]).unwrap();
+    let mut node = cluster.prepare(&[]);
+    node.data_dir = disk.join("data");
+    node.start();
+    let address = node.address;
+    let mut client = Client::connect(address);
+    client
+        .query("CREATE KEYSPACE disk WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}", One)
+        .unwrap();
+    client.query("CREATE TABLE disk.rows (k int PRIMARY KEY, v text)", One).unwrap();
+
+    let mut acknowledged = Vec::new();
+    let mut refusal = None;
+    for number in 0..WRITES_MAX {
+        match insert(&mut client, number) {
+            Ok(()) => acknowledged.push(number),
+            Err(failure) => {
+                refusal = Some(failure);
+                break;
+            }
+        }
+    }
+    let refusal = refusal.expect("a disk that fills up");
+    assert!(matches!(refusal, Failure::Error(_)), "a write on a full disk is answered: {refusal:?}");
+    let mut refused = 0;
+    for number in WRITES_MAX..WRITES_MAX + 50 {
+        match insert(&mut client, number) {
+            Ok(()) => acknowledged.push(number),
+            Err(Failure::Error(_)) => refused += 1,
+            Err(lost) => panic!("a write on a full disk is answered: {lost:?}"),
+        }
+    }
+    assert!(refused > 0, "no further write was refused");
+    for number in &acknowledged {
+        assert!(is_there(&mut client, *number).unwrap(), "{number} is read while the disk is full");
+    }
+
+    // Whether it goes on by itself once there is space is told, not asked for: today it is started again.
+    fs::remove_file(disk.join("ballast")).unwrap();
+    std::thread::sleep(Duration::from_secs(3));
+    let by_itself = match insert(&mut client, 2 * WRITES_MAX) {
+        Ok(()) => "writes go on by themselves".to_owned(),
+        Err(failure) => format!("writes are still refused until the node is started again: {failure:?}"),
+    };
+    node.kill_and_restart();
+    let mut client = Client::connect(address);
+    let lost: Vec<_> = acknowledged.iter().filter(|number| !is_there(&mut client, **number).unwrap()).collect();
+    println!(
+        "full disk: {} acknowledged, then {refused} of 50 refused; {} lost after the restart; with space again, {by_itself}; \
+         the first refusal: {refusal:?}",
+        acknowledged.len(),
+        lost.len(),
+    );
+    assert!(lost.is_empty(), "{lost:?}");
+    wait_until("writes go on after the restart", || insert(&mut client, 2 * WRITES_MAX + 1).is_ok());
+    assert!(is_there(&mut client, 2 * WRITES_MAX + 1).unwrap());
+}
+
+#[test]
+fn a_full_disk_refuses_writes_and_loses_none() {
+    if std::env::var_os(WITHIN).is_some() {
+        return fill_the_disk();
+    }
+    let unshare = || {
+        let mut command = Command::new("unshare");
+        command.args(["--user", "--map-root-user", "--mount"]);
+        command
+    };
+    let allowed = unshare().args(["sh", "-c", "mount -t tmpfs -o size=1m none /mnt"]).output();
+    let reason = match allowed {
+        Ok(tried) if tried.status.success() => None,
+        Ok(tried) => Some(String::from_utf8_lossy(&tried.stderr).trim().replace('\n', "; ")),
+        Err(error) => Some(format!("unshare: {error}")),
+    };
+    if let Some(reason) = reason {
+        // Past the capture of the test runner: who reads the run has to see it.
+        let line = format!("skipped: {NAME}: no mount namespace of its own: {reason}\n");
+        return std::io::stderr().write_all(line.as_bytes()).unwrap();
+    }
+    let within = unshare()
+        .arg(std::env::current_exe().unwrap())
+        .args([NAME, "--exact", "--nocapture", "--test-threads=1"])
+        .env(WITHIN, "1")
+        .output()
+        .unwrap();
+    // Indented: the summary of a run counts results at the beginning of a line, and this one is not its own.
+    for line in String::from_utf8_lossy(&within.stdout).lines() {
+        println!("    {line}");
+    }
+    let said = String::from_utf8_lossy(&within.stderr);
+    assert!(within.status.success(), "within the namespace: {}\n{said}", within.status);
+}
