@@ -102,6 +102,9 @@ fn fill_the_disk() {
     assert!(lost.is_empty(), "{lost:?}");
     wait_until("writes go on after the restart", || insert(&mut client, 2 * WRITES_MAX + 1).is_ok());
     assert!(is_there(&mut client, 2 * WRITES_MAX + 1).unwrap());
+    drop(node);
+    let unmounted = Command::new("umount").arg(&disk).status().unwrap();
+    assert!(unmounted.success(), "umount: {unmounted}");
 }
 
 #[test]
