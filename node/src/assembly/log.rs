@@ -80,7 +80,11 @@ impl Node {
 
     /// Schema versions of the members that lack the last change of the schema, as gossip has it.
     pub(super) fn lagging(&self, view: &View) -> BTreeMap<HostId, Uuid> {
+        let now_ms = self.now().us / 1_000;
         let cluster = self.cluster.lock();
+        if !cluster.is_schema_gossiped(now_ms) {
+            return BTreeMap::new();
+        }
         let metadata = &view.metadata;
         let members = metadata.members.iter().map(|member| member.host_id);
         let positions = members.filter_map(|host| Some((host, cluster.gossiped_position(host)?)));

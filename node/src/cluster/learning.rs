@@ -62,6 +62,9 @@ impl Cluster {
         let position = metadata.position.to_bytes().to_vec();
         let published = self.gossiper.set_local(StateKey::METADATA_EPOCH, position);
         debug_assert!(published.is_ok(), "sixteen bytes fit any gossip setting");
+        if self.metadata.as_ref().is_none_or(|before| before.schema_position != metadata.schema_position) {
+            self.schema_since_ms = now_ms;
+        }
         if let Some(previous) = self.metadata.replace(metadata.clone()) {
             self.previous_deciders = previous.deciders.clone();
         }

@@ -155,6 +155,8 @@ pub struct Cluster {
     gossiper: Gossiper,
     next_gossip_ms: u64,
     fetched_at_ms: Option<u64>,
+    /// When the last change of the schema came here.
+    schema_since_ms: u64,
     joining: join::Joining,
     announcing: announce::Announcing,
     proposing: proposing::Proposing,
@@ -186,6 +188,7 @@ impl Cluster {
             gossiper,
             next_gossip_ms: now_ms,
             fetched_at_ms: None,
+            schema_since_ms: now_ms,
             actions: VecDeque::new(),
             gossip_rounds: 0,
             wall_ms: 0,
@@ -229,6 +232,12 @@ impl Cluster {
     /// Whether the node has opened for clients.
     pub fn is_ready(&self) -> bool {
         self.announcing.is_ready()
+    }
+
+    /// Whether gossip has had the time to tell of who lacks the last change of the schema. Before, what it tells of others
+    /// is older than that they have adopted it, which whoever made the change has waited for.
+    pub fn is_schema_gossiped(&self, now_ms: u64) -> bool {
+        now_ms >= self.schema_since_ms + 4 * self.config.gossip_interval_ms
     }
 
     /// Gossip rounds begun.
