@@ -58,6 +58,10 @@ impl View {
         if fence.position.generation < own.generation || self.metadata.lost.contains(&coordinator) {
             return Err(ReplicaAnswer::Stale(own));
         }
+        // This node's entries may not be part of that generation.
+        if fence.position.generation > own.generation {
+            return Err(ReplicaFailure::Behind.into());
+        }
         if self.topology().index_of(coordinator).is_none() {
             let is_new = fence.position > own;
             return Err(if is_new { ReplicaFailure::Behind.into() } else { ReplicaAnswer::Stale(own) });
@@ -239,6 +243,8 @@ mod tests {
         let renewed = Fence { position, ..fence };
         assert_eq!(view.check_write(renewed, member(3).host_id, &write), Ok(()));
         assert_eq!(view.check_write(renewed, member(1).host_id, &write), stale, "it was given up");
+        let earlier = view_of(3, &metadata);
+        assert_eq!(earlier.check_write(renewed, member(2).host_id, &write), Err(ReplicaFailure::Behind.into()));
     }
 
     #[test]

@@ -381,18 +381,30 @@ impl Node {
                 Work::Mutate { mutation, encoded, .. } => {
                     let decoded = mutation.map_or_else(|| Mutation::decode(&encoded), Ok);
                     let ticket = CommitTicket { coordinator: self.local, reply_to };
-                    let decoded = decoded.map_err(|_| ReplicaFailure::Malformed);
-                    if let Err(failure) = decoded.and_then(|mutation| self.commit(mutation, ticket)) {
-                        self.deliver(reply_to, self.local, Answer::Failed(failure), turn);
+                    let decoded = decoded.map_err(|_| ReplicaAnswer::Failed(ReplicaFailure::Malformed));
+                    let checked = decoded.and_then(|mutation| {
+                        self.check_own(|view| view.check_write(order.fence, self.local, &mutation))?;
+                        Ok(self.commit(mutation, ticket)?)
+                    });
+                    if let Err(refused) = checked {
+                        self.deliver(reply_to, self.local, not_done(&refused), turn);
                     }
                 }
                 Work::Read { command, digest_only } => {
-                    if let Some(answer) = self.read_locally(reply_to, command, digest_only, turn.is_long()) {
+                    let checked = self.check_own(|view| view.check_read(order.fence, self.local, &command));
+                    if let Err(refused) = checked {
+                        self.deliver(reply_to, self.local, not_done(&refused), turn);
+                    } else if let Some(answer) = self.read_locally(reply_to, command, digest_only, turn.is_long()) {
                         self.deliver(reply_to, self.local, answer, turn);
                     }
                 }
             }
         }
+    }
+
+    /// An operation may have begun before this node learnt that it owns the data no more.
+    fn check_own(&self, check: impl FnOnce(&View) -> Result<(), ReplicaAnswer>) -> Result<(), ReplicaAnswer> {
+        self.view().map_or(Ok(()), |view| check(&view))
     }
 
     /// Goes on with what has ended: answers clients, starts the next command of a read.
@@ -403,6 +415,17 @@ impl Node {
                 Ended::Read(run, outcome) => self.on_command_read(run, outcome, &mut turn),
                 Ended::Stale(from, position, operation) => self.park(from, position, operation),
             }
+        }
+    }
+}
+
+/// What a replica's refusal is to the coordination of a request.
+fn not_done(refused: &ReplicaAnswer) -> Answer {
+    match refused {
+        ReplicaAnswer::Stale(position) => Answer::Stale(*position),
+        ReplicaAnswer::Failed(failure) => Answer::Failed(*failure),
+        ReplicaAnswer::Applied | ReplicaAnswer::Data(_) | ReplicaAnswer::Digest(_) => {
+            Answer::Failed(ReplicaFailure::Malformed)
         }
     }
 }

@@ -304,7 +304,8 @@ impl Node {
             Progress::Rows(progress, descriptions) => (progress, descriptions),
             Progress::Lists(pending, level) => {
                 return match outcome {
-                    Ok(()) => self.write_after_read(&run.view, run.asked, pending, level),
+                    // Owners as they are now: the read may have taken long.
+                    Ok(()) => self.write_after_read(&self.view().unwrap_or(run.view), run.asked, pending, level),
                     Err(error) => self.fail(run.asked, error),
                 };
             }

@@ -49,6 +49,9 @@ impl Metadata {
             }
             Change::Leaving(host) => {
                 next.check_member(*host)?;
+                if next.joining.iter().any(|joiner| joiner.replaces == Some(*host)) {
+                    return Err(NotApplicable::Membership(format!("{host} is being replaced")));
+                }
                 next.leaving.insert(*host);
             }
             Change::Left(host) => next.leave(*host)?,
@@ -85,6 +88,10 @@ impl Metadata {
         }
         if let Some(replaced) = replaces {
             self.check_member(replaced)?;
+            let is_taken = self.joining.iter().any(|joiner| joiner.replaces == Some(replaced));
+            if is_taken || self.leaving.contains(&replaced) {
+                return refused("comes in the place of a member that leaves or is being replaced already");
+            }
         }
         let stays = |held: &Member| Some(held.host_id) != replaces;
         let mut others = self.members.iter().filter(|m| stays(m)).chain(self.joining.iter().map(|j| &j.member));

@@ -140,8 +140,13 @@ impl Cluster {
     /// An entry tells of itself once: whoever missed it, or lost the answer, asks again in every round.
     pub(super) fn catch_up(&mut self, now_ms: u64) {
         let live = self.gossiper.members().filter(|host| self.gossiper.is_alive(*host));
-        let newest = live.filter_map(|host| Some((self.gossiped_position(host)?, host))).max();
-        if let Some((position, host)) = newest {
+        let mut known: Vec<(LogPosition, HostId)> =
+            live.filter_map(|host| Some((self.gossiped_position(host)?, host))).collect();
+        let newest = known.iter().map(|(position, _)| *position).max();
+        known.retain(|(position, _)| Some(*position) == newest);
+        // In turn: one of them may be out of reach of this node alone.
+        let turn = (self.gossip_rounds % known.len().max(1) as u64) as usize;
+        if let Some((position, host)) = known.get(turn).copied() {
             self.fetch_if_newer(now_ms, host, position);
         }
     }

@@ -183,6 +183,18 @@ impl Cluster {
         self.ask(now_ms);
     }
 
+    /// Deciders for the entry after `draft`: never so that too few of them are alive, if it can be helped.
+    fn chosen_deciders(&self, draft: &Metadata) -> Vec<HostId> {
+        let is_alive = |host: HostId| self.is_alive(host);
+        let eligible = draft.eligible();
+        let chosen = choose(&eligible, &draft.deciders, is_alive);
+        if chosen.iter().filter(|host| is_alive(**host)).count() >= majority(chosen.len()) {
+            return chosen;
+        }
+        let live: Vec<&Member> = eligible.into_iter().filter(|member| is_alive(member.host_id)).collect();
+        if live.is_empty() { chosen } else { choose(&live, &draft.deciders, is_alive) }
+    }
+
     /// Whom an attempt asks: those that the last entry names.
     fn asked_deciders(&self, metadata: &Metadata) -> BTreeSet<HostId> {
         if self.plant == Some(LogPlant::WrongDeciders) && !self.previous_deciders.is_empty() {
@@ -198,8 +210,9 @@ impl Cluster {
         let refused = |error: String| Refusal::Invalid(CqlError::Invalid(error));
         let draft = metadata.draft(position, &change).map_err(|error| refused(error.to_string()))?;
         let deciders = match &change {
-            Change::Schema(_) | Change::Addresses(_) => metadata.deciders.clone(),
-            _ => choose(&draft.eligible(), &metadata.deciders, |host| self.is_alive(host)),
+            // A readmitted member is not there yet.
+            Change::Schema(_) | Change::Addresses(_) | Change::Readmitted(_) => metadata.deciders.clone(),
+            _ => self.chosen_deciders(&draft),
         };
         if matches!(change, Change::Deciders) && deciders == metadata.deciders && !request.is_forced {
             return Ok(None);

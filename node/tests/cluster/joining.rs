@@ -197,3 +197,41 @@ fn a_member_that_knows_only_who_has_left_catches_up_from_its_seeds() {
     network.start(away);
     network.run_until(60_000, |n| n.common_epoch().is_some() && n.machines[away].is_ready);
 }
+
+/// One of three is dead and another is taken out: the dead one must not be needed to decide that it has left.
+#[test]
+fn deciders_are_never_chosen_so_that_too_few_are_alive() {
+    let mut network = Network::formed(1, 3);
+    let hosts = [0, 1, 2].map(|place| network.machines[place].identity.member.host_id);
+    network.stop(2);
+    network.run_until(60_000, |n| !n.cluster(0).is_alive(hosts[2]));
+    network.request(0, 100, ChangeRequest::begin_leave(hosts[1]));
+    network.run_until(15_000, |n| n.done.contains_key(&100));
+    network.done[&100].as_ref().unwrap();
+    network.run_until(30_000, |n| n.metadata(0).member(hosts[1]).is_none());
+    assert_eq!(network.metadata(0).deciders, [hosts[0]]);
+    let ticket = network.create_keyspace(0, "k");
+    network.run_until(15_000, |n| n.done.contains_key(&ticket));
+    network.done[&ticket].as_ref().unwrap();
+}
+
+/// Two nodes want the place of one dead member: the second is told so, and holds nothing up.
+#[test]
+fn a_dead_member_is_replaced_by_one() {
+    let mut network = Network::formed(1, 3);
+    network.stop(2);
+    let dead = network.machines[2].identity.member.host_id;
+    network.run_until(60_000, |n| (0..2).all(|place| !n.cluster(place).is_alive(dead)));
+    for number in [4, 5] {
+        let mut newcomer = identity(number);
+        newcomer.replaces = Some(address(3));
+        network.add(newcomer);
+    }
+    network.run_until(60_000, |n| n.machines[3].is_ready || n.machines[4].is_ready);
+    network.run_for(10_000);
+    assert_eq!(network.metadata(0).members.len(), 3);
+    assert!(network.metadata(0).joining.is_empty());
+    let ticket = network.create_keyspace(0, "k");
+    network.run_until(15_000, |n| n.done.contains_key(&ticket));
+    network.done[&ticket].as_ref().unwrap();
+}
