@@ -15,16 +15,14 @@ use crate::message::{Fence, ReplicaAnswer, ReplicaFailure};
 type Check = Result<(), ReplicaAnswer>;
 
 impl View {
-    /// What this node knows of who owns `token`.
-    pub(super) fn fence(&self, keyspace: &str, token: Token) -> Fence {
-        let changed_at = self.ranges(keyspace).map_or(LogPosition::ZERO, |ranges| ranges.history.changed_at(token));
-        Fence { position: self.metadata.position, changed_at }
+    /// What this node knows of who owns `token` among the ranges of a keyspace.
+    pub(super) fn fence(&self, ranges: &Ranges, token: Token) -> Fence {
+        Fence { position: self.metadata.position, changed_at: ranges.history.changed_at(token) }
     }
 
     /// The same for what a read asks for.
-    pub(super) fn read_fence(&self, keyspace: &str, target: &ReadTarget) -> Fence {
-        let changed_at = self.ranges(keyspace).map_or(LogPosition::ZERO, |ranges| changed_at(ranges, target));
-        Fence { position: self.metadata.position, changed_at }
+    pub(super) fn read_fence(&self, ranges: &Ranges, target: &ReadTarget) -> Fence {
+        Fence { position: self.metadata.position, changed_at: changed_at(ranges, target) }
     }
 
     /// Whether this node may apply a mutation as a replica.
@@ -168,6 +166,10 @@ mod tests {
         View::build(&cluster, None).expect("a topology").expect("a member")
     }
 
+    fn fence_of(view: &View) -> Fence {
+        view.fence(view.ranges("k").expect("it is there"), Token(1_500))
+    }
+
     fn write(metadata: &Metadata, token: i64) -> Mutation {
         let table: TableRef = metadata.schema.keyspaces["k"].tables["t"].table;
         let partition = Partition {
@@ -185,7 +187,7 @@ mod tests {
     fn what_neither_lacks_is_served_by_its_owner() {
         let metadata = cluster();
         let (second, third) = (view_of(2, &metadata), view_of(3, &metadata));
-        let fence = view_of(1, &metadata).fence("k", Token(1_500));
+        let fence = fence_of(&view_of(1, &metadata));
         let coordinator = member(1).host_id;
         assert_eq!(second.check_write(fence, coordinator, &write(&metadata, 1_500)), Ok(()));
         let refused = third.check_write(fence, coordinator, &write(&metadata, 1_500));
@@ -199,7 +201,7 @@ mod tests {
         let later = after_statement(&metadata, "CREATE TABLE k.u (a int PRIMARY KEY)");
         let write = write(&metadata, 1_500);
         for (here, there) in [(&metadata, &later), (&later, &metadata)] {
-            let fence = view_of(1, here).fence("k", Token(1_500));
+            let fence = fence_of(&view_of(1, here));
             assert_eq!(view_of(2, there).check_write(fence, member(1).host_id, &write), Ok(()));
         }
     }
@@ -211,10 +213,10 @@ mod tests {
         let later = after_statement(&metadata, two);
         let write = write(&metadata, 1_500);
         let coordinator = member(1).host_id;
-        let stale = view_of(1, &metadata).fence("k", Token(1_500));
+        let stale = fence_of(&view_of(1, &metadata));
         let refused = view_of(2, &later).check_write(stale, coordinator, &write);
         assert_eq!(refused, Err(ReplicaAnswer::Stale(later.position)));
-        let newer = view_of(1, &later).fence("k", Token(1_500));
+        let newer = fence_of(&view_of(1, &later));
         let behind = view_of(2, &metadata).check_write(newer, coordinator, &write);
         assert_eq!(behind, Err(ReplicaFailure::Behind.into()));
         assert_eq!(view_of(3, &later).check_write(newer, coordinator, &write), Ok(()), "it owns it now");
@@ -224,7 +226,7 @@ mod tests {
     fn strangers_and_earlier_generations_are_not_served() {
         let metadata = cluster();
         let view = view_of(2, &metadata);
-        let fence = view.fence("k", Token(1_500));
+        let fence = fence_of(&view);
         let write = write(&metadata, 1_500);
         let stale = Err(ReplicaAnswer::Stale(metadata.position));
         assert_eq!(view.check_write(fence, member(9).host_id, &write), stale);
@@ -254,7 +256,7 @@ mod tests {
         let read = |start, end| {
             let target = ReadTarget::TokenRange { start: Token(start), end: Token(end) };
             let table = metadata.schema.keyspaces["k"].tables["t"].table;
-            let fence = view.read_fence("k", &target);
+            let fence = view.read_fence(view.ranges("k").expect("it is there"), &target);
             let command = ReadCommand {
                 table,
                 has_clustering: false,

@@ -404,7 +404,7 @@ impl Node {
 
     /// An operation may have begun before this node learnt that it owns the data no more.
     fn check_own(&self, check: impl FnOnce(&View) -> Result<(), ReplicaAnswer>) -> Result<(), ReplicaAnswer> {
-        self.view().map_or(Ok(()), |view| check(&view))
+        self.view.read().as_ref().map_or(Ok(()), |view| check(view))
     }
 
     /// Goes on with what has ended: answers clients, starts the next command of a read.

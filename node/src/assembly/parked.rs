@@ -89,15 +89,12 @@ impl Node {
         let mut anew = Vec::new();
         for leg in legs {
             let level = leg.requirement.level();
-            let mutation = Mutation::decode(&leg.encoded).ok();
-            let table = mutation.as_ref().and_then(|mutation| view.table(mutation.table.id));
+            let Ok(mutation) = Mutation::decode(&leg.encoded) else { return self.finish_write(run, Err(unknown)) };
             // A table that is gone meanwhile: nobody will see what was written to it.
-            let Some((table, mutation)) = table.zip(mutation.clone()) else {
-                return self.finish_write(run, Err(unknown));
-            };
+            let Some(table) = view.table(mutation.table.id) else { return self.finish_write(run, Err(unknown)) };
             match self.write_leg(&view, crate::plan::TableMutation { table: table.clone(), mutation }, level) {
                 Ok(leg) => anew.push(leg),
-                Err(error) => return self.finish_write(run, Err(error)),
+                Err(_) => return self.finish_write(run, Err(unknown)),
             }
         }
         let now_ms = self.now().us / 1_000;

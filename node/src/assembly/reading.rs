@@ -220,10 +220,10 @@ impl Node {
             return self.answer_read(*run, Err(error));
         }
         let view = run.view.clone();
-        let Some(placement) = view.placement(&run.keyspace) else {
+        let Some(ranges) = view.ranges(&run.keyspace) else {
             return self.answer_read(*run, Err(CqlError::invalid("the keyspace was dropped meanwhile")));
         };
-        let replicas = placement.replicas(token_of(&command.target));
+        let replicas = ranges.placement.replicas(token_of(&command.target));
         self.count_read_arrival(&mut run, replicas.contains(&view.local_index));
         // Liveness as of now: the read may have waited for others of its commands.
         let current = self.view();
@@ -253,7 +253,7 @@ impl Node {
                     Err((run, self.overloaded()))
                 }
                 Ok(mut plan) => {
-                    plan.fence = view.read_fence(&run.keyspace, &command.target);
+                    plan.fence = view.read_fence(ranges, &command.target);
                     let requirement = run.requirement.clone();
                     let deadline_ms = run.deadline_ms;
                     let patience_ms = plan.patience_ms(&shard.latencies, &shard.speculation);

@@ -107,8 +107,8 @@ impl Node {
     ) -> Result<WriteLeg, CqlError> {
         let TableMutation { table, mutation } = mutation;
         let name = &table.keyspace;
-        let known = view.schema().keyspaces.get(name).zip(view.placement(name));
-        let (keyspace, placement) = known.ok_or_else(|| CqlError::invalid("the table was dropped meanwhile"))?;
+        let known = view.schema().keyspaces.get(name).zip(view.ranges(name));
+        let (keyspace, ranges) = known.ok_or_else(|| CqlError::invalid("the table was dropped meanwhile"))?;
         let requirement = Requirement::for_write(level, &keyspace.replication, view.topology(), &view.local_datacenter)
             .map_err(|e| CqlError::Invalid(e.to_string()))?;
         let encoded = mutation.encode();
@@ -119,9 +119,9 @@ impl Node {
             )));
         }
         let token = mutation.partition.token;
-        let replicas = replicas_of(view.topology(), placement, token, &|i| view.is_alive(i));
+        let replicas = replicas_of(view.topology(), &ranges.placement, token, &|i| view.is_alive(i));
         let requirement = self.planted(requirement, view);
-        let fence = view.fence(name, token);
+        let fence = view.fence(ranges, token);
         Ok(WriteLeg { mutation: Some(mutation), encoded, replicas, requirement, fence })
     }
 

@@ -93,11 +93,16 @@ impl Cluster {
         }
     }
 
-    /// A node that finds itself put out ends.
-    pub(super) fn check_own_standing(&mut self, metadata: &Metadata) {
+    /// A node that finds itself put out ends. Not before it has learnt all that it was sent: what was forgotten on its way
+    /// in may have been let in again.
+    pub(super) fn check_own_standing(&mut self) {
+        let Some(metadata) = self.metadata.clone() else { return };
+        if std::mem::replace(&mut self.standing_checked, metadata.position) == metadata.position {
+            return;
+        }
         let standing = metadata.standing(self.host_id());
         if !standing.is_admitted() {
-            let reason = self.refusal(metadata, standing);
+            let reason = self.refusal(&metadata, standing);
             self.end(reason);
         }
     }

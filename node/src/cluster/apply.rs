@@ -129,8 +129,8 @@ impl Metadata {
         self.members.retain(|held| held.host_id != host);
         self.leaving.remove(&host);
         self.lost.remove(&host);
-        let listen_address = member.listen_address;
-        self.former.push(Former { host_id: host, listen_address, replaced_by, since: self.position });
+        let (listen_address, storage_port) = (member.listen_address, member.storage_port);
+        self.former.push(Former { host_id: host, listen_address, storage_port, replaced_by, since: self.position });
         if self.former.len() > FORMER_MAX {
             self.former.remove(0);
         }
@@ -154,6 +154,9 @@ impl Metadata {
         let is_member = |host: &&HostId| self.members.iter().any(|member| member.host_id == **host);
         let lost: Vec<HostId> = lost.iter().filter(is_member).copied().collect();
         self.lost.extend(lost);
+        // Who was leaving decides again: there may be nobody else.
+        let lost = &self.lost;
+        self.leaving.retain(|host| lost.contains(host));
     }
 
     fn check_deciders(&self) -> Applied {

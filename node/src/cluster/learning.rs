@@ -69,7 +69,6 @@ impl Cluster {
             self.previous_deciders = previous.deciders.clone();
         }
         self.actions.push_back(ClusterAction::ViewChanged);
-        self.check_own_standing(&metadata);
     }
 
     pub(super) fn on_entries(&mut self, now_ms: u64, from: HostId, stance: Stance, entries: Vec<Entry>) {

@@ -63,6 +63,8 @@ pub struct Former {
     pub host_id: HostId,
     /// Where it was.
     pub listen_address: IpAddr,
+    /// The port there.
+    pub storage_port: u16,
     /// Who has replaced it; `None`: it has left.
     pub replaced_by: Option<HostId>,
     /// By which entry.

@@ -164,6 +164,8 @@ pub struct Cluster {
     actions: VecDeque<ClusterAction>,
     gossip_rounds: u64,
     wall_ms: i64,
+    /// The last position at which this node has looked whether it is still a part.
+    standing_checked: LogPosition,
     /// It was told to stop and takes part in nothing any more.
     is_ended: bool,
     plant: Option<LogPlant>,
@@ -192,6 +194,7 @@ impl Cluster {
             actions: VecDeque::new(),
             gossip_rounds: 0,
             wall_ms: 0,
+            standing_checked: LogPosition::ZERO,
             is_ended: false,
             plant: None,
         };
@@ -294,6 +297,7 @@ impl Cluster {
         self.tick_announcing(now_ms);
         self.tick_proposing(now_ms, random);
         self.tick_upkeep(now_ms, random);
+        self.check_own_standing();
     }
 
     /// Until it is known to all, a node gossips faster, so that a start does not wait for slow rounds.
@@ -321,6 +325,7 @@ impl Cluster {
                 if self.admits(now_ms, from, stance, &message) {
                     self.receive_cluster(now_ms, from, stance, message, random);
                 }
+                self.check_own_standing();
             }
             PeerMessage::Request { .. } | PeerMessage::Answer { .. } => {}
         }

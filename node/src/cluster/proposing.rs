@@ -94,6 +94,20 @@ impl Proposing {
         self.open.is_some() || !self.waiting.is_empty()
     }
 
+    /// Whether the open change waits for something else to end.
+    pub(super) fn is_blocked(&self) -> bool {
+        matches!(&self.open, Some((waiting, Stage::BackingOff { .. })) if waiting.blocked_by.is_some())
+    }
+
+    /// Lets the others in line go before a change that waits for something else.
+    fn set_blocked_aside(&mut self) {
+        if self.is_blocked()
+            && let Some((waiting, _)) = self.open.take()
+        {
+            self.waiting.push_back(waiting);
+        }
+    }
+
     /// Whether a change for this requester is on its way.
     pub(super) fn has(&self, requester: Requester) -> bool {
         let open = self.open.iter().map(|(waiting, _)| waiting);
@@ -112,17 +126,23 @@ impl Cluster {
             self.report(requester, Err(ChangeError::Overloaded));
             return;
         }
-        let deadline_ms = now_ms + self.config.change_timeout_ms;
-        self.proposing.waiting.push_back(Waiting {
-            requester,
-            change,
-            deadline_ms,
-            entry: None,
-            is_exposed: false,
-            silent: Vec::new(),
-            blocked_by: None,
-        });
+        let waiting = self.waiting(now_ms, requester, change);
+        self.proposing.waiting.push_back(waiting);
         self.start_next(now_ms);
+    }
+
+    /// A change that nobody waits for and others may wait for: before all that have not begun.
+    pub(super) fn request_first(&mut self, now_ms: u64, change: ChangeRequest) {
+        let waiting = self.waiting(now_ms, Requester::Nobody, change);
+        self.proposing.set_blocked_aside();
+        self.proposing.waiting.push_front(waiting);
+        self.start_next(now_ms);
+    }
+
+    fn waiting(&self, now_ms: u64, requester: Requester, change: ChangeRequest) -> Waiting {
+        let deadline_ms = now_ms + self.config.change_timeout_ms;
+        let (silent, blocked_by) = (Vec::new(), None);
+        Waiting { requester, change, deadline_ms, entry: None, is_exposed: false, silent, blocked_by }
     }
 
     /// Changes that wait for their turn.
@@ -167,7 +187,8 @@ impl Cluster {
             return self.report(waiting.requester, Err(error));
         }
         let Some(ballot) = Ballot::above(self.proposing.round, self.host_id(), self.identity.generation) else {
-            return self.report(waiting.requester, Err(ChangeError::Conflict));
+            let error = self.given_up(&waiting);
+            return self.report(waiting.requester, Err(error));
         };
         let Some(entry) = waiting.entry.clone() else { return };
         self.proposing.round = ballot.round;
@@ -392,6 +413,8 @@ impl Cluster {
                     if now_ms >= waiting.deadline_ms {
                         let error = self.given_up(&waiting);
                         self.report(waiting.requester, Err(error));
+                    } else if waiting.blocked_by.is_some() && !self.proposing.waiting.is_empty() {
+                        self.proposing.waiting.push_back(waiting);
                     } else {
                         self.propose(now_ms, waiting);
                     }

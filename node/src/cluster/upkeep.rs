@@ -2,13 +2,14 @@
 //! end, nodes that did not come in are forgotten, members that are leaving leave.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 
-use starling_ring::HostId;
+use starling_ring::{HostId, Member};
 
 use super::change::ChangeRequest;
 use super::deciders::choose;
-use super::proposing::Requester;
 use super::{Cluster, Metadata, Random};
+use crate::message::{ClusterMessage, Destination};
 
 /// Between two looks, in milliseconds.
 const LOOK_EVERY_MS: u64 = 1_000;
@@ -16,8 +17,14 @@ const LOOK_EVERY_MS: u64 = 1_000;
 /// added at random, so that not all deciders do it at once.
 const UNDECIDED_AFTER_MS: u64 = 3_000;
 
+/// Former members that are called, the latest ones. More: nodes that were away for longer are told; each waits longer
+/// for its turn, one a second.
+const FORMER_CALLED_MAX: usize = 32;
+
 pub(super) struct Upkeep {
     next_look_ms: u64,
+    /// Counts calls at former members.
+    calls: usize,
     undecided_since_ms: Option<u64>,
     /// Since when others are not alive.
     down_since_ms: BTreeMap<HostId, u64>,
@@ -25,7 +32,12 @@ pub(super) struct Upkeep {
 
 impl Upkeep {
     pub(super) fn new(now_ms: u64) -> Self {
-        Upkeep { next_look_ms: now_ms + LOOK_EVERY_MS, undecided_since_ms: None, down_since_ms: BTreeMap::new() }
+        Upkeep {
+            next_look_ms: now_ms + LOOK_EVERY_MS,
+            calls: 0,
+            undecided_since_ms: None,
+            down_since_ms: BTreeMap::new(),
+        }
     }
 }
 
@@ -37,17 +49,31 @@ impl Cluster {
         self.upkeep.next_look_ms = now_ms + LOOK_EVERY_MS;
         let Some(metadata) = self.metadata.clone() else { return };
         self.note_down(now_ms, &metadata);
-        if self.proposing.is_busy() {
+        let is_first = self.is_first_live_decider(&metadata);
+        if is_first {
+            self.call_former(&metadata);
+        }
+        // What waits for somebody to leave must not keep this node from taking it out.
+        if self.proposing.is_busy() && !self.proposing.is_blocked() {
             return;
         }
         if self.is_undecided_for_long(now_ms, random) {
             // A decider's own promise says what it accepted: that is what is proposed, whatever is asked for here.
-            return self.request(now_ms, Requester::Nobody, ChangeRequest::settle(metadata.position.next()));
+            self.request_first(now_ms, ChangeRequest::settle(metadata.position.next()));
+        } else if is_first && let Some(change) = self.due_change(now_ms, &metadata) {
+            self.request_first(now_ms, change);
         }
-        if self.is_first_live_decider(&metadata)
-            && let Some(change) = self.due_change(now_ms, &metadata)
-        {
-            self.request(now_ms, Requester::Nobody, change);
+    }
+
+    /// A node that was taken out while it was away may know nobody who is still there: it is told where it was.
+    fn call_former(&mut self, metadata: &Metadata) {
+        self.upkeep.calls = self.upkeep.calls.wrapping_add(1);
+        let recent = metadata.former.len().min(FORMER_CALLED_MAX);
+        let Some(former) = metadata.former.iter().rev().nth(self.upkeep.calls % recent.max(1)) else { return };
+        let address = SocketAddr::new(former.listen_address, former.storage_port);
+        let is_taken = |member: &Member| SocketAddr::new(member.listen_address, member.storage_port) == address;
+        if !metadata.admitted().any(is_taken) {
+            self.send_to(Destination::Address(address), ClusterMessage::Call);
         }
     }
 

@@ -8,8 +8,10 @@ mod node;
 use starling_cql_lite::protocol::error::CqlError;
 use starling_node::assembly::client::ClientResponse;
 use starling_node::cluster::LogPosition;
-use starling_node::message::{ClusterMessage, PeerMessage, ReplicaAnswer, ReplicaRequest, ReplyTo};
+use starling_node::message::{ClusterMessage, Payload, PeerMessage, ReplicaAnswer, ReplicaRequest, ReplyTo};
 use starling_ring::HostId;
+use starling_storage::model::{Mutation, Partition, ReadCommand};
+use starling_storage::store::read_partitions;
 
 use node::{Lone, host};
 
@@ -22,6 +24,22 @@ fn mutations(lone: &Lone) -> Vec<(HostId, ReplyTo, LogPosition)> {
         _ => None,
     });
     requests.collect()
+}
+
+/// Who was asked to read what since the last look, with the fence's position.
+fn reads(lone: &Lone) -> Vec<(HostId, ReplyTo, LogPosition, ReadCommand)> {
+    let requests = lone.sent().into_iter().filter_map(|(to, message)| match message {
+        PeerMessage::Request { reply_to, fence, request: ReplicaRequest::Read { command, .. }, .. } => {
+            Some((to, reply_to, fence.position, ReadCommand::decode(&command.0).unwrap()))
+        }
+        _ => None,
+    });
+    requests.collect()
+}
+
+/// What a replica answers that holds these partitions.
+fn data(command: &ReadCommand, partitions: &[Partition]) -> ReplicaAnswer {
+    ReplicaAnswer::Data(Payload(read_partitions(command, partitions).encode()))
 }
 
 fn answer(lone: &Lone, from: HostId, reply_to: ReplyTo, answer: ReplicaAnswer) {
@@ -102,21 +120,58 @@ fn nobody_is_told_for_certain_that_it_was_not_done() {
 fn a_read_begins_anew_too() {
     let lone = Lone::start();
     lone.read(lone.key_of(2), 7);
-    let reads = |lone: &Lone| {
-        let sent = lone.sent().into_iter().filter_map(|(to, message)| match message {
-            PeerMessage::Request { reply_to, request: ReplicaRequest::Read { .. }, .. } => Some((to, reply_to)),
-            _ => None,
-        });
-        sent.collect::<Vec<_>>()
-    };
     let sent = reads(&lone);
-    assert_eq!(sent.iter().map(|(to, _)| *to).collect::<Vec<_>>(), [host(2)]);
+    assert_eq!(sent.iter().map(|(to, ..)| *to).collect::<Vec<_>>(), [host(2)]);
     let later = lone.two_replicas();
     answer(&lone, host(2), sent[0].1, ReplicaAnswer::Stale(later.position));
     lone.learn(&later);
     lone.pass_ms(50);
-    let again: Vec<HostId> = reads(&lone).into_iter().map(|(to, _)| to).collect();
+    let again: Vec<HostId> = reads(&lone).into_iter().map(|(to, ..)| to).collect();
     assert_eq!(again.len(), 2, "{again:?}");
     assert!(again.contains(&host(2)) && again.contains(&host(3)));
     assert!(lone.answers().is_empty());
+}
+
+/// A list's element is looked up before it is written: the owners may change in between.
+#[test]
+fn a_write_that_reads_first_goes_to_the_owners_of_then() {
+    let lone = Lone::start();
+    let key = lone.key_of(2);
+    lone.ask("INSERT INTO k.l (a, b) VALUES (?, [5, 6])", vec![key], 1);
+    let inserted = lone.sent().into_iter().find_map(|(_, message)| match message {
+        PeerMessage::Request { request: ReplicaRequest::Mutate { mutation, .. }, .. } => Some(mutation),
+        _ => None,
+    });
+    let held = Mutation::decode(&inserted.unwrap().0).unwrap().partition;
+    lone.ask("UPDATE k.l SET b[0] = 9 WHERE a = ?", vec![key], 2);
+    let sent = reads(&lone);
+    let [(to, reply_to, _, command)] = &sent[..] else { panic!("{sent:?}") };
+    let later = lone.two_replicas();
+    lone.learn(&later);
+    answer(&lone, *to, *reply_to, data(command, &[held]));
+    let mut sent = mutations(&lone);
+    sent.sort_by_key(|(to, ..)| *to);
+    let written: Vec<_> = sent.iter().map(|(to, _, at)| (*to, *at)).collect();
+    assert_eq!(written, [(host(2), later.position), (host(3), later.position)]);
+}
+
+/// The second key is this node's own: that its owners have changed it is told by nobody but itself.
+#[test]
+fn this_nodes_own_part_begins_anew_too() {
+    let lone = Lone::start();
+    // Keys are read in the order of their values.
+    let theirs = lone.key_of(2);
+    lone.ask("SELECT b FROM k.t WHERE a IN (?, ?)", vec![theirs, lone.key_from(theirs, 1)], 1);
+    let sent = reads(&lone);
+    let [(to, reply_to, _, command)] = &sent[..] else { panic!("{sent:?}") };
+    assert_eq!(*to, host(2));
+    let later = lone.two_replicas();
+    lone.learn(&later);
+    answer(&lone, host(2), *reply_to, data(command, &[]));
+    assert_eq!(lone.node.parked_count(), 1);
+    lone.pass_ms(50);
+    assert_eq!(lone.node.begun_anew(), 1);
+    let second = reads(&lone);
+    assert!(matches!(&second[..], [(to, _, at, _)] if *to == host(2) && *at == later.position), "{second:?}");
+    assert!(lone.answers().is_empty(), "both replicas are to answer");
 }

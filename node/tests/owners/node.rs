@@ -126,6 +126,7 @@ impl Lone {
         for text in [
             "CREATE KEYSPACE k WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 1}",
             "CREATE TABLE k.t (a int PRIMARY KEY, b int)",
+            "CREATE TABLE k.l (a int PRIMARY KEY, b list<int>)",
         ] {
             metadata = metadata.apply(&statement(&metadata, text)).unwrap();
         }
@@ -220,10 +221,15 @@ impl Lone {
 
     /// A key that is this member's.
     pub fn key_of(&self, number: u8) -> i32 {
+        self.key_from(0, number)
+    }
+
+    /// One of at least this value.
+    pub fn key_from(&self, least: i32, number: u8) -> i32 {
         let view = self.node.view().unwrap();
         let owner = view.topology().index_of(host(number)).unwrap();
         let placement = view.placement("k").unwrap();
-        (0..).find(|key: &i32| placement.replicas(Token::from_key(&key.to_be_bytes())) == [owner]).unwrap()
+        (least..).find(|key: &i32| placement.replicas(Token::from_key(&key.to_be_bytes())) == [owner]).unwrap()
     }
 
     pub fn write(&self, key: i32, request: u64) {
@@ -234,7 +240,7 @@ impl Lone {
         self.ask("SELECT b FROM k.t WHERE a = ?", vec![key], request);
     }
 
-    fn ask(&self, text: &str, values: Vec<i32>, request: u64) {
+    pub fn ask(&self, text: &str, values: Vec<i32>, request: u64) {
         let values = values.iter().map(|v| BoundValue::Value(Bytes::copy_from_slice(&v.to_be_bytes()))).collect();
         let parameters = Parameters {
             consistency: ConsistencyLevel::All,

@@ -81,13 +81,14 @@ impl LogWorld {
         let machine = &self.machines[node];
         let Some(newest) = self.oracle.history.newest() else { return false };
         let standing = newest.standing(machine.host());
+        // One that finds on its disk that it is not a part any more gives up before it has any metadata.
         let own = machine.life.as_ref().and_then(|life| life.metadata());
-        let from = own.map_or(LogPosition::ZERO, |own| own.position);
-        // Word of it may be late, and it readmitted meanwhile.
-        let was_lost = self.oracle.history.was_lost_after(machine.host(), from);
+        let from = own.map_or(machine.shown, |own| own.position);
+        // Word of it may be late, and it readmitted, or let in again, meanwhile.
+        let was_lost = self.oracle.history.was_since(machine.host(), from, &[Standing::Lost]);
         let is_put_out = was_lost || matches!(standing, Standing::Left | Standing::Replaced | Standing::Lost);
-        match own {
-            None => {
+        match from {
+            LogPosition::ZERO => {
                 let is_taken = |host: HostId| host != machine.host();
                 let at = machine.identity.member.listen_address;
                 let nodes = newest.members.iter().chain(newest.joining.iter().map(|joiner| &joiner.member));
@@ -97,9 +98,10 @@ impl LogWorld {
                 is_put_out || may_be_refused || self.oracle.history.had_tables
             }
             // On its way in it may have been forgotten.
-            Some(own) => {
-                let is_forgotten = standing == Standing::Unknown && !machine.is_member;
-                is_put_out || is_forgotten || !newest.continues(own.position)
+            _ => {
+                let was_forgotten = self.oracle.history.was_since(machine.host(), from, &[Standing::Unknown]);
+                let is_forgotten = was_forgotten && !machine.is_member;
+                is_put_out || is_forgotten || !newest.continues(from)
             }
         }
     }

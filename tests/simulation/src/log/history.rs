@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use starling_node::cluster::{Change, Entry, LogPosition, Metadata};
+use starling_node::cluster::{Change, Entry, LogPosition, Metadata, Standing};
 use starling_ring::HostId;
 use uuid::Uuid;
 
@@ -35,9 +35,14 @@ impl History {
         self.metadata.last_key_value().map(|(_, metadata)| metadata)
     }
 
-    /// Whether a member counted as given up at some time after `position`.
-    pub fn was_lost_after(&self, host: HostId, position: LogPosition) -> bool {
-        self.metadata.range(position..).any(|(_, metadata)| metadata.lost.contains(&host))
+    /// The metadata as of an entry.
+    pub fn at(&self, position: LogPosition) -> Option<&Arc<Metadata>> {
+        self.metadata.get(&position)
+    }
+
+    /// Whether a node counted as one of these standings at some time from `position` on.
+    pub fn was_since(&self, host: HostId, position: LogPosition, standings: &[Standing]) -> bool {
+        self.metadata.range(position..).any(|(_, metadata)| standings.contains(&metadata.standing(host)))
     }
 
     /// Where a wish was decided.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use starling_node::cluster::{ChangeError, ChangeRequest, Metadata};
+use starling_node::cluster::{ChangeError, ChangeRequest, Metadata, majority};
 use starling_ring::HostId;
 
 use super::shape::{Trouble, bearable};
@@ -43,7 +43,7 @@ impl LogWorld {
     pub(super) fn member_addresses(&self) -> Vec<SocketAddr> {
         let Some(newest) = self.oracle.history.newest() else { return Vec::new() };
         let places = newest.members.iter().filter_map(|member| self.place_of(member.host_id));
-        let there = places.filter(|&node| !self.machines[node].is_wiped && !self.machines[node].is_held);
+        let there = places.filter(|&node| !self.is_lost(node));
         there.map(|node| self.machines[node].address()).collect()
     }
 
@@ -112,7 +112,23 @@ impl LogWorld {
     fn lost_members(&self) -> Vec<usize> {
         let Some(newest) = self.oracle.history.newest() else { return Vec::new() };
         let places = newest.members.iter().filter_map(|member| self.place_of(member.host_id));
-        places.filter(|&node| self.machines[node].is_wiped || self.machines[node].is_held).collect()
+        places.filter(|&node| self.is_lost(node)).collect()
+    }
+
+    fn is_lost(&self, node: usize) -> bool {
+        self.machines[node].is_wiped || self.machines[node].is_held
+    }
+
+    /// Whether enough are left of those that decide after the last entry that is known to any but `node`: the newest may
+    /// be known to it alone.
+    fn can_go_on_without(&self, node: usize) -> bool {
+        let is_left = |other: usize| other != node && !self.is_lost(other);
+        let left = (0..self.machines.len()).filter(|&other| is_left(other));
+        let known = left.map(|other| self.machines[other].shown).max().unwrap_or_default();
+        self.oracle.history.at(known).is_some_and(|last| {
+            let deciders = last.deciders.iter().filter_map(|host| self.place_of(*host));
+            deciders.filter(|&other| is_left(other)).count() >= majority(last.deciders.len())
+        })
     }
 
     /// A member loses its disk, or stays off for good; never so many that the log could not go on.
@@ -123,7 +139,7 @@ impl LogWorld {
         }
         let member = &newest.members[self.random.below(newest.members.len() as u64) as usize];
         let Some(node) = self.place_of(member.host_id) else { return };
-        if self.machines[node].is_wiped || self.machines[node].is_held {
+        if self.is_lost(node) || !self.can_go_on_without(node) {
             return;
         }
         self.faults += 1;
