@@ -1,12 +1,9 @@
 //! Founding, joining, being refused, coming back.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use starling_cql_lite::parser::parse_statement;
-use starling_node::cluster::{ChangeRequest, Identity, Metadata};
-use starling_node::schema::{ChangeContext, FIRST_USER_TABLE_ID, apply};
-use uuid::Uuid;
+use starling_node::cluster::{ChangeRequest, Identity};
+use starling_node::schema::FIRST_USER_TABLE_ID;
 
 use crate::network::{Network, ROUGH, address, identity};
 
@@ -14,15 +11,9 @@ use crate::network::{Network, ROUGH, address, identity};
 fn with_table(count: u8) -> Network {
     let mut network = Network::formed(1, count);
     network.create_keyspace(0, "k");
-    let change = ChangeRequest::schema("CREATE TABLE", |metadata: &Metadata| {
-        let parsed = parse_statement("CREATE TABLE k.t (a int PRIMARY KEY)").unwrap();
-        let datacenters = BTreeMap::from([("dc1".to_owned(), 1)]);
-        let context = ChangeContext { new_uuid: Uuid::from_u128(5), datacenters: &datacenters };
-        Ok(Some(apply(&metadata.schema, None, &parsed.statement, &context)?.schema))
-    });
-    network.request(0, 100, change);
-    network.run_until(10_000, |n| n.done.contains_key(&100));
-    network.done[&100].as_ref().unwrap();
+    let ticket = network.create_table(0, "k");
+    network.run_until(10_000, |n| n.done.contains_key(&ticket));
+    network.done[&ticket].as_ref().unwrap();
     let id = network.metadata(0).schema.keyspaces["k"].tables["t"].table.id;
     assert!(id >= FIRST_USER_TABLE_ID, "{id:?} is a number of the system's tables");
     network

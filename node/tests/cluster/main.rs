@@ -5,4 +5,5 @@
 mod changes;
 mod heard;
 mod joining;
+mod leaving;
 mod network;

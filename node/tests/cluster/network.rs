@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use starling_cql_lite::parser::parse_statement;
 use starling_node::cluster::{
     ChangeError, ChangeRequest, Cluster, ClusterAction, ClusterConfig, Identity, LogPosition, Metadata, Records,
     StoredLog,
 };
 use starling_node::message::{Destination, PeerMessage, wire};
-use starling_node::schema::Keyspace;
+use starling_node::schema::{ChangeContext, Keyspace, apply};
 use starling_ring::{HostId, Member, ReplicationStrategy};
 use uuid::Uuid;
 
@@ -158,6 +159,29 @@ impl Network {
         });
         self.request(place, ticket, change);
         ticket
+    }
+
+    /// Asks for the table `t` in a keyspace; answers the ticket.
+    pub fn create_table(&mut self, place: usize, keyspace: &str) -> u64 {
+        self.tickets += 1;
+        let (ticket, text) = (self.tickets, format!("CREATE TABLE {keyspace}.t (a int PRIMARY KEY)"));
+        let change = ChangeRequest::schema("CREATE TABLE", move |metadata: &Metadata| {
+            let parsed = parse_statement(&text).unwrap();
+            let datacenters = BTreeMap::from([("dc1".to_owned(), 1)]);
+            let context = ChangeContext { new_uuid: Uuid::from_u128(5), datacenters: &datacenters };
+            Ok(Some(apply(&metadata.schema, None, &parsed.statement, &context)?.schema))
+        });
+        self.request(place, ticket, change);
+        ticket
+    }
+
+    /// Recovers the log at a node.
+    pub fn recover(&mut self, place: usize) -> LogPosition {
+        let (now_ms, random) = (self.now_ms, &mut self.random);
+        let life = self.machines[place].life.as_mut().unwrap();
+        let position = life.recover(now_ms, &mut || next_random(random)).unwrap();
+        self.carry_out(place);
+        position
     }
 
     pub fn request(&mut self, place: usize, ticket: u64, change: ChangeRequest) {
