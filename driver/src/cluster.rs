@@ -85,14 +85,10 @@ mod tests {
     fn member(number: u8, datacenter: &str) -> Member {
         let address = IpAddr::V4(Ipv4Addr::new(127, 0, 0, number));
         Member {
-            host_id: HostId(Uuid::from_u128(number.into())),
-            listen_address: address,
-            storage_port: 7000,
-            rpc_address: address,
-            native_transport_port: 9042,
             datacenter: datacenter.to_owned(),
             rack: "r1".to_owned(),
             tokens: vec![Token(i64::from(number) * 100)],
+            ..Member::at(HostId(Uuid::from_u128(number.into())), address)
         }
     }
 

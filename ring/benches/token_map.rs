@@ -39,14 +39,10 @@ fn members(rack: impl Fn(u16) -> u16) -> Vec<Member> {
         let [high, low] = number.to_be_bytes();
         let address = IpAddr::V4(Ipv4Addr::new(10, 0, high, low));
         Member {
-            host_id: HostId(Uuid::from_u64_pair(random.next(), random.next())),
-            listen_address: address,
-            storage_port: 7000,
-            rpc_address: address,
-            native_transport_port: 9042,
             datacenter: "dc1".to_owned(),
             rack: format!("rack{}", rack(number)),
             tokens: (0..TOKENS).map(|_| random.token()).collect(),
+            ..Member::at(HostId(Uuid::from_u64_pair(random.next(), random.next())), address)
         }
     };
     (0..MEMBERS).map(member).collect()

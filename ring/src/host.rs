@@ -53,3 +53,19 @@ pub struct Member {
     /// Tokens owned, ascending.
     pub tokens: Vec<Token>,
 }
+
+impl Member {
+    /// A member at this address, with the usual ports, in `datacenter1` and `rack1`, without tokens.
+    pub fn at(host_id: HostId, listen_address: IpAddr) -> Self {
+        Member {
+            host_id,
+            listen_address,
+            storage_port: 7000,
+            rpc_address: listen_address,
+            native_transport_port: 9042,
+            datacenter: "datacenter1".into(),
+            rack: "rack1".into(),
+            tokens: Vec::new(),
+        }
+    }
+}

@@ -176,14 +176,10 @@ mod tests {
     fn topology(places: &[(u8, u8, usize)], mut tokens: Vec<i64>) -> Topology {
         tokens.sort_by_key(|token| token.wrapping_mul(0x5851_F42D_4C95_7F2D));
         let members = places.iter().zip(0u128..).map(|(&(place, rack, count), number)| Member {
-            host_id: HostId(Uuid::from_u128(number)),
-            listen_address: [127, 0, 0, 1].into(),
-            storage_port: 7000,
-            rpc_address: [127, 0, 0, 1].into(),
-            native_transport_port: 9042,
             datacenter: format!("dc{}", place / 9),
             rack: format!("r{}", rack / 7),
             tokens: tokens.drain(..count).map(Token).collect(),
+            ..Member::at(HostId(Uuid::from_u128(number)), [127, 0, 0, 1].into())
         });
         Topology::new(1, members.collect()).unwrap()
     }

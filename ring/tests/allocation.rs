@@ -11,14 +11,10 @@ fn join(members: &mut Vec<Member>, datacenter: &str, rack: &str, num_tokens: usi
     // Host ids in no particular order, as real ones.
     let number = (members.len() as u128 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15_F39C_C060_5CED_C835);
     members.push(Member {
-        host_id: HostId(Uuid::from_u128(number)),
-        listen_address: [127, 0, 0, 1].into(),
-        storage_port: 7000,
-        rpc_address: [127, 0, 0, 1].into(),
-        native_transport_port: 9042,
         datacenter: datacenter.to_owned(),
         rack: rack.to_owned(),
         tokens,
+        ..Member::at(HostId(Uuid::from_u128(number)), [127, 0, 0, 1].into())
     });
 }
 

@@ -19,14 +19,10 @@ fn topology(counts: &[usize]) -> Topology {
         for i in 0..count {
             let number = members.len();
             members.push(Member {
-                host_id: HostId(Uuid::from_u128(number as u128)),
-                listen_address: [127, 0, 0, 1].into(),
-                storage_port: 7000,
-                rpc_address: [127, 0, 0, 1].into(),
-                native_transport_port: 9042,
                 datacenter: format!("dc{dc}"),
                 rack: format!("r{}", i % 2),
                 tokens: vec![Token(number as i64 * 100)],
+                ..Member::at(HostId(Uuid::from_u128(number as u128)), [127, 0, 0, 1].into())
             });
         }
     }

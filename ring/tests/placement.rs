@@ -8,14 +8,10 @@ use uuid::Uuid;
 
 fn member(number: u128, datacenter: &str, rack: &str, tokens: &[i64]) -> Member {
     Member {
-        host_id: HostId(Uuid::from_u128(number)),
-        listen_address: [127, 0, 0, 1].into(),
-        storage_port: 7000,
-        rpc_address: [127, 0, 0, 1].into(),
-        native_transport_port: 9042,
         datacenter: datacenter.to_owned(),
         rack: rack.to_owned(),
         tokens: tokens.iter().copied().map(Token).collect(),
+        ..Member::at(HostId(Uuid::from_u128(number)), [127, 0, 0, 1].into())
     }
 }
 

@@ -7,6 +7,7 @@
 mod addresses;
 mod exposition;
 mod node;
+mod responses;
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
@@ -17,6 +18,8 @@ use addresses::AddressBlock;
 #[allow(unused_imports, reason = "each test uses a part of the harness")]
 pub use exposition::Exposition;
 pub use node::Node;
+#[allow(unused_imports, reason = "each test uses a part of the harness")]
+pub use responses::take_response;
 use tempfile::TempDir;
 
 /// How long anything may take before it counts as hung: a guard, not a measure.

@@ -1,12 +1,13 @@
 //! A client's connection that sends whatever it is told to.
 
-use bytes::{Buf, BytesMut};
-use starling_cql_lite::protocol::client::{Response, decode_response, encode_request};
-use starling_cql_lite::protocol::frame::{Direction, HEADER_BYTES, decode_header};
+use bytes::BytesMut;
+use starling_cql_lite::protocol::client::{Response, encode_request};
 use starling_cql_lite::protocol::request::{QueryParameters, Request};
 use starling_ring::ConsistencyLevel;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+
+use crate::harness::take_response;
 
 /// Why an attack is over: the server has closed the connection, which is its right.
 pub type Outcome = std::io::Result<()>;
@@ -55,12 +56,8 @@ impl Client {
     /// The next answer, of a connection whose frames are neither compressed nor in segments.
     pub async fn answer(&mut self) -> std::io::Result<Response> {
         loop {
-            if let Ok(Some(header)) = decode_header(&self.read, Direction::Response, usize::MAX)
-                && self.read.len() >= HEADER_BYTES + header.body_length_bytes
-            {
-                self.read.advance(HEADER_BYTES);
-                let body = self.read.split_to(header.body_length_bytes).freeze();
-                return Ok(decode_response(&header, &body).expect("a response").response);
+            if let Some(response) = take_response(&mut self.read) {
+                return Ok(response);
             }
             if self.stream.read_buf(&mut self.read).await? == 0 {
                 return Err(std::io::ErrorKind::UnexpectedEof.into());

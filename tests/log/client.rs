@@ -4,14 +4,13 @@ use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::time::Duration;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use starling_cql_lite::protocol::CqlError;
-use starling_cql_lite::protocol::client::{Response, decode_response, encode_request};
-use starling_cql_lite::protocol::frame::{Direction, HEADER_BYTES, decode_header};
+use starling_cql_lite::protocol::client::{Response, encode_request};
 use starling_cql_lite::protocol::request::{QueryParameters, Request};
 use starling_ring::ConsistencyLevel;
 
-use crate::harness::HANG_GUARD;
+use crate::harness::{HANG_GUARD, take_response};
 
 /// Cells of the rows of an answer.
 pub type Cells = Vec<Vec<Option<Bytes>>>;
@@ -72,12 +71,8 @@ impl Client {
         self.stream.write_all(&frame)?;
         let mut chunk = [0; 16 << 10];
         loop {
-            if let Ok(Some(header)) = decode_header(&self.read, Direction::Response, usize::MAX)
-                && self.read.len() >= HEADER_BYTES + header.body_length_bytes
-            {
-                self.read.advance(HEADER_BYTES);
-                let body = self.read.split_to(header.body_length_bytes).freeze();
-                return Ok(decode_response(&header, &body).expect("a response").response);
+            if let Some(response) = take_response(&mut self.read) {
+                return Ok(response);
             }
             match self.stream.read(&mut chunk)? {
                 0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),

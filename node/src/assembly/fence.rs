@@ -111,14 +111,10 @@ mod tests {
     fn member(number: u8) -> Member {
         let address = std::net::IpAddr::from([10, 0, 0, number]);
         Member {
-            host_id: HostId(Uuid::from_u128(u128::from(number))),
-            listen_address: address,
-            storage_port: 7000,
-            rpc_address: address,
-            native_transport_port: 9042,
             datacenter: "dc1".into(),
             rack: "r1".into(),
             tokens: vec![Token(i64::from(number) * 1_000)],
+            ..Member::at(HostId(Uuid::from_u128(u128::from(number))), address)
         }
     }
 

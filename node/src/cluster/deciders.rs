@@ -54,14 +54,9 @@ mod tests {
     fn member(number: u128, datacenter: &str, rack: &str) -> Member {
         let address = std::net::IpAddr::from([10, 0, 0, number as u8]);
         Member {
-            host_id: HostId(Uuid::from_u128(number)),
-            listen_address: address,
-            storage_port: 7000,
-            rpc_address: address,
-            native_transport_port: 9042,
             datacenter: datacenter.into(),
             rack: rack.into(),
-            tokens: Vec::new(),
+            ..Member::at(HostId(Uuid::from_u128(number)), address)
         }
     }
 

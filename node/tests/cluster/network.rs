@@ -62,14 +62,9 @@ pub fn address(last: u8) -> IpAddr {
 
 pub fn identity(number: u8) -> Identity {
     let member = Member {
-        host_id: HostId(Uuid::from_u128(u128::from(number))),
-        listen_address: address(number),
-        storage_port: 7000,
-        rpc_address: address(number),
-        native_transport_port: 9042,
         datacenter: "dc1".into(),
         rack: "r1".into(),
-        tokens: Vec::new(),
+        ..Member::at(HostId(Uuid::from_u128(u128::from(number))), address(number))
     };
     Identity {
         member,

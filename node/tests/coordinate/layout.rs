@@ -36,14 +36,10 @@ impl Layout {
                 let number = members.len();
                 let address = address(number);
                 members.push(Member {
-                    host_id: host(number),
-                    listen_address: address,
-                    storage_port: 7000,
-                    rpc_address: address,
-                    native_transport_port: 9042,
                     datacenter: format!("dc{dc}"),
                     rack: "r".into(),
                     tokens: vec![Token(number as i64 * 1_000)],
+                    ..Member::at(host(number), address)
                 });
             }
         }

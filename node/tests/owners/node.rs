@@ -32,14 +32,10 @@ pub fn host(number: u8) -> HostId {
 fn member(number: u8) -> Member {
     let address = IpAddr::from([10, 0, 0, number]);
     Member {
-        host_id: host(number),
-        listen_address: address,
-        storage_port: 7000,
-        rpc_address: address,
-        native_transport_port: 9042,
         datacenter: "dc1".into(),
         rack: "r1".into(),
         tokens: vec![Token((i64::from(number) - 2) * (i64::MAX / 3))],
+        ..Member::at(host(number), address)
     }
 }
 

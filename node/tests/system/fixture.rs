@@ -79,14 +79,11 @@ impl Fixture {
 
 pub fn member(number: u8) -> Member {
     Member {
-        host_id: HostId(Uuid::from_u128(u128::from(number))),
-        listen_address: IpAddr::V4(Ipv4Addr::new(127, 0, 0, number)),
-        storage_port: 7000,
         rpc_address: IpAddr::V4(Ipv4Addr::new(127, 0, 1, number)),
-        native_transport_port: 9042,
         datacenter: "dc1".to_owned(),
         rack: "r1".to_owned(),
         tokens: vec![Token(-i64::from(number)), Token(i64::from(number))],
+        ..Member::at(HostId(Uuid::from_u128(u128::from(number))), IpAddr::V4(Ipv4Addr::new(127, 0, 0, number)))
     }
 }
 

@@ -18,14 +18,10 @@ const ACTIONS_MAX: usize = 4_096;
 pub(crate) fn member(number: u128) -> Member {
     let address = IpAddr::from([10, 0, 0, number as u8]);
     Member {
-        host_id: host(number),
-        listen_address: address,
-        storage_port: 7000,
-        rpc_address: address,
-        native_transport_port: 9042,
         datacenter: "dc1".to_owned(),
         rack: "rack1".to_owned(),
         tokens: vec![Token(number as i64)],
+        ..Member::at(host(number), address)
     }
 }
 

@@ -142,14 +142,11 @@ fn chosen(choice: u8, bytes: &[u8]) -> Vec<u8> {
 
 fn internode() -> Vec<(String, Vec<u8>)> {
     let member = Member {
-        host_id: host(1),
-        listen_address: IpAddr::from([127, 0, 0, 1]),
-        storage_port: 7000,
         rpc_address: IpAddr::from([0; 16]),
-        native_transport_port: 9042,
         datacenter: "dc1".to_owned(),
         rack: "rack1".to_owned(),
         tokens: vec![Token(i64::MIN), Token(5)],
+        ..Member::at(host(1), IpAddr::from([127, 0, 0, 1]))
     };
     let mut metadata = Metadata::found(Uuid::from_u128(3), "Starling".to_owned(), member.clone());
     metadata.schema = crate::language::schema().clone();

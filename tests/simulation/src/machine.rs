@@ -124,18 +124,8 @@ impl Machine {
     }
 
     fn identity(&self, generation: u64, seed_node: SocketAddr) -> Identity {
-        let member = Member {
-            host_id: self.host_id,
-            listen_address: self.address.ip(),
-            storage_port: self.address.port(),
-            rpc_address: self.address.ip(),
-            native_transport_port: 9042,
-            datacenter: "datacenter1".into(),
-            rack: "rack1".into(),
-            tokens: Vec::new(),
-        };
         Identity {
-            member,
+            member: Member::at(self.host_id, self.address.ip()),
             generation,
             cluster_name: "simulation".into(),
             num_tokens: 4,

@@ -58,14 +58,9 @@ impl Machine {
         let datacenter = random.below(shape.datacenters) + 1;
         let rack = random.below(shape.racks) + 1;
         let member = Member {
-            host_id: HostId(Uuid::from_u64_pair(random.bits(), number as u64)),
-            listen_address: at.ip(),
-            storage_port: at.port(),
-            rpc_address: at.ip(),
-            native_transport_port: 9042,
             datacenter: format!("dc{datacenter}"),
             rack: format!("r{rack}"),
-            tokens: Vec::new(),
+            ..Member::at(HostId(Uuid::from_u64_pair(random.bits(), number as u64)), at.ip())
         };
         let identity = Identity {
             member,

@@ -36,16 +36,7 @@ pub struct Served {
 
 fn identity(host_id: HostId) -> Identity {
     let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let member = Member {
-        host_id,
-        listen_address: address,
-        storage_port: 7000,
-        rpc_address: address,
-        native_transport_port: 9042,
-        datacenter: "datacenter1".into(),
-        rack: "rack1".into(),
-        tokens: Vec::new(),
-    };
+    let member = Member::at(host_id, address);
     Identity {
         member,
         generation: 1,
