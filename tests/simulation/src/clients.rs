@@ -9,6 +9,7 @@ use starling_ring::ConsistencyLevel;
 use crate::ddl::{Element, Step};
 use crate::oracle::Outcome;
 use crate::random::Random;
+use crate::wide::{self, Owner};
 
 /// What a client is doing.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub enum Doing {
     Writing { key: i32, timestamp: i64 },
     /// Changing the schema beside it.
     Changing { element: Element, step: Step },
+    /// What its owner of partitions has asked for.
+    Owning,
     /// Reading a register, which must show at least `floor`.
     Reading { key: i32, floor: i64 },
 }
@@ -34,6 +37,8 @@ pub struct Client {
     /// The node it asked.
     pub node: usize,
     pub think_us: (u64, u64),
+    /// If it owns wide partitions, and leaves registers to others.
+    pub owner: Option<Owner>,
 }
 
 impl Client {
@@ -45,14 +50,17 @@ impl Client {
             request: 0,
             node: 0,
             think_us: (think / 4, think * 2),
+            owner: None,
         }
     }
 }
 
 /// Statements that make the table.
-pub const SETUP: [&str; 2] = [
+pub const SETUP: [&str; 4] = [
     "CREATE KEYSPACE sim WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 3}",
     "CREATE TABLE sim.registers (k int PRIMARY KEY, v bigint)",
+    wide::SETUP[0],
+    wide::SETUP[1],
 ];
 const WRITE: &str = "INSERT INTO sim.registers (k, v) VALUES (?, ?)";
 const DELETE: &str = "DELETE FROM sim.registers WHERE k = ?";

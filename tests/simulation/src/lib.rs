@@ -13,6 +13,7 @@ mod network;
 mod oracle;
 mod outside;
 mod random;
+mod wide;
 mod world;
 
 pub use machine::Plant;

@@ -91,7 +91,6 @@ impl Arguments {
         match (self.scenario, self.plant.map(|planted| planted.bug)) {
             (Scenario::Data, Some(Bug::Log(_))) => Some("this bug is one of the scenario `log`"),
             (Scenario::Log, Some(Bug::Data(_))) => Some("this bug is one of the scenario `data`"),
-            (Scenario::Data, _) if self.calm => Some("--calm is for the scenario `log`"),
             _ => None,
         }
     }
@@ -101,7 +100,9 @@ impl Arguments {
         match self.scenario {
             Scenario::Data => {
                 let plant = if let Some(Bug::Data(plant)) = plant { Some(plant) } else { None };
-                World::new(seed, plant).run(self.seconds())
+                let world = World::new(seed, plant);
+                let world = if self.calm { world.calmed() } else { world };
+                world.run(self.seconds())
             }
             Scenario::Log => {
                 let plant = if let Some(Bug::Log(plant)) = plant { Some(plant) } else { None };

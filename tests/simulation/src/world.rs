@@ -1,5 +1,7 @@
 //! The world: one queue of events in simulated time, and everything that happens in it.
 
+mod asking;
+
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::sync::Arc;
@@ -8,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use starling_node::assembly::PendingRead;
 use starling_node::assembly::client::{ClientRequest, ClientResponse, ClientSink, ClientTicket};
 use starling_node::message::{Destination, PeerMessage, wire};
-use starling_ring::{ConsistencyLevel, HostId};
+use starling_ring::HostId;
 use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::clients::{self, Client, Doing, SETUP};
@@ -19,6 +21,7 @@ use crate::network::{Network, Weather};
 use crate::oracle::{Oracle, Outcome};
 use crate::outside::Effect;
 use crate::random::Random;
+use crate::wide::Owner;
 
 const CLUSTER_TICK_US: u64 = 100_000;
 /// A client gives up on an answer after this; what became of its write is then unknown.
@@ -99,6 +102,7 @@ pub struct World {
     reads_in_turn: u64,
     faults: u64,
     messages: u64,
+    is_calm: bool,
 }
 
 impl World {
@@ -108,7 +112,11 @@ impl World {
         let nodes = random.between(3, 5) as usize;
         let machines: Vec<Machine> = (0..nodes).map(|n| Machine::new(n, &mut random, plant)).collect();
         let by_host = machines.iter().enumerate().map(|(n, m)| (m.host_id, n)).collect();
-        let clients = (0..random.between(3, 6)).map(|_| Client::new(&mut random)).collect();
+        let mut clients: Vec<Client> = (0..random.between(3, 6)).map(|_| Client::new(&mut random)).collect();
+        // Some clients own wide partitions; the first makes the tables, and has registers.
+        for (number, client) in clients.iter_mut().enumerate().skip(1).step_by(2) {
+            client.owner = Some(Owner::new(number as i32, 1, asking::CLOCKS, &mut random));
+        }
         World {
             seed,
             keys: random.between(2, 12) as i32,
@@ -133,7 +141,13 @@ impl World {
             reads_in_turn: 0,
             faults: 0,
             messages: 0,
+            is_calm: false,
         }
+    }
+
+    /// The same without any fault.
+    pub fn calmed(self) -> Self {
+        World { is_calm: true, ..self }
     }
 
     fn now(&self) -> u64 {
@@ -176,7 +190,8 @@ impl World {
             if let Some(event) = self.events.remove(&number) {
                 self.handle(event);
             }
-            if self.phase == Phase::Final && self.next_final_key > self.keys && self.has_one_schema() {
+            let is_read = self.phase == Phase::Final && self.next_final_key > self.keys && self.owners_have_ended();
+            if is_read && self.has_one_schema() {
                 break;
             }
         }
@@ -291,7 +306,7 @@ impl World {
         // Clients notice that their connection is gone; what became of their requests they do not know.
         let asked: Vec<(usize, u64)> =
             self.clients.iter().enumerate().filter(|(_, c)| c.node == node).map(|(n, c)| (n, c.request)).collect();
-        for (client, request) in asked {
+        for (client, request) in asked.into_iter().filter(|(_, request)| *request != 0) {
             self.after(1_000, Event::ClientGivesUp { client, request });
         }
     }
@@ -411,7 +426,7 @@ impl World {
     }
 
     fn nemesis(&mut self) {
-        if self.phase != Phase::Faults {
+        if self.phase != Phase::Faults || self.is_calm {
             return;
         }
         let pause_us = self.random.between(2_000_000, 16_000_000);
@@ -453,18 +468,6 @@ impl World {
         if self.phase == Phase::Healing && self.all_ready() {
             self.phase = Phase::Final;
         }
-        let (doing, body) = match self.phase {
-            Phase::Setup => match self.clients[client].doing {
-                Doing::Setup { step } => (Doing::Setup { step }, clients::plain(SETUP[step])),
-                _ => (Doing::Setup { step: 0 }, clients::plain(SETUP[0])),
-            },
-            Phase::Faults | Phase::Healing => self.draw_operation(),
-            Phase::Final => {
-                let key = self.next_final_key.min(self.keys);
-                let floor = self.oracle.floor(key);
-                (Doing::Reading { key, floor }, clients::read(key, ConsistencyLevel::All))
-            }
-        };
         if self.phase == Phase::Setup && !self.all_ready() {
             self.after(100_000, Event::ClientStep { client });
             return;
@@ -475,6 +478,10 @@ impl World {
             self.after(200_000, Event::ClientStep { client });
             return;
         }
+        let (doing, body) = match self.next_of_owner(client) {
+            Some(body) => (Doing::Owning, body),
+            None => self.next_of_client(client),
+        };
         let node = open[self.random.below(open.len() as u64) as usize];
         if let Doing::Writing { key, timestamp } = doing {
             let deletes = matches!(&body, ClientRequest::Query { text, .. } if text.starts_with("DELETE"));
@@ -494,24 +501,6 @@ impl World {
 
     fn all_ready(&self) -> bool {
         self.machines.iter().all(|m| m.life.as_ref().is_some_and(|l| l.ready))
-    }
-
-    fn draw_operation(&mut self) -> (Doing, ClientRequest) {
-        if self.random.one_in(60) {
-            let (element, step, text) = self.side.draw(&mut self.random);
-            return (Doing::Changing { element, step }, clients::plain(&text));
-        }
-        let key = self.random.below(self.keys as u64 + 1) as i32;
-        if self.random.one_in(2) {
-            let floor = self.oracle.floor(key);
-            let read = if self.random.one_in(4) { clients::scan } else { clients::read };
-            return (Doing::Reading { key, floor }, read(key, ConsistencyLevel::Quorum));
-        }
-        self.last_timestamp = (crate::outside::EPOCH_US + self.now() as i64).max(self.last_timestamp + 1);
-        let timestamp = self.last_timestamp;
-        let deletes = self.random.one_in(12);
-        let body = if deletes { clients::delete(key, timestamp) } else { clients::write(key, timestamp) };
-        (Doing::Writing { key, timestamp }, body)
     }
 
     fn client_arrives(&mut self, client: usize, request: u64, life: u32, body: ClientRequest) {
@@ -546,6 +535,7 @@ impl World {
                 self.oracle.write_ends(key, timestamp, outcome);
                 self.note(5, key as u64, outcome as u64);
             }
+            Doing::Owning => self.acknowledged += u64::from(self.owner_answered(client, response)),
             Doing::Changing { element, step } => {
                 let outcome = response.map_or(Outcome::Unknown, ddl::outcome);
                 self.acknowledged += u64::from(outcome == Outcome::Acknowledged);

@@ -17,7 +17,7 @@ fn seeds_are_clean_and_busy() {
         let simulated_s = report.simulated_us / 1_000_000;
         assert!(report.operations >= 10 * simulated_s, "seed {seed}: {} operations", report.operations);
         assert!(report.faults >= 20, "seed {seed}: {} faults", report.faults);
-        assert!(5 * report.reads_in_turn > report.acknowledged, "seed {seed}: {} scans", report.reads_in_turn);
+        assert!(20 * report.reads_in_turn > report.acknowledged, "seed {seed}: {} scans", report.reads_in_turn);
         // A cluster that answers nothing breaks no promise: many operations must have succeeded.
         assert!(4 * report.acknowledged > report.operations, "seed {seed}: {report:?}");
     }
@@ -40,5 +40,15 @@ fn every_planted_bug_is_found() {
     for (name, plant) in Plant::ALL {
         let found = (0..40).any(|seed| !run(seed, Some(plant), SECONDS).violations.is_empty());
         assert!(found, "{name} was not found in 40 seeds");
+    }
+}
+
+#[test]
+fn without_faults_statements_succeed_and_every_answer_is_right() {
+    for seed in 0..20 {
+        let report = World::new(seed, None).calmed().run(120);
+        assert!(report.violations.is_empty(), "seed {seed}: {:?}", report.violations);
+        // Two clients may change one side table at once; all else succeeds.
+        assert!(1_000 * report.acknowledged >= 995 * report.operations, "seed {seed}: {report:?}");
     }
 }
