@@ -73,6 +73,7 @@ pub const PURE: &[&str] = &[
     "node/src/cluster",
     "node/src/message",
     "node/src/paxos",
+    "tests/simulation/src/wide",
 ];
 
 /// What lies in a pure folder without being pure.

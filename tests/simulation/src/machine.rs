@@ -4,14 +4,14 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use starling_node::assembly::{CommitTicket, FailurePlant, Node, NodeConfig};
+use starling_node::assembly::{CommitTicket, FailurePlant, Node, NodeConfig, Outside as _};
 use starling_node::cluster::{Cluster, ClusterConfig, Identity, StoredLog, journal};
 use starling_node::message::ReplicaFailure;
-use starling_ring::{HostId, Member};
+use starling_ring::{HostId, Member, Token};
 use starling_storage::committer::{Committer, CommitterLimits, Pending};
 use starling_storage::engine::memory::{MemoryEngine, MemorySettings};
 use starling_storage::engine::{Durability, Engine, EngineError};
-use starling_storage::store::{Refusal, Store, StoreError, StoreSettings};
+use starling_storage::store::{PurgeCommand, Refusal, Store, StoreError, StoreSettings};
 use uuid::Uuid;
 
 use crate::outside::SimulatedOutside;
@@ -139,6 +139,28 @@ impl Machine {
     pub fn crash(&mut self) {
         self.life = None;
         self.engine.crash();
+    }
+
+    /// Removes what is deleted or expired, as the server does now and then.
+    pub fn purge(&self) -> Result<(), StoreError> {
+        let Some(life) = &self.life else { return Ok(()) };
+        let Some(view) = life.node.view() else { return Ok(()) };
+        for table in view.user_tables() {
+            let command = PurgeCommand {
+                table: table.table,
+                gc_grace_s: table.options.gc_grace_s,
+                now_s: life.outside.wall_us().div_euclid(1_000_000),
+                start: Token::MIN,
+                end: Token::MAX,
+                resume: None,
+                partitions_max: usize::MAX,
+            };
+            match life.store.purge(&command) {
+                Ok(_) | Err(StoreError::Refused(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     /// Writes the next batch of commits to disk.

@@ -24,6 +24,8 @@ use crate::random::Random;
 use crate::wide::Owner;
 
 const CLUSTER_TICK_US: u64 = 100_000;
+/// How often a node purges.
+const PURGE_US: u64 = 15_000_000;
 /// A client gives up on an answer after this; what became of its write is then unknown.
 const CLIENT_PATIENCE_US: u64 = 15_000_000;
 /// After the faults everything must come good within this.
@@ -61,6 +63,7 @@ enum Event {
     CommitWrite { node: usize, life: u32 },
     CommitAcknowledge { node: usize, life: u32 },
     ReadTurn { node: usize, life: u32, read: Box<PendingRead> },
+    Purge { node: usize, life: u32 },
     Start { node: usize },
     ClientStep { client: usize },
     ClientArrives { client: usize, request: u64, life: u32, body: Box<ClientRequest> },
@@ -265,6 +268,7 @@ impl World {
                 self.machines[node].acknowledge();
                 self.carry_out(node);
             }
+            Event::Purge { node, life } if self.is_life(node, life) => self.purge(node, life),
             Event::Start { node } => self.start(node),
             Event::ClientStep { client } => self.client_step(client),
             Event::ClientArrives { client, request, life, body } => {
@@ -279,6 +283,7 @@ impl World {
             | Event::ShardTime { .. }
             | Event::CommitWrite { .. }
             | Event::ReadTurn { .. }
+            | Event::Purge { .. }
             | Event::CommitAcknowledge { .. } => {}
         }
     }
@@ -297,7 +302,16 @@ impl World {
         }
         let life = self.machines[node].lives;
         self.after(0, Event::ClusterTick { node, life });
+        self.after(PURGE_US, Event::Purge { node, life });
         self.carry_out(node);
+    }
+
+    fn purge(&mut self, node: usize, life: u32) {
+        if let Err(error) = self.machines[node].purge() {
+            let now = self.now();
+            self.oracle.violation(now, format!("node {node} cannot purge: {error}"));
+        }
+        self.after(PURGE_US, Event::Purge { node, life });
     }
 
     fn crash(&mut self, node: usize) {

@@ -16,6 +16,8 @@ pub struct Progress {
     rows: usize,
     /// Place in the order of the read of the row that may come next.
     next: usize,
+    /// `c` of the last group.
+    group: Option<i32>,
     pub pages: usize,
 }
 
@@ -34,12 +36,15 @@ fn fits(columns: &[Column], row: &Row, content: &Content) -> bool {
             Column::V => content.value == row.value,
             Column::M => content.map == row.map,
             Column::T => content.set == row.set,
+            Column::B => content.blob == row.blob,
+            Column::Written => content.written == row.written,
             Column::S => true,
         })
 }
 
-fn is_absent(content: &Content) -> bool {
-    !content.is_there
+/// Whether a row passes the query's filter.
+fn passes(least: Option<i64>, content: &Content) -> bool {
+    content.is_there && least.is_none_or(|least| content.value.is_some_and(|value| value >= least))
 }
 
 /// The rows that a query names, as places of the model, in the order of the query.
@@ -73,6 +78,10 @@ impl Model {
                 self.read_in_part();
                 self.check_count(place, *count, page.now)
             }
+            (Query::Groups { place }, Answer::Groups(groups)) => {
+                self.read_in_part();
+                self.check_groups(place, progress, groups, page)
+            }
             _ => Err("an answer to another question".into()),
         }
     }
@@ -84,7 +93,7 @@ impl Model {
         rows: &[Row],
         page: &Page<'_>,
     ) -> Result<(), String> {
-        let Query::Rows { columns, place, reversed, limit } = &read.query else { return Ok(()) };
+        let Query::Rows { columns, place, reversed, limit, least } = &read.query else { return Ok(()) };
         let walk = walk(self, place, *reversed);
         if read.page_size.is_some_and(|size| rows.len() > size as usize) {
             return Err(format!("{} rows in a page of {:?}", rows.len(), read.page_size));
@@ -95,15 +104,22 @@ impl Model {
                 return Err(format!("{} rows, more than the limit", progress.rows));
             }
             let Some(key) = row.key else {
-                return self.check_static_alone(columns, place, row, progress, page);
+                if least.is_some() {
+                    return Err(format!("{row:?}, which does not pass the filter"));
+                }
+                progress.next = walk.len();
+                self.check_static_alone(columns, place, row, progress, page)?;
+                continue;
             };
             let left = &walk[progress.next..];
             let found = left.iter().position(|spot| self.keys()[*spot - 1] == key);
             let ahead = found.ok_or_else(|| format!("row {key:?}, which is out of order, double, or not asked for"))?;
             let (skipped, spot) = (left[..ahead].to_vec(), left[ahead]);
             progress.next += ahead + 1;
-            self.must_be_absent(&skipped, page)?;
-            if !self.learn(spot, page.now, page.settles, |content| fits(columns, row, content)) {
+            self.must_be_absent(&skipped, *least, page)?;
+            if !self
+                .learn(spot, page.now, page.settles, |content| passes(*least, content) && fits(columns, row, content))
+            {
                 return Err(format!("{row:?}; {}", self.tell(spot, page.now)));
             }
             if columns.contains(&Column::S) {
@@ -113,16 +129,16 @@ impl Model {
         if page.has_more || limit.is_some_and(|limit| progress.rows >= limit) {
             return Ok(());
         }
-        self.must_be_absent(&walk[progress.next..], page)?;
-        if progress.rows == 0 && *place == Place::All {
+        self.must_be_absent(&walk[progress.next..], *least, page)?;
+        if progress.rows == 0 && *place == Place::All && least.is_none() {
             self.must_be_fixed(None, page)?;
         }
         Ok(())
     }
 
-    fn must_be_absent(&mut self, spots: &[usize], page: &Page<'_>) -> Result<(), String> {
+    fn must_be_absent(&mut self, spots: &[usize], least: Option<i64>, page: &Page<'_>) -> Result<(), String> {
         for spot in spots {
-            if !self.learn(*spot, page.now, page.settles, is_absent) {
+            if !self.learn(*spot, page.now, page.settles, |content| !passes(least, content)) {
                 return Err(format!("a row is missing; {}", self.tell(*spot, page.now)));
             }
         }
@@ -148,11 +164,11 @@ impl Model {
         if *place != Place::All || progress.rows != 1 {
             return Err(format!("{row:?}, a row without a key where there are none"));
         }
-        if page.has_more || row.value.is_some() || !row.map.is_empty() || !row.set.is_empty() {
+        if row.value.is_some() || !row.map.is_empty() || !row.set.is_empty() {
             return Err(format!("{row:?}, a row without a key but with more than static columns"));
         }
         let all: Vec<usize> = (1..=self.keys().len()).collect();
-        self.must_be_absent(&all, page)?;
+        self.must_be_absent(&all, None, page)?;
         let fixed = row.fixed;
         let is_asked_for = columns.contains(&Column::S);
         let fits = |content: &Content| content.is_there && (!is_asked_for || content.value == fixed);
@@ -166,7 +182,7 @@ impl Model {
         self.must_be_fixed(fixed.flatten(), page)?;
         let all: Vec<usize> = (1..=self.keys().len()).collect();
         match fixed {
-            None => self.must_be_absent(&all, page),
+            None => self.must_be_absent(&all, None, page),
             Some(None) if self.counts(&all, page.now).1 == 0 => Err("a partition that holds nothing".into()),
             Some(_) => Ok(()),
         }
@@ -200,6 +216,60 @@ impl Model {
         Err(format!("count {count}, expected {least} to {most} at {} to {} s", now.earliest_s, now.latest_s))
     }
 
+    /// Groups by `c`: each once, in order, and with as many rows as there may be.
+    fn check_groups(
+        &mut self,
+        place: &Place,
+        progress: &mut Progress,
+        groups: &[(Option<i32>, i64)],
+        page: &Page<'_>,
+    ) -> Result<(), String> {
+        let walk = walk(self, place, false);
+        for (c, count) in groups {
+            progress.rows += 1;
+            let Some(c) = c else {
+                let is_right = *count == 1 && progress.rows == 1 && *place == Place::All;
+                let is_alone = is_right && self.learn(0, page.now, false, |content| content.is_there);
+                if !is_alone {
+                    return Err(format!("a group of {count} without a key; {}", self.tell(0, page.now)));
+                }
+                self.must_be_absent(&walk, None, page)?;
+                progress.next = walk.len();
+                continue;
+            };
+            let is_of_group = |spot: &usize| self.keys()[*spot - 1].0 == *c;
+            if progress.group.replace(*c) == Some(*c) && progress.pages > 1 {
+                // The page before ended with this group. Later a row of it came to light that was open.
+                let all: Vec<usize> = walk.iter().copied().filter(is_of_group).collect();
+                let (low, high) = self.counts(&all, page.now);
+                if low < high && usize::try_from(*count).is_ok_and(|count| count <= high) {
+                    continue;
+                }
+            }
+            let left = &walk[progress.next..];
+            let first = left.iter().position(is_of_group).ok_or_else(|| {
+                let own = walk.iter().filter(|spot| is_of_group(spot)).map(|spot| self.tell(*spot, page.now));
+                format!("group {c} of {count} out of order, or double; {}", own.collect::<Vec<_>>().join("; "))
+            })?;
+            let own = left[first..].iter().take_while(|spot| is_of_group(spot)).count();
+            let (skipped, own) = (left[..first].to_vec(), left[first..first + own].to_vec());
+            progress.next += first + own.len();
+            self.must_be_absent(&skipped, None, page)?;
+            let (low, high) = self.counts(&own, page.now);
+            if !usize::try_from(*count).is_ok_and(|count| (low.max(1)..=high).contains(&count)) {
+                return Err(format!("group {c} of {count} rows, expected {low} to {high}"));
+            }
+        }
+        if page.has_more {
+            return Ok(());
+        }
+        self.must_be_absent(&walk[progress.next..], None, page)?;
+        if progress.rows == 0 && *place == Place::All {
+            self.must_be_fixed(None, page)?;
+        }
+        Ok(())
+    }
+
     /// Each write falls on its partition as a whole: a read of all of it shows all of the write or nothing.
     fn check_together(&mut self, read: &Read, rows: &[Row], page: &Page<'_>) -> Result<(), String> {
         let Query::Rows { columns, .. } = &read.query else { return Ok(()) };
@@ -215,7 +285,7 @@ impl Model {
             let Some(shows) = possibilities.shows else { continue };
             let fitting = shows.iter().filter(|(_, content)| match row {
                 None => !columns.contains(&Column::S) || content.value == fixed,
-                Some(None) => is_absent(content),
+                Some(None) => !content.is_there,
                 Some(Some(row)) => fits(columns, row, content),
             });
             let answers: Vec<u32> = fitting.map(|(answers, _)| *answers).collect();
@@ -243,7 +313,7 @@ impl Model {
 /// Whether each replica was asked once, for all of the partition: no limit can have stopped any of them, whatever they
 /// hold.
 fn is_whole(read: &Read, page: &Page<'_>, keys: usize) -> bool {
-    let Query::Rows { place, limit, .. } = &read.query else { return false };
-    let is_unlimited = limit.is_none() && read.page_size.is_none_or(|size| size as usize > keys + 1);
+    let Query::Rows { place, limit, least, .. } = &read.query else { return false };
+    let is_unlimited = limit.is_none() && least.is_none() && read.page_size.is_none_or(|size| size as usize > keys + 1);
     *place == Place::All && is_unlimited && !page.has_more
 }

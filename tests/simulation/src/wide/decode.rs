@@ -4,6 +4,7 @@ use bytes::Bytes;
 use starling_node::assembly::client::ClientResponse;
 use starling_node::plan::Page;
 
+use super::blob;
 use super::reads::Query;
 use super::table::{Column, Key};
 
@@ -16,6 +17,8 @@ pub struct Row {
     pub map: Vec<(i32, i64)>,
     pub set: Vec<i32>,
     pub fixed: Option<i64>,
+    pub written: Option<i64>,
+    pub blob: Option<i64>,
 }
 
 /// What a page says.
@@ -25,6 +28,8 @@ pub enum Answer {
     /// `s` of the partition; `None`: there is no such partition.
     Distinct(Option<Option<i64>>),
     Count(i64),
+    /// `c` and how many rows it has; `None`: static columns alone.
+    Groups(Vec<(Option<i32>, i64)>),
 }
 
 /// The page in a response.
@@ -53,6 +58,13 @@ pub fn answer(query: &Query, page: &Page) -> Result<Answer, String> {
             [[_, fixed]] => Ok(Answer::Distinct(Some(fixed.as_ref().map(bigint).transpose()?))),
             _ => Err(format!("{} rows in answer to SELECT DISTINCT of one partition", rows.len())),
         },
+        Query::Groups { .. } => {
+            let group = |cells: &[Option<Bytes>]| match cells {
+                [c, Some(count)] => Ok((c.as_ref().map(int).transpose()?, bigint(count)?)),
+                _ => Err("a group without its count".to_owned()),
+            };
+            Ok(Answer::Groups(rows.into_iter().map(group).collect::<Result<_, _>>()?))
+        }
         Query::Count { .. } => match rows[..] {
             [[Some(count)]] => Ok(Answer::Count(bigint(count)?)),
             _ => Err("not one row in answer to count(*)".into()),
@@ -76,6 +88,8 @@ fn row(columns: &[Column], cells: &[Option<Bytes>]) -> Result<Row, String> {
         match column {
             Column::V => row.value = Some(bigint(cell)?),
             Column::S => row.fixed = Some(bigint(cell)?),
+            Column::Written => row.written = Some(bigint(cell)?),
+            Column::B => row.blob = Some(blob::number(cell).ok_or("a blob that nobody wrote")?),
             Column::M => {
                 let elements = elements(cell, 2)?;
                 row.map = elements.chunks_exact(2).map(|pair| (pair[0], i64::from(pair[1]))).collect();

@@ -34,6 +34,10 @@ pub struct Content {
     pub is_there: bool,
     /// `v`, or `s` in the static row.
     pub value: Option<i64>,
+    /// The timestamp of `v`.
+    pub written: Option<i64>,
+    /// `b`: the number that its bytes are made from.
+    pub blob: Option<i64>,
     pub map: Vec<(i32, i64)>,
     pub set: Vec<i32>,
 }
@@ -118,10 +122,12 @@ pub fn content(effects: &[Effect], is_alive: impl Fn(&Expiry) -> bool) -> Conten
         }
         match *effect {
             Effect::Marker { .. } => content.is_there = true,
-            Effect::Cell { column, path, value: Some(value), .. } => {
+            Effect::Cell { column, path, value: Some(value), timestamp, .. } => {
                 content.is_there = true;
                 match column {
-                    Column::V | Column::S => content.value = Some(value),
+                    Column::V | Column::S => (content.value, content.written) = (Some(value), Some(timestamp)),
+                    Column::B => content.blob = Some(value),
+                    Column::Written => {}
                     Column::M => content.map.push((path, value)),
                     Column::T => content.set.push(path),
                 }
@@ -139,6 +145,7 @@ impl std::fmt::Display for Content {
         if !self.is_there {
             return write!(f, "nothing");
         }
-        write!(f, "{{value {:?}, map {:?}, set {:?}}}", self.value, self.map, self.set)
+        let Content { value, written, blob, map, set, .. } = self;
+        write!(f, "{{value {value:?} at {written:?}, blob {blob:?}, map {map:?}, set {set:?}}}")
     }
 }

@@ -4,6 +4,7 @@
 //! statements, `effect` and `model` say what must be visible, `check` compares an answer with that, `owner` is the
 //! client. All of it is pure: chance and time come in, requests and verdicts go out.
 
+mod blob;
 mod check;
 mod decode;
 mod effect;

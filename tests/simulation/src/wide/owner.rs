@@ -31,8 +31,10 @@ const OPEN_MANY: usize = 3;
 const LEFT_MAX: usize = 6;
 /// Pages of one read: far more than there are rows.
 const PAGES_MAX: usize = 400;
-/// Timestamps that are taken up again now and then.
+/// Timestamps that are taken up again now and then, and expiries about which is read.
 const RECENT_MAX: usize = 8;
+/// They are not older than this: far less than `gc_grace_seconds`, after which deletions are forgotten.
+const RECENT_US: i64 = 20_000_000;
 
 /// How far servers' clocks may be off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +52,7 @@ struct Partition {
     model: Model,
     /// Clients say what time it is; else the coordinator's clock counts.
     is_dated: bool,
+    is_heavy: bool,
     recent: VecDeque<i64>,
     expiries: VecDeque<Expiry>,
     operations_left: u64,
@@ -112,6 +115,7 @@ impl Owner {
             levels: Levels::drawn(random, self.datacenters),
             model: Model::new(table, extent),
             is_dated: self.clocks == Clocks::Unknown || !random.one_in(4),
+            is_heavy: !extent.is_large() && random.one_in(25),
             recent: VecDeque::new(),
             expiries: VecDeque::new(),
             operations_left: random.between(50, 800),
@@ -182,6 +186,7 @@ impl Owner {
     fn timestamp(&mut self, chosen: usize, random: &mut Random) -> i64 {
         let partition = &mut self.partitions[chosen];
         let recent = &mut partition.recent;
+        recent.retain(|known| *known >= self.began_us - RECENT_US);
         // What expires at a time that the client does not know would tie in ways that it does not know.
         if partition.is_dated && !recent.is_empty() && random.one_in(8) {
             let known = recent[random.below(recent.len() as u64) as usize];
@@ -223,6 +228,7 @@ impl Owner {
             timestamp,
             write: self.next_write,
             next_value: &mut self.next_value,
+            is_heavy: partition.is_heavy,
         };
         let draft = draw(&mut drawer);
         let dated_s = partition.is_dated.then_some(now_s);
@@ -230,14 +236,16 @@ impl Owner {
     }
 
     fn read(&mut self, chosen: usize, settles: bool, random: &mut Random) -> Doing {
-        let partition = &self.partitions[chosen];
+        let oldest_s = (self.began_us - RECENT_US).div_euclid(1_000_000);
+        let partition = &mut self.partitions[chosen];
+        partition.expiries.retain(|expiry| expiry.earliest_s >= oldest_s);
         let (table, number) = (partition.model.table, partition.number);
         let (level, read) = if settles {
             let page_size = random.one_in(2).then(|| random.between(1, 6) as u32);
             let read = Read::all(table, number, random.one_in(2), page_size);
             (partition.levels.of_settling_read(random), read)
         } else {
-            (partition.levels.of_read(random), Read::drawn(table, number, partition.extent, random))
+            (partition.levels.of_read(random), Read::drawn(table, number, partition.extent, self.next_value, random))
         };
         let dated_s = partition.is_dated.then(|| {
             let now_s = self.began_us.div_euclid(1_000_000);

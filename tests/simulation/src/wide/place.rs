@@ -38,7 +38,15 @@ fn is_within<T: PartialOrd>(value: &T, low: &Bound<T>, high: &Bound<T>) -> bool 
 
 impl Extent {
     pub fn drawn(random: &mut Random) -> Self {
+        if random.one_in(12) {
+            return Extent { c: random.between(8, 24) as i32, d: random.between(8, 16) as i32 };
+        }
         Extent { c: random.between(2, 7) as i32, d: random.between(1, 7) as i32 }
+    }
+
+    /// Whether there are more rows than one statement after the other would fill.
+    pub fn is_large(self) -> bool {
+        self.c >= 8
     }
 
     pub fn keys(self) -> impl Iterator<Item = Key> {

@@ -16,23 +16,26 @@ pub enum Table {
 
 /// Statements that make them.
 pub const SETUP: [&str; 2] = [
-    "CREATE TABLE sim.wide_a (p int, c int, d int, s bigint static, v bigint, m map<int, int>, t set<int>, \
-     PRIMARY KEY (p, c, d)) WITH CLUSTERING ORDER BY (c ASC, d DESC)",
-    "CREATE TABLE sim.wide_d (p int, c int, d int, s bigint static, v bigint, m map<int, int>, t set<int>, \
-     PRIMARY KEY (p, c, d)) WITH CLUSTERING ORDER BY (c DESC, d ASC)",
+    "CREATE TABLE sim.wide_a (p int, c int, d int, s bigint static, v bigint, b blob, m map<int, int>, \
+     t set<int>, PRIMARY KEY (p, c, d)) WITH CLUSTERING ORDER BY (c ASC, d DESC)",
+    "CREATE TABLE sim.wide_d (p int, c int, d int, s bigint static, v bigint, b blob, m map<int, int>, \
+     t set<int>, PRIMARY KEY (p, c, d)) WITH CLUSTERING ORDER BY (c DESC, d ASC)",
 ];
 
-/// Columns that are not part of the key.
+/// Columns that are not part of the key, and what else is selected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Column {
     V,
+    B,
     M,
     T,
     S,
+    /// `writetime(v)`.
+    Written,
 }
 
 impl Column {
-    pub const ALL: [Column; 4] = [Column::V, Column::M, Column::T, Column::S];
+    pub const ALL: [Column; 6] = [Column::V, Column::B, Column::M, Column::T, Column::S, Column::Written];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -40,6 +43,8 @@ impl Column {
             Column::M => "m",
             Column::T => "t",
             Column::S => "s",
+            Column::B => "b",
+            Column::Written => "writetime(v)",
         }
     }
 }

@@ -50,7 +50,8 @@ fn one(row: &Row) -> &[Row] {
 }
 
 fn rows_of(place: Place, limit: Option<usize>, page_size: Option<u32>) -> Read {
-    let query = Query::Rows { columns: Column::ALL.to_vec(), place, reversed: false, limit };
+    let columns = vec![Column::V, Column::M, Column::T, Column::S];
+    let query = Query::Rows { columns, place, reversed: false, limit, least: None };
     Read { query, text: String::new(), page_size }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::blob;
 use super::effect::{Effect, Expiry};
 use super::model::Target;
 use super::place::{Extent, Place};
@@ -29,11 +30,15 @@ pub struct Drawer<'a> {
     pub write: u32,
     /// The next value, so that most values show where they are from.
     pub next_value: &'a mut i64,
+    /// Blobs of some 10,000 bytes, so that answers end for their size.
+    pub is_heavy: bool,
 }
 
 /// A change of one column.
 enum Change {
     Set(Option<i64>),
+    /// A number, and how many bytes are to be made from it.
+    Blob(i64, usize),
     /// All of a collection; `None` is null.
     Whole(Option<BTreeMap<i32, i64>>),
     Add(BTreeMap<i32, i64>),
@@ -59,6 +64,7 @@ impl Change {
         let name = column.name();
         match self {
             Change::Set(value) => format!("{name} = {}", null_or(value.map(|v| v.to_string()))),
+            Change::Blob(number, bytes) => format!("{name} = {}", blob::literal(*number, *bytes)),
             Change::Whole(elements) => {
                 format!("{name} = {}", null_or(elements.as_ref().map(|elements| literal(column, elements))))
             }
@@ -79,6 +85,7 @@ impl Change {
         let cells = |elements: &BTreeMap<i32, i64>| elements.iter().map(|(p, v)| cell(*p, Some(*v))).collect();
         match self {
             Change::Set(value) => vec![cell(0, *value)],
+            Change::Blob(number, _) => vec![cell(0, Some(*number))],
             Change::Whole(elements) => {
                 // What an assignment overwrites is what was written before it.
                 let mut effects = vec![Effect::Clear { column, timestamp: timestamp - 1 }];
@@ -102,8 +109,9 @@ impl Drawer<'_> {
             return Draft { text, timestamp, effects };
         }
         let (mut text, mut effects) = ("BEGIN UNLOGGED BATCH ".to_owned(), Vec::new());
-        for _ in 0..self.random.between(2, 4) {
-            let (statement, more) = self.statement(using);
+        let fills = self.extent.is_large() && !self.is_heavy;
+        for _ in 0..self.random.between(2, if fills { 40 } else { 4 }) {
+            let (statement, more) = if fills { self.insert(using) } else { self.statement(using) };
             text.push_str(&statement);
             text.push_str("; ");
             effects.extend(more);
@@ -173,14 +181,18 @@ impl Drawer<'_> {
     fn whole(&mut self, column: Column) -> Change {
         let is_null = self.random.one_in(6);
         match column {
-            Column::V | Column::S => Change::Set((!is_null).then(|| self.value())),
+            Column::B if !is_null => {
+                let bytes = if self.is_heavy { self.random.between(1_000, 80_000) } else { self.random.below(20) };
+                Change::Blob(self.value(), bytes as usize)
+            }
+            Column::V | Column::S | Column::B | Column::Written => Change::Set((!is_null).then(|| self.value())),
             Column::M | Column::T => Change::Whole((!is_null).then(|| self.elements(column))),
         }
     }
 
     fn change(&mut self, column: Column) -> Change {
         match (column, self.random.below(4)) {
-            (Column::V | Column::S, _) | (_, 0) => self.whole(column),
+            (Column::V | Column::S | Column::B, _) | (_, 0) => self.whole(column),
             (_, 1) => Change::Add(self.elements(column)),
             (Column::M, 2) => {
                 let value = (!self.random.one_in(4)).then(|| self.value());
@@ -197,7 +209,7 @@ impl Drawer<'_> {
 
     /// Columns of a row, now and then with the static one.
     fn columns_of_row(&mut self) -> Vec<Column> {
-        let mut columns = self.columns(&[Column::V, Column::M, Column::T]);
+        let mut columns = self.columns(&[Column::V, Column::B, Column::M, Column::T]);
         if self.random.one_in(6) {
             columns.push(Column::S);
         }
@@ -277,14 +289,18 @@ impl Drawer<'_> {
         let row = self.extent.row(self.random);
         let target = Target::Rows(Place::Row(row));
         let (mut names, mut effects) = (Vec::new(), Vec::new());
-        for column in self.columns(&[Column::V, Column::M, Column::T]) {
+        for column in self.columns(&[Column::V, Column::B, Column::M, Column::T]) {
             if column == Column::M && self.random.one_in(2) {
                 let path = self.path();
                 names.push(format!("m[{path}]"));
                 effects.push((target.clone(), cell(column, path)));
             } else {
                 names.push(column.name().to_owned());
-                let gone = if column == Column::V { cell(column, 0) } else { Effect::Clear { column, timestamp } };
+                let gone = if matches!(column, Column::V | Column::B) {
+                    cell(column, 0)
+                } else {
+                    Effect::Clear { column, timestamp }
+                };
                 effects.push((target.clone(), gone));
             }
         }
