@@ -36,7 +36,8 @@ pub fn audit(nodes: &[Ipv4Addr], ledgers: &mut [Ledger]) -> Vec<String> {
     wrong
 }
 
-fn read_list(client: &mut Client, ledger: &Ledger, level: ConsistencyLevel) -> BTreeMap<usize, String> {
+/// A writer's list as it is read.
+pub fn read_list(client: &mut Client, ledger: &Ledger, level: ConsistencyLevel) -> BTreeMap<usize, String> {
     let mut list = BTreeMap::new();
     // One partition more than was written.
     for first in (0..=ledger.fates.len() + LIST_PART).step_by(LIST_PART) {

@@ -14,6 +14,11 @@ impl Draw {
         Draw(seed)
     }
 
+    /// From this seed.
+    pub fn of(seed: u64) -> Draw {
+        Draw(seed)
+    }
+
     /// A number below `limit`.
     pub fn below(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);

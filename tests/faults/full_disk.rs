@@ -1,10 +1,8 @@
 //! A disk that fills up: reads go on, writes are refused, and nothing acknowledged is lost once there is space again.
 //!
-//! The small disk is a tmpfs. Mounting one needs root: the test runs itself again as root of a user and mount namespace
-//! of its own, and is skipped by name where the system does not allow that.
+//! The small disk is a tmpfs in a namespace of its own.
 
 use std::fs;
-use std::io::Write;
 use std::process::Command;
 use std::time::Duration;
 
@@ -13,10 +11,9 @@ use starling_ring::ConsistencyLevel::One;
 use crate::client::{Client, Failure};
 use crate::harness::{Cluster, wait_until};
 use crate::load::text_of;
+use crate::namespace::within;
 
 const NAME: &str = "full_disk::a_full_disk_refuses_writes_and_loses_none";
-/// Says to the test that it is within its namespace.
-const WITHIN: &str = "STARLING_FAULT_NAMESPACE";
 const DISK_BYTES: usize = 48 << 20;
 /// Keeps the disk from being full until it is removed: larger than what the node's own files grow by at its start.
 const BALLAST_BYTES: usize = 24 << 20;
@@ -109,35 +106,5 @@ fn fill_the_disk() {
 
 #[test]
 fn a_full_disk_refuses_writes_and_loses_none() {
-    if std::env::var_os(WITHIN).is_some() {
-        return fill_the_disk();
-    }
-    let unshare = || {
-        let mut command = Command::new("unshare");
-        command.args(["--user", "--map-root-user", "--mount"]);
-        command
-    };
-    let allowed = unshare().args(["sh", "-c", "mount -t tmpfs -o size=1m none /mnt"]).output();
-    let reason = match allowed {
-        Ok(tried) if tried.status.success() => None,
-        Ok(tried) => Some(String::from_utf8_lossy(&tried.stderr).trim().replace('\n', "; ")),
-        Err(error) => Some(format!("unshare: {error}")),
-    };
-    if let Some(reason) = reason {
-        // Past the capture of the test runner: who reads the run has to see it.
-        let line = format!("skipped: {NAME}: no mount namespace of its own: {reason}\n");
-        return std::io::stderr().write_all(line.as_bytes()).unwrap();
-    }
-    let within = unshare()
-        .arg(std::env::current_exe().unwrap())
-        .args([NAME, "--exact", "--nocapture", "--test-threads=1"])
-        .env(WITHIN, "1")
-        .output()
-        .unwrap();
-    // Indented: the summary of a run counts results at the beginning of a line, and this one is not its own.
-    for line in String::from_utf8_lossy(&within.stdout).lines() {
-        println!("    {line}");
-    }
-    let said = String::from_utf8_lossy(&within.stderr);
-    assert!(within.status.success(), "within the namespace: {}\n{said}", within.status);
+    within(NAME, "mount -t tmpfs -o size=1m none /mnt", fill_the_disk);
 }

@@ -1,5 +1,6 @@
 //! Writers that go on whatever happens to the nodes, and remember what they were told.
 
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -34,6 +35,8 @@ pub struct Timed {
 pub struct Written {
     /// What it was told of its writes.
     pub ledger: Ledger,
+    /// When the acknowledgement of each write came that was acknowledged.
+    pub acknowledged: BTreeMap<usize, Instant>,
     /// Requests that were answered.
     pub answered: Vec<Timed>,
     /// Requests that failed, in words.
@@ -107,6 +110,9 @@ pub fn write(writer: usize, nodes: &[Ipv4Addr], is_over: &AtomicBool) -> Written
         let mut failures = Vec::new();
         let outcome = timed(client, &statement(writer, number), &mut written);
         written.ledger.fates.push(outcome.as_ref().map_or_else(fate_of, |_| Fate::Made));
+        if outcome.is_ok() {
+            written.acknowledged.insert(number, Instant::now());
+        }
         failures.extend(outcome.err());
         if number.is_multiple_of(WRITES_PER_READ) && failures.is_empty() {
             match timed(client, &register_query(writer), &mut written) {

@@ -16,12 +16,17 @@ mod harness;
 mod audit;
 mod draw;
 mod flip;
+mod forgetful;
 mod freeze;
 mod full_disk;
 mod kill;
 mod ledger;
 mod load;
+mod mount;
+mod namespace;
+mod power_cut;
 mod rows;
+mod struck;
 
 /// How often to strike: as the environment says, or else more often in the long form.
 fn rounds(short: usize, full: usize) -> usize {
