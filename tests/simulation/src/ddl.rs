@@ -1,5 +1,5 @@
 //! Schema changes among the reads and writes of registers: side tables come and go, and so do columns, theirs and of the
-//! data table. What a client was told must be what all nodes have in the end.
+//! data tables. What a client was told must be what all nodes have in the end.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::random::Random;
 pub enum Element {
     /// A side table.
     Table(u32),
-    /// A column of a side table, or (0) of the data table.
+    /// A column of a side table, or (0) of a data table.
     Column { table: u32, number: u32 },
 }
 
@@ -29,6 +29,7 @@ pub enum Step {
 /// More of them are not kept: then something is dropped.
 const KEPT_MAX: usize = 10;
 const KEYSPACE: &str = "sim";
+const DATA_TABLES: [&str; 3] = ["registers", "wide_a", "wide_d"];
 
 #[derive(Clone, Copy, Debug)]
 struct Fate {
@@ -44,7 +45,12 @@ pub struct SideElements {
 }
 
 fn table_name(table: u32) -> String {
-    if table == 0 { "registers".into() } else { format!("side{table}") }
+    format!("side{table}")
+}
+
+/// The table of a column: a side table, or one of the data tables.
+fn table_of_column(table: u32, number: u32) -> String {
+    if table == 0 { DATA_TABLES[number as usize % DATA_TABLES.len()].into() } else { table_name(table) }
 }
 
 impl SideElements {
@@ -110,7 +116,7 @@ fn is_in(element: Element, schema: &Schema) -> Option<bool> {
     match element {
         Element::Table(table) => Some(keyspace.tables.contains_key(&table_name(table))),
         Element::Column { table, number } => {
-            let table = keyspace.tables.get(&table_name(table))?;
+            let table = keyspace.tables.get(&table_of_column(table, number))?;
             Some(table.columns.iter().any(|column| column.name == format!("x{number}")))
         }
     }
@@ -123,10 +129,10 @@ fn statement(element: Element, step: Step) -> String {
         }
         (Element::Table(table), Step::Drop) => format!("DROP TABLE {KEYSPACE}.{}", table_name(table)),
         (Element::Column { table, number }, Step::Make) => {
-            format!("ALTER TABLE {KEYSPACE}.{} ADD x{number} text", table_name(table))
+            format!("ALTER TABLE {KEYSPACE}.{} ADD x{number} text", table_of_column(table, number))
         }
         (Element::Column { table, number }, Step::Drop) => {
-            format!("ALTER TABLE {KEYSPACE}.{} DROP x{number}", table_name(table))
+            format!("ALTER TABLE {KEYSPACE}.{} DROP x{number}", table_of_column(table, number))
         }
     }
 }

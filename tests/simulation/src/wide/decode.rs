@@ -72,7 +72,8 @@ pub fn answer(query: &Query, page: &Page) -> Result<Answer, String> {
     }
 }
 
-fn row(columns: &[Column], cells: &[Option<Bytes>]) -> Result<Row, String> {
+/// A row of an answer: its key, then these columns.
+pub fn row(columns: &[Column], cells: &[Option<Bytes>]) -> Result<Row, String> {
     let [c, d, cells @ ..] = cells else { return Err("a row without its key".into()) };
     let key = match (c, d) {
         (Some(c), Some(d)) => Some((int(c)?, int(d)?)),
@@ -100,7 +101,8 @@ fn row(columns: &[Column], cells: &[Option<Bytes>]) -> Result<Row, String> {
     Ok(row)
 }
 
-fn int(bytes: &Bytes) -> Result<i32, String> {
+/// The value of an int column.
+pub fn int(bytes: &Bytes) -> Result<i32, String> {
     <[u8; 4]>::try_from(&bytes[..]).map(i32::from_be_bytes).map_err(|_| format!("{bytes:?}, which is no int"))
 }
 

@@ -13,6 +13,7 @@ mod model;
 mod owner;
 mod place;
 mod reads;
+mod several;
 mod table;
 mod writes;
 

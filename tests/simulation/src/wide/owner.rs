@@ -15,6 +15,7 @@ use super::levels::Levels;
 use super::model::{Model, Moment, Target};
 use super::place::Extent;
 use super::reads::Read;
+use super::several::Several;
 use super::table::Table;
 use super::writes::{Draft, Drawer};
 use crate::clients::write_outcome;
@@ -61,6 +62,7 @@ struct Partition {
 enum Doing {
     Nothing,
     Writing { partition: usize, write: u32, draft: Draft, level: ConsistencyLevel, dated_s: Option<i64> },
+    ReadingSeveral { read: Several, level: ConsistencyLevel, now_s: i64 },
     Reading { partition: usize, read: Read, progress: Progress, level: ConsistencyLevel, dated_s: Option<i64> },
 }
 
@@ -125,7 +127,7 @@ impl Owner {
     /// The next request. `now_us`: microseconds since 1970, by an exact clock.
     pub fn next(&mut self, random: &mut Random, now_us: i64) -> ClientRequest {
         self.began_us = now_us;
-        if matches!(self.doing, Doing::Reading { .. }) {
+        if matches!(self.doing, Doing::Reading { .. } | Doing::ReadingSeveral { .. }) {
             return self.request();
         }
         let chosen = random.below(self.partitions.len() as u64) as usize;
@@ -135,7 +137,8 @@ impl Owner {
         self.doing = if wants_certainty && random.one_in(3) {
             self.clear(chosen, random)
         } else if wants_certainty || random.below(20) < 9 {
-            self.read(chosen, wants_certainty, random)
+            let several = if wants_certainty || !random.one_in(10) { None } else { self.read_several(chosen, random) };
+            several.unwrap_or_else(|| self.read(chosen, wants_certainty, random))
         } else {
             self.write(chosen, random)
         };
@@ -260,11 +263,31 @@ impl Owner {
         Doing::Reading { partition: chosen, read, progress: Progress::default(), level, dated_s }
     }
 
+    /// Reads several partitions of one table together, if there are some.
+    fn read_several(&self, chosen: usize, random: &mut Random) -> Option<Doing> {
+        let first = &self.partitions[chosen];
+        let fits = |p: &Partition| p.is_dated && p.model.table == first.model.table;
+        let together: Vec<(usize, i32)> =
+            self.partitions.iter().enumerate().filter(|(_, p)| fits(p)).map(|(at, p)| (at, p.number)).collect();
+        if together.len() < 2 {
+            return None;
+        }
+        // At a level at which all of them are certain.
+        let levels = first.levels;
+        let is_shared = together.iter().all(|(at, _)| self.partitions[*at].levels == levels);
+        let level = if is_shared { levels.of_read(random) } else { ConsistencyLevel::All };
+        let read = Several::drawn(first.model.table, first.extent, &together, random);
+        Some(Doing::ReadingSeveral { read, level, now_s: self.began_us.div_euclid(1_000_000) })
+    }
+
     fn request(&self) -> ClientRequest {
         let (text, consistency, page_size, timestamp_us, now_s) = match &self.doing {
             Doing::Nothing => ("", ConsistencyLevel::One, None, None, None),
             Doing::Writing { draft, level, dated_s, .. } => {
                 (draft.text.as_str(), *level, None, draft.timestamp, *dated_s)
+            }
+            Doing::ReadingSeveral { read, level, now_s } => {
+                (read.text.as_str(), *level, read.page_size, None, Some(*now_s))
             }
             Doing::Reading { read, level, dated_s, .. } => (read.text.as_str(), *level, read.page_size, None, *dated_s),
         };
@@ -297,6 +320,7 @@ impl Owner {
             let text = match &self.doing {
                 Doing::Nothing => "",
                 Doing::Writing { draft, .. } => &draft.text,
+                Doing::ReadingSeveral { read, .. } => &read.text,
                 Doing::Reading { read, .. } => &read.text,
             };
             return Err(format!("{text} was answered: {error}"));
@@ -307,6 +331,14 @@ impl Owner {
                 let outcome = response.map_or(Outcome::Unknown, write_outcome);
                 self.written(now_us, partition, write, draft, (level, dated_s), outcome);
                 Ok(outcome == Outcome::Acknowledged)
+            }
+            Doing::ReadingSeveral { read, level, now_s } => {
+                read.places().into_iter().for_each(|place| self.partitions[place].model.read_in_part());
+                let Some(page) = response.and_then(decode::page) else {
+                    self.paging_state = None;
+                    return Ok(false);
+                };
+                self.several_were_read(read, level, now_s, page).map(|()| true)
             }
             Doing::Reading { partition, read, progress, level, dated_s } => {
                 let Some(page) = response.and_then(decode::page) else {
@@ -373,6 +405,33 @@ impl Owner {
             return Err(wrong("the pages do not end".into(), &progress));
         } else {
             self.doing = Doing::Reading { partition, read, progress, level, dated_s };
+        }
+        Ok(())
+    }
+
+    fn several_were_read(
+        &mut self,
+        mut read: Several,
+        level: ConsistencyLevel,
+        now_s: i64,
+        page: &starling_node::plan::Page,
+    ) -> Result<(), String> {
+        let now = Moment { earliest_s: now_s, latest_s: now_s };
+        let partitions = &mut self.partitions;
+        let checked = read.check(page, now, |place, check| {
+            let partition = &mut partitions[place];
+            check(&mut partition.model, partition.levels.settles(level))
+        });
+        let wrong = |problem: String| {
+            format!("{} at {level}, page {} of size {:?}: {problem}", read.text, read.pages, read.page_size)
+        };
+        checked.map_err(wrong)?;
+        self.paging_state.clone_from(&page.paging_state);
+        if page.paging_state.is_some() {
+            if read.pages >= PAGES_MAX {
+                return Err(wrong("the pages do not end".into()));
+            }
+            self.doing = Doing::ReadingSeveral { read, level, now_s };
         }
         Ok(())
     }
