@@ -77,6 +77,7 @@ pub struct RocksEngine {
 impl RocksEngine {
     /// Opens or creates the store in the folder `path`, replaying its log.
     pub fn open(path: &Path, settings: &RocksSettings) -> Result<Self, EngineError> {
+        super::log_tail::check(path)?;
         let cache = Cache::new_lru_cache(settings.block_cache_bytes);
         let spaces =
             Space::ALL.map(|space| ColumnFamilyDescriptor::new(space.name(), space_options(space, settings, &cache)));
