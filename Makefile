@@ -44,8 +44,7 @@ test: setup-test deny
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy $(RELEASE) --workspace --all-targets -- -D warnings
 	@eval "$$(.ci/clients env)"; \
-	echo 'cargo test $(RELEASE) --workspace --no-fail-fast'; \
-	.ci/summary $(CARGO) test $(RELEASE) --workspace --no-fail-fast
+	.ci/summary .ci/tests $(CARGO) $(RELEASE)
 
 # The advisory database is not fetched: it cannot be reached from everywhere, and a build must not hang on it.
 deny: setup-test

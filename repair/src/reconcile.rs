@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use starling_planted::{Bug, is_planted};
 use starling_ring::Token;
 use starling_storage::canonical::canonical;
 use starling_storage::live::live_rows;
@@ -37,14 +38,17 @@ pub fn reconcile(command: &ReadCommand, answers: Vec<(usize, ReadResult)>) -> Re
     let cuts = lowest_cuts(&answers, reversed);
     let mut merged = merge_answers(&answers);
     for partition in &mut merged {
-        if let Some(last) = cuts.get(&(partition.token, partition.key.clone())) {
+        if let Some(last) = cuts.get(&(partition.token, partition.key.clone()))
+            && !is_planted(Bug::IgnoreShortReads)
+        {
             cut_off(partition, last, reversed);
         }
     }
+    bound = bound.filter(|_| !is_planted(Bug::IgnoreShortReads));
     if let Some(bound) = &bound {
         cut_off_all(&mut merged, bound, reversed);
     }
-    if let Some(short) = first_short_partition(command, &merged, &cuts) {
+    if let Some(short) = first_short_partition(command, &merged, &cuts).filter(|_| !is_planted(Bug::IgnoreShortReads)) {
         cut_off_all(&mut merged, &short, reversed);
         bound = earlier(bound, Some(short), reversed);
     }
@@ -115,6 +119,10 @@ fn missing_parts(result: &ReadResult, mut answer: ReadResult, reversed: bool) ->
             cut_off(theirs, &cut.clustering, reversed);
         }
         missing.extend(difference(partition, theirs.as_ref()));
+    }
+    if is_planted(Bug::RepairWithoutDeletions) {
+        missing.iter_mut().for_each(|partition| partition.deletion = None);
+        missing.iter_mut().flat_map(|partition| &mut partition.rows).for_each(|(_, row)| row.deletion = None);
     }
     missing
 }

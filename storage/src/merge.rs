@@ -6,6 +6,8 @@
 
 use std::cmp::{Ordering, Reverse};
 
+use starling_planted::{Bug, is_planted};
+
 use crate::model::{Cell, CellContent, ColumnData, Deletion, Expiry, Marker, Partition, Row};
 use crate::ranges;
 
@@ -103,7 +105,8 @@ fn merge_sorted<T>(into: &mut Vec<T>, other: Vec<T>, compare: impl Fn(&T, &T) ->
 }
 
 fn merge_cell(into: &mut Cell, other: Cell) {
-    if compare_cells(into, &other) == Ordering::Less {
+    let is_tie = into.timestamp_us == other.timestamp_us;
+    if compare_cells(into, &other) == Ordering::Less && !(is_tie && is_planted(Bug::FirstOfEqualStays)) {
         *into = other;
     }
 }
@@ -134,7 +137,9 @@ pub fn merge_optional_row(into: &mut Option<Row>, other: Option<Row>) {
 pub fn merge_partition(into: &mut Partition, other: Partition) {
     merge_deletion(&mut into.deletion, other.deletion);
     if !other.range_tombstones.is_empty() || !into.range_tombstones.is_empty() {
-        into.range_tombstones.extend(other.range_tombstones);
+        if into.range_tombstones.is_empty() || !is_planted(Bug::LoseRangeDeletions) {
+            into.range_tombstones.extend(other.range_tombstones);
+        }
         ranges::normalise(&mut into.range_tombstones);
     }
     merge_optional_row(&mut into.static_row, other.static_row);

@@ -16,11 +16,19 @@ const IMPURE_CRATES: &[&str] =
 pub const LAYERS: &[Layer] = &[
     Layer { package: "starling-ring", may_use: &[], never: IMPURE_CRATES },
     Layer { package: "starling-cql-lite", may_use: &["starling-ring"], never: IMPURE_CRATES },
-    Layer { package: "starling-storage", may_use: &["starling-ring"], never: &["tokio", "quinn", "axum", "rand"] },
-    Layer { package: "starling-repair", may_use: &["starling-ring", "starling-storage"], never: IMPURE_CRATES },
+    Layer {
+        package: "starling-storage",
+        may_use: &["starling-planted", "starling-ring"],
+        never: &["tokio", "quinn", "axum", "rand"],
+    },
+    Layer {
+        package: "starling-repair",
+        may_use: &["starling-planted", "starling-ring", "starling-storage"],
+        never: IMPURE_CRATES,
+    },
     Layer {
         package: "starling-node",
-        may_use: &["starling-ring", "starling-cql-lite", "starling-storage", "starling-repair"],
+        may_use: &["starling-planted", "starling-ring", "starling-cql-lite", "starling-storage", "starling-repair"],
         never: &[],
     },
     Layer { package: "starling-driver", may_use: &["starling-ring", "starling-cql-lite"], never: &[] },
@@ -36,7 +44,14 @@ pub const LAYERS: &[Layer] = &[
     },
     Layer {
         package: "starling-simulation",
-        may_use: &["starling-ring", "starling-cql-lite", "starling-storage", "starling-repair", "starling-node"],
+        may_use: &[
+            "starling-planted",
+            "starling-ring",
+            "starling-cql-lite",
+            "starling-storage",
+            "starling-repair",
+            "starling-node",
+        ],
         never: &["tokio"],
     },
     Layer {
@@ -44,6 +59,7 @@ pub const LAYERS: &[Layer] = &[
         may_use: &["starling-ring", "starling-cql-lite", "starling-storage", "starling-node"],
         never: &["rocksdb"],
     },
+    Layer { package: "starling-planted", may_use: &[], never: IMPURE_CRATES },
     Layer { package: "starling-client-tests", may_use: &[], never: &[] },
     Layer {
         package: "starling",

@@ -32,6 +32,7 @@ impl Node {
         let datacenters: BTreeMap<String, usize> =
             view.topology().datacenters().iter().map(|d| (d.name.clone(), d.members.len())).collect();
         let summary = summary(&statement, keyspace.as_deref());
+        let is_truncation = matches!(*statement, Statement::Truncate(_));
         let request = ChangeRequest::schema(&summary, move |metadata: &Metadata| {
             let context = ChangeContext { new_uuid, datacenters: &datacenters };
             let outcome = change::apply(&metadata.schema, keyspace.as_deref(), &statement, &context)?;
@@ -39,6 +40,7 @@ impl Node {
             *slot.lock() = (outcome.effect, outcome.warnings);
             Ok(changed.then_some(outcome.schema))
         });
+        let request = if is_truncation { request.with_all() } else { request };
         self.changes.lock().insert(number, PendingChange { asked, effect });
         self.with_cluster(|cluster, now_ms| cluster.request_change(now_ms, number, request));
     }
@@ -83,6 +85,18 @@ fn summary(statement: &Statement, keyspace: Option<&str>) -> String {
 fn refusal(error: ChangeError) -> CqlError {
     match error {
         ChangeError::Invalid(error) => error,
+        ChangeError::NotAll { required, alive, away } => CqlError::Unavailable {
+            message: format!(
+                "A table can be truncated only while all nodes can be reached, and {away} cannot; nothing was changed"
+            ),
+            consistency: ConsistencyLevel::All,
+            required: required as u32,
+            alive: alive as u32,
+        },
+        ChangeError::Unconfirmed { away } => CqlError::Truncate(format!(
+            "The table is truncated, but {away} did not confirm it in time: until that node learns of it, it may still \
+             show what was there, and acknowledge writes that it will then drop"
+        )),
         ChangeError::NoMajority { required, alive, away } => CqlError::Unavailable {
             message: format!(
                 "A schema change needs {required} of the nodes that decide about it, and only {alive} can be reached \

@@ -96,15 +96,6 @@ impl Default for NodeConfig {
     }
 }
 
-/// Bugs that the simulation plants to show that its oracle sees them. Never set by the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FailurePlant {
-    /// A replica acknowledges a write before it has applied it.
-    AcknowledgeBeforeApplying,
-    /// A coordinator is content with one answer less than the level wants.
-    OneAnswerTooFew,
-}
-
 /// A node.
 pub struct Node {
     local: HostId,
@@ -125,7 +116,6 @@ pub struct Node {
     last_timestamp_us: AtomicI64,
     /// The cluster state could not be stored: it takes no part in anything any more.
     is_halted: AtomicBool,
-    plant: Option<FailurePlant>,
     /// Counters for the metrics page.
     pub figures: Figures,
 }
@@ -158,16 +148,10 @@ impl Node {
             next_change: AtomicU64::new(1),
             last_timestamp_us: AtomicI64::new(0),
             is_halted: AtomicBool::new(false),
-            plant: None,
             figures: Figures::default(),
         };
         node.with_cluster(|_, _| ());
         node
-    }
-
-    /// Plants a bug.
-    pub fn plant(&mut self, plant: FailurePlant) {
-        self.plant = Some(plant);
     }
 
     /// This node's identity.

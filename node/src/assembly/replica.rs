@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use starling_planted::{Bug, is_planted};
 use starling_ring::HostId;
 use starling_storage::canonical::digest;
 use starling_storage::model::{Mutation, ReadCommand, ReadResult};
 use starling_storage::store::{Refusal, StoreError};
 
 use super::outside::{CommitTicket, PendingRead};
-use super::{FailurePlant, Node, View};
+use super::{Node, View};
 use crate::coordinate::Answer;
 use crate::message::{
     Destination, Fence, Payload, PeerMessage, ReplicaAnswer, ReplicaFailure, ReplicaRequest, ReplyTo,
@@ -69,13 +70,15 @@ impl Node {
     fn mutate(&self, view: &View, fence: Fence, payload: Payload, ticket: CommitTicket) -> Result<(), ReplicaAnswer> {
         let mutation = Mutation::decode(&payload.0).map_err(|_| ReplicaFailure::Malformed)?;
         view.check_write(fence, ticket.coordinator, &mutation)?;
-        self.store.check_table(mutation.table).map_err(refused)?;
+        if !is_planted(Bug::LateWriteAfterTruncate) {
+            self.store.check_table(mutation.table).map_err(refused)?;
+        }
         Ok(self.commit(mutation, ticket)?)
     }
 
     /// Queues a mutation for commit; `on_committed` answers.
     pub(super) fn commit(&self, mutation: Mutation, ticket: CommitTicket) -> Result<(), ReplicaFailure> {
-        if self.plant == Some(FailurePlant::AcknowledgeBeforeApplying) {
+        if is_planted(Bug::AcknowledgeBeforeApplying) {
             self.on_committed(ticket, Ok(()));
             let nowhere = CommitTicket { coordinator: HostId(uuid::Uuid::nil()), ..ticket };
             return self.outside.commit(mutation, nowhere);

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 
 use starling_cql_lite::protocol::error::CqlError;
+use starling_planted::{Bug, is_planted};
 use starling_ring::{ConsistencyLevel, Requirement};
 
 use super::asked::Asked;
 use super::client::ClientResponse;
 use super::figures::Locality;
 use super::shard::Operation;
-use super::{FailurePlant, Node, View};
+use super::{Node, View};
 use crate::coordinate::{WriteCoordination, WriteLeg, replicas_of};
 use crate::plan::{TableMutation, WriteOperation};
 
@@ -127,7 +128,7 @@ impl Node {
 
     /// The requirement, or with the planted bug one answer less.
     pub(super) fn planted(&self, requirement: Requirement, view: &View) -> Requirement {
-        if self.plant == Some(FailurePlant::OneAnswerTooFew) && requirement.required() > 1 {
+        if is_planted(Bug::OneAnswerTooFew) && requirement.required() > 1 {
             let fewer = starling_ring::ReplicationStrategy::Simple { replication_factor: 1 };
             let level = requirement.level();
             return Requirement::for_write(level, &fewer, view.topology(), &view.local_datacenter)

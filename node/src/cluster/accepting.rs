@@ -1,9 +1,10 @@
 //! A decider's part: what it promises and accepts for the entry after the last one.
 
+use starling_planted::{Bug, is_planted};
 use starling_ring::HostId;
 
 use super::entry::Entry;
-use super::{Cluster, ClusterAction, LogPlant, LogPosition, journal};
+use super::{Cluster, ClusterAction, LogPosition, journal};
 use crate::message::ClusterMessage;
 use crate::paxos::{Acceptance, Answer, Ballot};
 
@@ -11,7 +12,7 @@ impl Cluster {
     /// Another node asks for a promise.
     pub(super) fn answer_prepare(&mut self, now_ms: u64, from: HostId, position: LogPosition, ballot: Ballot) {
         if ballot.proposer == from && self.is_next(now_ms, from, position) {
-            let answer = self.decide(position, |acceptance, _| acceptance.on_prepare(ballot));
+            let answer = self.decide(position, |acceptance| acceptance.on_prepare(ballot));
             self.send_answer(from, position, ballot, answer);
         }
     }
@@ -45,14 +46,14 @@ impl Cluster {
     }
 
     pub(super) fn promise(&mut self, position: LogPosition, ballot: Ballot) -> Option<Answer<Entry>> {
-        self.decide(position, |acceptance, _| acceptance.on_prepare(ballot))
+        self.decide(position, |acceptance| acceptance.on_prepare(ballot))
     }
 
     pub(super) fn accept(&mut self, ballot: Ballot, entry: Entry) -> Option<Answer<Entry>> {
         // What does not fit is not accepted, so that what is decided always fits.
         self.metadata.as_ref()?.apply(&entry).ok()?;
-        self.decide(entry.position, |acceptance, plant| {
-            if plant == Some(LogPlant::AcceptLowerBallot) {
+        self.decide(entry.position, |acceptance| {
+            if is_planted(Bug::AcceptLowerBallot) {
                 acceptance.accepted = Some((ballot, entry));
                 return Answer::Accepted;
             }
@@ -64,7 +65,7 @@ impl Cluster {
     fn decide(
         &mut self,
         position: LogPosition,
-        act: impl FnOnce(&mut Acceptance<Entry>, Option<LogPlant>) -> Answer<Entry>,
+        act: impl FnOnce(&mut Acceptance<Entry>) -> Answer<Entry>,
     ) -> Option<Answer<Entry>> {
         let own = self.host_id();
         if !self.deciders().contains(&own) {
@@ -75,7 +76,7 @@ impl Cluster {
             _ => Acceptance::default(),
         };
         let before = acceptance.clone();
-        let answer = act(&mut acceptance, self.plant);
+        let answer = act(&mut acceptance);
         if acceptance != before {
             let records = match journal::acceptance(position, &acceptance) {
                 Ok(records) => records,
@@ -85,7 +86,7 @@ impl Cluster {
                 }
             };
             self.acceptance = Some((position, acceptance));
-            if self.plant != Some(LogPlant::ForgetPromises) {
+            if !is_planted(Bug::ForgetPromise) {
                 self.actions.push_back(ClusterAction::Persist(records));
             }
         }

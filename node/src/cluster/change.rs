@@ -3,6 +3,7 @@
 use std::fmt;
 
 use starling_cql_lite::protocol::error::CqlError;
+use starling_planted::{Bug, is_planted};
 use starling_ring::allocation::allocate_tokens;
 use starling_ring::{HostId, Member};
 
@@ -27,6 +28,8 @@ pub struct ChangeRequest {
     pub(super) summary: String,
     /// An entry is wanted even if it changes nothing.
     pub(super) is_forced: bool,
+    /// It is begun only if all members are alive, and done only when all have adopted it.
+    pub(super) needs_all: bool,
     make: Make,
 }
 
@@ -50,6 +53,20 @@ pub enum ChangeError {
         /// Addresses of those that cannot.
         away: String,
     },
+    /// It needs all members, and some cannot be reached; nothing was changed.
+    NotAll {
+        /// How many there are.
+        required: usize,
+        /// How many can be reached.
+        alive: usize,
+        /// Addresses of those that cannot.
+        away: String,
+    },
+    /// It is made, but these members have not adopted it in time.
+    Unconfirmed {
+        /// Their addresses.
+        away: String,
+    },
     /// Other changes kept coming in between; nothing was changed.
     Conflict,
     /// Something else has to end first; nothing was changed.
@@ -65,7 +82,7 @@ pub enum ChangeError {
 
 impl ChangeRequest {
     fn new(summary: String, make: impl Fn(&Metadata) -> Result<Option<Change>, Refusal> + Send + 'static) -> Self {
-        ChangeRequest { summary: shortened(&summary), is_forced: false, make: Box::new(make) }
+        ChangeRequest { summary: shortened(&summary), is_forced: false, needs_all: false, make: Box::new(make) }
     }
 
     /// A schema change; `make` answers `Ok(None)` where there is nothing to do.
@@ -77,11 +94,20 @@ impl ChangeRequest {
             let Some(schema) = make(metadata).map_err(Refusal::Invalid)? else { return Ok(None) };
             let has_tables = schema.keyspaces.values().any(|k| !k.is_virtual && !k.tables.is_empty());
             // Ranges must not change hands any more once there may be data.
-            if has_tables && !(metadata.joining.is_empty() && metadata.leaving.is_empty()) {
+            if has_tables
+                && !is_planted(Bug::TableWhileJoining)
+                && !(metadata.joining.is_empty() && metadata.leaving.is_empty())
+            {
                 return Err(Refusal::Later("a node is joining or leaving".into()));
             }
             Ok(Some(Change::Schema(SchemaDelta::between(&metadata.schema, &schema))))
         })
+    }
+
+    /// The same, where a member that has not adopted it could still acknowledge writes that it takes away, or show what it
+    /// has taken: it needs all members.
+    pub fn with_all(self) -> Self {
+        ChangeRequest { needs_all: true, ..self }
     }
 
     /// Lets a node in, with tokens chosen for balance or those of the member that it replaces.

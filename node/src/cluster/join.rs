@@ -3,6 +3,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use starling_planted::{Bug, is_planted};
 use starling_ring::allocation::allocate_tokens;
 use starling_ring::{HostId, Member};
 use uuid::Uuid;
@@ -287,7 +288,8 @@ impl Cluster {
         }
         let stays = |held: &&Member| Some(held.host_id) != replaced.map(|member| member.host_id);
         let mut nodes = metadata.members.iter().chain(metadata.joining.iter().map(|joiner| &joiner.member));
-        if let Some(holder) = nodes.find(|held| stays(held) && held.listen_address == applicant.listen_address) {
+        let is_same = |held: &&Member| stays(held) && held.listen_address == applicant.listen_address;
+        if let Some(holder) = nodes.find(is_same).filter(|_| !is_planted(Bug::WipedNodeLetIn)) {
             return Err(format!(
                 "{} belongs to member {} of this cluster: a node with an empty disk cannot take its place; \
                  bring its data directory back, use another address, or start it with --replace-address {} \

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use starling_planted::{Bug, is_planted};
 use starling_ring::HostId;
 use starling_ring::gossip::StateKey;
 
 use super::entry::Entry;
 use super::journal::Records;
-use super::{Cluster, ClusterAction, LogPlant, LogPosition, Metadata};
+use super::{Cluster, ClusterAction, LogPosition, Metadata};
 use crate::message::{ClusterMessage, Stance, wire::WireError};
 
 /// Between two requests for what is missing, in milliseconds. Shorter: quicker after a lost message, more messages.
@@ -18,12 +19,8 @@ impl Cluster {
     /// Adopts a decided entry if it is the next one: durable first, then visible.
     pub(super) fn learn(&mut self, now_ms: u64, entry: Entry) {
         let Some(metadata) = self.metadata.clone() else { return };
-        let entry = match self.plant {
-            Some(LogPlant::ApplyTwice) if entry.position == metadata.position => {
-                Entry { position: entry.position.next(), ..entry }
-            }
-            _ => entry,
-        };
+        let is_again = is_planted(Bug::ApplyTwice) && entry.position == metadata.position;
+        let entry = if is_again { Entry { position: entry.position.next(), ..entry } } else { entry };
         if entry.position != metadata.position.next() {
             return;
         }
@@ -35,6 +32,8 @@ impl Cluster {
         };
         let entry = Arc::new(entry);
         let records = self.journal.append(entry.clone(), &next);
+        let is_forgotten = is_planted(Bug::ForgetEntry) && entry.id.proposer != self.host_id();
+        let records = if is_forgotten { Ok(Records::new()) } else { records };
         self.adopt(now_ms, Arc::new(next), records);
         self.note_decided(now_ms, &entry);
     }

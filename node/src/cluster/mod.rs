@@ -113,19 +113,6 @@ impl Default for ClusterConfig {
     }
 }
 
-/// Bugs that the simulation plants to show that its oracles see them. Never set by the server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogPlant {
-    /// Promises and acceptances are not stored.
-    ForgetPromises,
-    /// A decider accepts whatever ballot asks.
-    AcceptLowerBallot,
-    /// A proposer asks the deciders of the entry before the last.
-    WrongDeciders,
-    /// A decided entry that arrives again is applied again.
-    ApplyTwice,
-}
-
 /// What the caller has to carry out, in order.
 #[derive(Debug)]
 pub enum ClusterAction {
@@ -168,7 +155,6 @@ pub struct Cluster {
     standing_checked: LogPosition,
     /// It was told to stop and takes part in nothing any more.
     is_ended: bool,
-    plant: Option<LogPlant>,
 }
 
 impl Cluster {
@@ -196,7 +182,6 @@ impl Cluster {
             wall_ms: 0,
             standing_checked: LogPosition::ZERO,
             is_ended: false,
-            plant: None,
         };
         if let Some(stored) = metadata {
             cluster.check_stored(&stored);
@@ -205,11 +190,6 @@ impl Cluster {
             }
         }
         cluster
-    }
-
-    /// Plants a bug.
-    pub fn plant(&mut self, plant: LogPlant) {
-        self.plant = Some(plant);
     }
 
     /// This node's identity.

@@ -7,12 +7,13 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use starling_cql_lite::protocol::error::CqlError;
+use starling_planted::{Bug, is_planted};
 use starling_ring::{HostId, Member};
 
 use super::change::{ChangeError, ChangeRequest, Refusal};
 use super::deciders::{choose, majority};
 use super::entry::{Change, Entry, EntryId};
-use super::{Cluster, ClusterAction, LogPlant, LogPosition, Metadata, Random};
+use super::{Cluster, ClusterAction, LogPosition, Metadata, Random};
 use crate::message::{ClusterMessage, wire};
 use crate::paxos::{Answer, Ballot, Proposer, Step};
 
@@ -186,6 +187,9 @@ impl Cluster {
             let error = no_majority(&metadata, deciders.len(), &away);
             return self.report(waiting.requester, Err(error));
         }
+        if let Err(error) = self.check_all(&metadata, &waiting) {
+            return self.report(waiting.requester, Err(error));
+        }
         let Some(ballot) = Ballot::above(self.proposing.round, self.host_id(), self.identity.generation) else {
             let error = self.given_up(&waiting);
             return self.report(waiting.requester, Err(error));
@@ -218,7 +222,7 @@ impl Cluster {
 
     /// Whom an attempt asks: those that the last entry names.
     fn asked_deciders(&self, metadata: &Metadata) -> BTreeSet<HostId> {
-        if self.plant == Some(LogPlant::WrongDeciders) && !self.previous_deciders.is_empty() {
+        if is_planted(Bug::WrongDeciders) && !self.previous_deciders.is_empty() {
             return self.previous_deciders.iter().copied().collect();
         }
         metadata.deciders.iter().copied().collect()
@@ -329,7 +333,8 @@ impl Cluster {
             let own = self.host_id();
             let metadata = self.metadata.clone();
             let admitted = metadata.iter().flat_map(|m| m.admitted()).map(|member| member.host_id);
-            let missing = admitted.filter(|host| *host != own && self.is_alive(*host)).collect();
+            let needs_all = waiting.change.needs_all && !is_planted(Bug::TruncateOfSome);
+            let missing = admitted.filter(|host| *host != own && (needs_all || self.is_alive(*host))).collect();
             let until_ms = now_ms + self.config.publish_timeout_ms;
             self.proposing.open = Some((waiting, Stage::Published { position: entry.position, missing, until_ms }));
             return self.finish_if_adopted(now_ms);
@@ -365,10 +370,12 @@ impl Cluster {
 
     /// Whoever gossips a position has it on its disk: a lost answer does not hold the change up. Nor does who has died.
     fn note_gossiped_adoption(&mut self) {
-        let Some((_, Stage::Published { position, missing, .. })) = &self.proposing.open else {
+        let Some((waiting, Stage::Published { position, missing, .. })) = &self.proposing.open else {
             return;
         };
-        let waits = |host: &HostId| self.is_alive(*host) && self.gossiped_position(*host) < Some(*position);
+        let needs_all = waiting.change.needs_all;
+        let waits =
+            |host: &HostId| (needs_all || self.is_alive(*host)) && self.gossiped_position(*host) < Some(*position);
         let still: BTreeSet<HostId> = missing.iter().copied().filter(waits).collect();
         if let Some((_, Stage::Published { missing, .. })) = &mut self.proposing.open {
             *missing = still;
@@ -383,9 +390,13 @@ impl Cluster {
             }
             _ => false,
         };
-        if is_over && let Some((waiting, _)) = self.proposing.open.take() {
-            if let Some(metadata) = self.metadata.clone() {
-                self.report(waiting.requester, Ok(metadata));
+        if is_over && let Some((waiting, stage)) = self.proposing.open.take() {
+            if let (Some(metadata), Stage::Published { missing, .. }) = (self.metadata.clone(), stage) {
+                let needs_all = waiting.change.needs_all && !is_planted(Bug::TruncateOfSome);
+                let is_confirmed = missing.is_empty() || !needs_all;
+                let unconfirmed = || ChangeError::Unconfirmed { away: addresses(&metadata, missing.iter()) };
+                let outcome = if is_confirmed { Ok(metadata.clone()) } else { Err(unconfirmed()) };
+                self.report(waiting.requester, outcome);
             }
             self.start_next(now_ms);
         }
@@ -425,6 +436,20 @@ impl Cluster {
         self.start_next(now_ms);
     }
 
+    /// Whether all are there, if the change needs them all.
+    fn check_all(&self, metadata: &Metadata, waiting: &Waiting) -> Result<(), ChangeError> {
+        if !waiting.change.needs_all || waiting.is_exposed || is_planted(Bug::TruncateOfSome) {
+            return Ok(());
+        }
+        let all: Vec<HostId> = metadata.admitted().map(|member| member.host_id).collect();
+        let away: Vec<HostId> = all.iter().copied().filter(|host| !self.is_alive(*host)).collect();
+        if away.is_empty() {
+            return Ok(());
+        }
+        let away_addresses = addresses(metadata, away.iter());
+        Err(ChangeError::NotAll { required: all.len(), alive: all.len() - away.len(), away: away_addresses })
+    }
+
     fn unknown(&self) -> ChangeError {
         ChangeError::Unknown { required: majority(self.deciders().len()) }
     }
@@ -451,11 +476,14 @@ impl Cluster {
 }
 
 fn no_majority(metadata: &Metadata, deciders: usize, away: &[HostId]) -> ChangeError {
-    let named: Vec<&Member> = away.iter().filter_map(|host| metadata.member(*host)).collect();
-    let names: Vec<String> = named.iter().map(|member| member.listen_address.to_string()).collect();
     ChangeError::NoMajority {
         required: majority(deciders),
         alive: deciders - away.len().min(deciders),
-        away: names.join(", "),
+        away: addresses(metadata, away.iter()),
     }
+}
+
+fn addresses<'a>(metadata: &Metadata, hosts: impl Iterator<Item = &'a HostId>) -> String {
+    let members = hosts.filter_map(|host| metadata.member(*host));
+    members.map(|member| member.listen_address.to_string()).collect::<Vec<_>>().join(", ")
 }

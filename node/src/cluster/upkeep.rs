@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
+use starling_planted::{Bug, is_planted};
 use starling_ring::{HostId, Member};
 
 use super::change::ChangeRequest;
@@ -108,7 +109,9 @@ impl Cluster {
             return Some(ChangeRequest::end_leave(*host));
         }
         let mut joining = metadata.joining.iter().map(|joiner| joiner.member.host_id);
-        if let Some(host) = joining.find(|host| down_for_ms(*host) >= self.config.join_expires_ms) {
+        let is_late =
+            |host: &HostId| down_for_ms(*host) >= self.config.join_expires_ms && !is_planted(Bug::JoinNeverExpires);
+        if let Some(host) = joining.find(is_late) {
             return Some(ChangeRequest::expire_join(host));
         }
         let is_gone = |host: HostId| down_for_ms(host) >= self.config.decider_replaced_after_ms;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use starling_cql_lite::protocol::error::{CqlError, FailedReplica};
+use starling_planted::{Bug, is_planted};
 use starling_repair::reconcile::reconcile;
 use starling_ring::requirement::Scope;
 use starling_ring::{HostId, Requirement, Tally};
@@ -262,7 +263,7 @@ impl ReadCoordination {
                 Standing::Replied(Reply::Digest(theirs)) => *theirs == own,
                 _ => true,
             };
-            if !self.contacts.iter().all(same) {
+            if !self.contacts.iter().all(same) && !is_planted(Bug::IgnoreDigests) {
                 return None;
             }
         }
@@ -328,7 +329,11 @@ impl ReadCoordination {
             }
             lagging.push(Lagging { replica, left: Some(partitions.len()) });
         }
-        if self.tally.is_met() && repairs.is_empty() {
+        if is_planted(Bug::NoReadRepair) {
+            orders.clear();
+            return Some(Ok(reconciled.result));
+        }
+        if (self.tally.is_met() && repairs.is_empty()) || is_planted(Bug::AnswerBeforeRepair) {
             return Some(Ok(reconciled.result));
         }
         self.stage = Stage::Repair { merged: reconciled.result, lagging, repairs };

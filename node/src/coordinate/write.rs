@@ -5,6 +5,7 @@
 
 use bytes::Bytes;
 use starling_cql_lite::protocol::error::{CqlError, FailedReplica, WriteType};
+use starling_planted::{Bug, is_planted};
 use starling_ring::{HostId, Requirement, Tally};
 use starling_storage::model::Mutation;
 
@@ -136,7 +137,8 @@ impl WriteCoordination {
         let leg = self.legs.get_mut(index)?;
         let place = leg.parts.replicas.iter().position(|r| r.host == from)?;
         let replica = leg.parts.replicas[place];
-        if matches!(leg.standing[place], Standing::Answered | Standing::NotAsked) {
+        let is_first = !matches!(leg.standing[place], Standing::Answered | Standing::NotAsked);
+        if !is_first && !is_planted(Bug::CountTwice) {
             return None;
         }
         let was_met = leg.tally.is_met();
@@ -164,6 +166,9 @@ impl WriteCoordination {
         }
         let leg = &self.legs[index];
         if !leg.tally.is_met() && !leg.tally.can_still_be_met() {
+            if is_planted(Bug::FailureIsUnavailable) {
+                return Some(Err(errors::nobody_alive(&leg.parts.requirement)));
+            }
             return Some(Err(errors::write_failure(&leg.tally, &leg.failures, self.kind)));
         }
         None
@@ -197,6 +202,9 @@ impl WriteCoordination {
     /// Time has passed. `Some`: the write has ended, with an unknown outcome.
     pub fn on_time(&mut self, now_ms: u64, orders: &mut Vec<Order>) -> Option<Outcome<()>> {
         if now_ms >= self.deadline_ms {
+            if is_planted(Bug::TimeoutIsRefusal) {
+                return self.legs.first().map(|leg| Err(errors::nobody_alive(&leg.parts.requirement)));
+            }
             return Some(Err(self.timed_out()));
         }
         if now_ms < self.again_ms {

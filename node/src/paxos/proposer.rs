@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use starling_planted::{Bug, is_planted};
 use starling_ring::HostId;
 
 use super::{Answer, Ballot};
@@ -69,6 +70,7 @@ impl<V: Clone> Proposer<V> {
                     return Step::Wait;
                 }
                 let last = promises.values().flatten().max_by_key(|(ballot, _)| *ballot);
+                let last = last.filter(|_| !is_planted(Bug::IgnoreAccepted));
                 let value = last.map_or_else(|| self.wanted.clone(), |(_, value)| value.clone());
                 self.stage = Stage::Accepting { value: value.clone(), accepted_by: BTreeSet::new() };
                 Step::Accept(value)

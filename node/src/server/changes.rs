@@ -148,6 +148,15 @@ async fn change(node: &Arc<Node>, request: ChangeRequest) -> Result<Arc<Metadata
 fn not_made(error: &ChangeError) -> Refused {
     match error {
         ChangeError::Invalid(error) => Refused::new(StatusCode::CONFLICT, error.to_string()),
+        ChangeError::NotAll { required, alive, away } => Refused::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            format!(
+                "all {required} members are needed, and only {alive} can be reached ({away} cannot); nothing was changed"
+            ),
+        ),
+        ChangeError::Unconfirmed { away } => {
+            Refused::new(StatusCode::GATEWAY_TIMEOUT, format!("it is made, but {away} did not confirm it in time"))
+        }
         ChangeError::NoMajority { required, alive, away } => Refused::new(
             StatusCode::SERVICE_UNAVAILABLE,
             format!(

@@ -192,3 +192,39 @@ fn what_was_accepted_is_brought_to_an_end() {
     }
     assert!(settled > 0, "no schedule left anything undecided");
 }
+
+/// What takes data away is refused while a member is away that would go on with it: the other side of a partition.
+#[test]
+fn what_needs_all_is_refused_while_one_is_away() {
+    let mut network = Network::formed(1, 3);
+    let away = network.machines[2].identity.member.host_id;
+    network.stop(2);
+    network.run_until(60_000, |n| !n.cluster(0).is_alive(away));
+    let refused = network.create_with_all(0, "k");
+    assert!(
+        matches!(&network.done[&refused], Err(ChangeError::NotAll { required: 3, alive: 2, away }) if away == "10.0.0.3"),
+        "{:?}",
+        network.done[&refused]
+    );
+    network.start(2);
+    network.run_until(60_000, |n| n.machines[2].is_ready && n.cluster(0).is_alive(away));
+    let made = network.create_with_all(0, "k");
+    network.run_until(15_000, |n| n.done.contains_key(&made));
+    network.done[&made].as_ref().unwrap();
+    assert!((0..3).all(|place| network.metadata(place).schema.keyspaces.contains_key("k")));
+}
+
+/// It dies in the middle: the change is made, and nobody is told that all have it.
+#[test]
+fn what_needs_all_is_not_done_before_all_have_it() {
+    let mut network = Network::formed(1, 3);
+    network.stop(2);
+    let ticket = network.create_with_all(0, "k");
+    network.run_until(15_000, |n| n.done.contains_key(&ticket));
+    assert!(
+        matches!(&network.done[&ticket], Err(ChangeError::Unconfirmed { away }) if away == "10.0.0.3"),
+        "{:?}",
+        network.done[&ticket]
+    );
+    assert!(network.metadata(1).schema.keyspaces.contains_key("k"));
+}

@@ -139,8 +139,22 @@ impl Network {
     /// Asks for a new keyspace at a node; answers the ticket.
     pub fn create_keyspace(&mut self, place: usize, name: &str) -> u64 {
         self.tickets += 1;
-        let (ticket, name) = (self.tickets, name.to_owned());
-        let change = ChangeRequest::schema("CREATE KEYSPACE", move |metadata: &Metadata| {
+        let ticket = self.tickets;
+        self.request(place, ticket, Self::new_keyspace(name));
+        ticket
+    }
+
+    /// The same, as a change that needs all members.
+    pub fn create_with_all(&mut self, place: usize, name: &str) -> u64 {
+        self.tickets += 1;
+        let ticket = self.tickets;
+        self.request(place, ticket, Self::new_keyspace(name).with_all());
+        ticket
+    }
+
+    fn new_keyspace(name: &str) -> ChangeRequest {
+        let name = name.to_owned();
+        ChangeRequest::schema("CREATE KEYSPACE", move |metadata: &Metadata| {
             let mut schema = metadata.schema.clone();
             let keyspace = Keyspace {
                 name: name.clone(),
@@ -151,9 +165,7 @@ impl Network {
             };
             let is_new = schema.keyspaces.insert(name.clone(), Arc::new(keyspace)).is_none();
             Ok(is_new.then_some(schema))
-        });
-        self.request(place, ticket, change);
-        ticket
+        })
     }
 
     /// Asks for the table `t` in a keyspace; answers the ticket.

@@ -19,9 +19,10 @@ use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard, RwLock};
+use starling_planted::{Bug, is_planted};
 use starling_ring::Token;
 
-use crate::engine::{Batch, Direction, Durability, Engine, EngineSize, Space};
+use crate::engine::{Batch, Direction, Durability, Engine, EngineError, EngineSize, Space};
 use crate::format::fragment;
 use crate::header::Header;
 use crate::key;
@@ -152,6 +153,10 @@ impl Store {
             let tables = self.tables.read();
             for (index, mutation) in mutations.enumerate() {
                 match tables.check(mutation.table) {
+                    Err(Refusal::Gone) if is_planted(Bug::LateWriteAfterTruncate) => {
+                        let Some(table) = tables.current(mutation.table.id) else { continue };
+                        self.add(&Mutation { table, ..mutation.clone() }, None, &mut batch, &mut piled);
+                    }
                     Ok(()) => {
                         let shard = self.shard_of(mutation.partition.token);
                         let recent = guards.iter_mut().find(|(number, _)| *number == shard);
@@ -162,7 +167,12 @@ impl Store {
             }
         }
         if !batch.is_empty() {
-            self.engine.write(batch, durability)?;
+            let is_synced = !is_planted(Bug::LoseUnsyncedTail);
+            match self.engine.write(batch, if is_synced { durability } else { Durability::NoSync }) {
+                Err(EngineError::Io(_)) if is_planted(Bug::IgnoreDiskError) => {}
+                Err(EngineError::Full(_)) if is_planted(Bug::IgnoreFullDisk) => {}
+                written => written?,
+            }
         }
         drop(guards);
         self.remember_folds(piled);

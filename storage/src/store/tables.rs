@@ -25,6 +25,12 @@ impl Tables {
         Tables { known: Some(Known { incarnations, next_table_id }) }
     }
 
+    /// The current incarnation of a table.
+    pub(crate) fn current(&self, id: TableId) -> Option<TableRef> {
+        let incarnation = *self.known.as_ref()?.incarnations.get(&id)?;
+        Some(TableRef { id, incarnation })
+    }
+
     pub(crate) fn check(&self, table: TableRef) -> Result<(), Refusal> {
         let Some(known) = &self.known else {
             return Ok(());

@@ -9,6 +9,7 @@ use starling_ring::ConsistencyLevel;
 use crate::ddl::{Element, Step};
 use crate::oracle::Outcome;
 use crate::random::Random;
+use crate::shape::Shape;
 use crate::wide::{self, Owner};
 
 /// What a client is doing.
@@ -26,6 +27,26 @@ pub enum Doing {
     Owning,
     /// Reading a register, which must show at least `floor`.
     Reading { key: i32, floor: i64 },
+    /// Writing into the table that is truncated now and then.
+    WritingScratch { key: i32, value: i64 },
+    /// Truncating it.
+    Truncating { number: usize },
+    /// Reading of it; the oracle's step when it began.
+    ReadingScratch { key: i32, began: u64 },
+}
+
+impl Doing {
+    /// Whether a node that neither crashes nor pauses answers it within the client's patience.
+    pub fn is_quick(&self) -> bool {
+        matches!(
+            self,
+            Doing::Owning
+                | Doing::Writing { .. }
+                | Doing::Reading { .. }
+                | Doing::WritingScratch { .. }
+                | Doing::ReadingScratch { .. }
+        )
+    }
 }
 
 /// A client.
@@ -39,6 +60,8 @@ pub struct Client {
     pub think_us: (u64, u64),
     /// If it owns wide partitions, and leaves registers to others.
     pub owner: Option<Owner>,
+    /// When its request reached that node, in that life.
+    pub arrived: Option<(u64, u32)>,
 }
 
 impl Client {
@@ -51,17 +74,29 @@ impl Client {
             node: 0,
             think_us: (think / 4, think * 2),
             owner: None,
+            arrived: None,
         }
     }
 }
 
 /// Statements that make the table.
-pub const SETUP: [&str; 4] = [
-    "CREATE KEYSPACE sim WITH replication = {'class': 'SimpleStrategy', 'replication_factor': 3}",
-    "CREATE TABLE sim.registers (k int PRIMARY KEY, v bigint)",
-    wide::SETUP[0],
-    wide::SETUP[1],
-];
+pub fn setup(shape: &Shape, step: usize) -> Option<String> {
+    match step {
+        // Without faults no replica misses a deletion: then they may be forgotten soon.
+        3 | 4 if shape.is_calm => Some(format!("{} AND gc_grace_seconds = 60", wide::SETUP[step - 3])),
+        0 => Some(format!("CREATE KEYSPACE sim WITH replication = {}", shape.replication())),
+        1 => Some("CREATE TABLE sim.registers (k int PRIMARY KEY, v bigint)".into()),
+        2 => Some("CREATE TABLE sim.scratch (k int PRIMARY KEY, v bigint)".into()),
+        3 | 4 => Some(wide::SETUP[step - 3].into()),
+        _ => None,
+    }
+}
+/// Keys of the table that is truncated.
+pub const SCRATCH_KEYS: u64 = 3;
+/// Empties it.
+pub const TRUNCATE: &str = "TRUNCATE sim.scratch";
+const WRITE_SCRATCH: &str = "INSERT INTO sim.scratch (k, v) VALUES (?, ?)";
+const READ_SCRATCH: &str = "SELECT v FROM sim.scratch WHERE k = ?";
 const WRITE: &str = "INSERT INTO sim.registers (k, v) VALUES (?, ?)";
 const DELETE: &str = "DELETE FROM sim.registers WHERE k = ?";
 const READ: &str = "SELECT v FROM sim.registers WHERE k = ?";
@@ -73,15 +108,26 @@ pub fn plain(text: &str) -> ClientRequest {
 }
 
 /// Writes `timestamp` into a register, as value and as timestamp.
-pub fn write(key: i32, timestamp: i64) -> ClientRequest {
+pub fn write(key: i32, timestamp: i64, level: ConsistencyLevel) -> ClientRequest {
     let values = BoundValues::Positional(vec![int(key), bigint(timestamp)]);
-    query(WRITE, values, ConsistencyLevel::Quorum, Some(timestamp))
+    query(WRITE, values, level, Some(timestamp))
+}
+
+/// Writes `timestamp` into the table that is truncated.
+pub fn write_scratch(key: i32, timestamp: i64) -> ClientRequest {
+    let values = BoundValues::Positional(vec![int(key), bigint(timestamp)]);
+    query(WRITE_SCRATCH, values, ConsistencyLevel::Quorum, Some(timestamp))
+}
+
+/// Reads of it.
+pub fn read_scratch(key: i32) -> ClientRequest {
+    query(READ_SCRATCH, BoundValues::Positional(vec![int(key)]), ConsistencyLevel::Quorum, None)
 }
 
 /// Deletes a register.
-pub fn delete(key: i32, timestamp: i64) -> ClientRequest {
+pub fn delete(key: i32, timestamp: i64, level: ConsistencyLevel) -> ClientRequest {
     let values = BoundValues::Positional(vec![int(key)]);
-    query(DELETE, values, ConsistencyLevel::Quorum, Some(timestamp))
+    query(DELETE, values, level, Some(timestamp))
 }
 
 /// Reads a register.
@@ -140,5 +186,14 @@ pub fn read_value(response: &ClientResponse) -> Result<Option<i64>, String> {
         },
         ClientResponse::Error(error) => Err(error.to_string()),
         _ => Err("not rows".into()),
+    }
+}
+
+/// An answer for people.
+pub fn in_words(response: &ClientResponse) -> String {
+    match response {
+        ClientResponse::Error(error) => error.to_string(),
+        ClientResponse::Rows { .. } => format!("{:?}", read_value(response)),
+        _ => "done".into(),
     }
 }

@@ -6,15 +6,20 @@
 
 mod clients;
 mod ddl;
+mod effects;
+mod faults;
+mod load;
 pub mod log;
 mod machine;
 mod nemesis;
 mod network;
 mod oracle;
 mod outside;
+mod owning;
 mod random;
+mod shape;
+mod trace;
 mod wide;
 mod world;
 
-pub use machine::Plant;
-pub use world::{Report, World};
+pub use world::{Manner, Report, World};

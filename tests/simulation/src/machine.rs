@@ -2,43 +2,26 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use starling_node::assembly::{CommitTicket, FailurePlant, Node, NodeConfig, Outside as _};
+use starling_node::assembly::{CommitTicket, Node, NodeConfig, Outside as _};
 use starling_node::cluster::{Cluster, ClusterConfig, Identity, StoredLog, journal};
 use starling_node::message::ReplicaFailure;
 use starling_ring::{HostId, Member, Token};
 use starling_storage::committer::{Committer, CommitterLimits, Pending};
 use starling_storage::engine::memory::{MemoryEngine, MemorySettings};
-use starling_storage::engine::{Durability, Engine, EngineError};
+use starling_storage::engine::{Durability, Engine, EngineError, Space};
+use starling_storage::model::{ReadCommand, ReadResult};
 use starling_storage::store::{PurgeCommand, Refusal, Store, StoreError, StoreSettings};
 use uuid::Uuid;
 
-use crate::outside::SimulatedOutside;
+use crate::nemesis::clock_error_us;
+use crate::outside::{Clock, SimulatedOutside};
 use crate::random::Random;
+use crate::shape::{Clocks, Shape};
 
 const GENERATION_KEY: &[u8] = b"node/generation";
 const SHARDS: u8 = 2;
-
-/// A bug that is planted on purpose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Plant {
-    /// A replica acknowledges before it has applied.
-    AcknowledgeBeforeApplying,
-    /// A coordinator is content with one answer too few.
-    OneAnswerTooFew,
-    /// A commit is acknowledged without having been synced.
-    LoseUnsyncedTail,
-}
-
-impl Plant {
-    /// All of them with their names.
-    pub const ALL: [(&'static str, Plant); 3] = [
-        ("acknowledge-before-applying", Plant::AcknowledgeBeforeApplying),
-        ("one-answer-too-few", Plant::OneAnswerTooFew),
-        ("lose-unsynced-tail", Plant::LoseUnsyncedTail),
-    ];
-}
 
 /// A node while it runs.
 pub struct Life {
@@ -61,28 +44,39 @@ pub struct Machine {
     pub life: Option<Life>,
     /// Number of the present or next life.
     pub lives: u32,
-    wall_offset_us: i64,
+    pub clock: Arc<Clock>,
+    datacenter: String,
     seed: u64,
-    plant: Option<Plant>,
+    /// It does nothing before this time.
+    pub paused_until_us: u64,
+    /// What a commit takes longer at present.
+    pub disk_delay_us: u64,
 }
 
 impl Machine {
-    pub fn new(number: usize, random: &mut Random, plant: Option<Plant>) -> Self {
+    pub fn new(number: usize, random: &mut Random, shape: &Shape) -> Self {
         let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, 0, 0, number as u8 + 1)), 7000);
         let settings = MemorySettings {
             seed: random.bits(),
             flush_one_in: random.between(50, 400) as u32,
             compact_one_in: random.between(50, 400) as u32,
         };
+        let clock = Clock::default();
+        clock.ahead_us.store(clock_error_us(random, shape.clocks), Ordering::Relaxed);
+        if shape.clocks != Clocks::Good {
+            clock.drift_ppm.store(random.below(400) as i64 - 200, Ordering::Relaxed);
+        }
         Machine {
             host_id: HostId(Uuid::from_u64_pair(random.bits(), number as u64)),
             address,
             engine: Arc::new(MemoryEngine::new(settings)),
             life: None,
             lives: 0,
-            wall_offset_us: random.below(10_000) as i64 - 5_000,
+            clock: Arc::new(clock),
+            datacenter: shape.datacenter(number),
             seed: random.bits(),
-            plant,
+            paused_until_us: 0,
+            disk_delay_us: 0,
         }
     }
 
@@ -98,18 +92,13 @@ impl Machine {
         let stored = StoredLog::load(store.scan_meta(journal::PREFIX, None, usize::MAX)?);
         let stored = stored.map_err(|damaged| StoreError::Engine(EngineError::Corrupt(damaged.to_string())))?;
         let life_seed = self.seed.wrapping_add(u64::from(self.lives));
-        let outside = SimulatedOutside::new(now_us.clone(), life_seed, self.wall_offset_us, store.clone());
+        let outside = SimulatedOutside::new(now_us.clone(), life_seed, self.clock.clone(), store.clone());
         let identity = self.identity(generation, seed_node);
         let now_ms = now_us.load(std::sync::atomic::Ordering::Relaxed) / 1_000;
         let cluster = Cluster::new(ClusterConfig::default(), identity, stored, now_ms);
         let first_sequence = generation << 36;
         let config = NodeConfig::default();
-        let mut node = Node::new(config, cluster, store.clone(), outside.clone(), SHARDS, first_sequence);
-        match self.plant {
-            Some(Plant::AcknowledgeBeforeApplying) => node.plant(FailurePlant::AcknowledgeBeforeApplying),
-            Some(Plant::OneAnswerTooFew) => node.plant(FailurePlant::OneAnswerTooFew),
-            Some(Plant::LoseUnsyncedTail) | None => {}
-        }
+        let node = Node::new(config, cluster, store.clone(), outside.clone(), SHARDS, first_sequence);
         self.life = Some(Life {
             node: Arc::new(node),
             outside,
@@ -125,7 +114,7 @@ impl Machine {
 
     fn identity(&self, generation: u64, seed_node: SocketAddr) -> Identity {
         Identity {
-            member: Member::at(self.host_id, self.address.ip()),
+            member: Member { datacenter: self.datacenter.clone(), ..Member::at(self.host_id, self.address.ip()) },
             generation,
             cluster_name: "simulation".into(),
             num_tokens: 4,
@@ -139,6 +128,38 @@ impl Machine {
     pub fn crash(&mut self) {
         self.life = None;
         self.engine.crash();
+    }
+
+    /// The next write fails, and with it all that follow in this life.
+    pub fn fail_disk(&mut self) {
+        self.engine.fail_next(EngineError::Io("the disk does not answer".into()));
+    }
+
+    /// There is no space any more, or again.
+    pub fn set_full(&mut self, is_full: bool) {
+        self.engine.set_full(is_full);
+    }
+
+    /// Whether its disk fails, or has no space.
+    pub fn is_disk_ill(&self) -> bool {
+        self.engine.is_ill()
+    }
+
+    /// Some value is damaged.
+    pub fn damage(&self) {
+        self.engine.damage(Space::Rows);
+    }
+
+    /// Whoever runs the machine sees to its disk and its clock.
+    pub fn mend(&mut self) {
+        self.set_full(false);
+        self.disk_delay_us = 0;
+        self.engine.mend();
+    }
+
+    /// What its disk holds under a key of a table, if it runs: for oracles.
+    pub fn read(&self, command: &ReadCommand) -> Option<Result<ReadResult, StoreError>> {
+        self.life.as_ref().map(|life| life.store.read(command))
     }
 
     /// Removes what is deleted or expired, as the server does now and then.
@@ -165,12 +186,10 @@ impl Machine {
 
     /// Writes the next batch of commits to disk.
     pub fn write_batch(&mut self) {
-        let durability =
-            if self.plant == Some(Plant::LoseUnsyncedTail) { Durability::NoSync } else { Durability::Sync };
         let Some(life) = &mut self.life else { return };
         let mut batch: Vec<Pending<CommitTicket>> = Vec::new();
         life.committer.take_batch(&mut batch);
-        let outcome = life.store.commit_each(batch.iter().map(|p| &p.mutation), durability);
+        let outcome = life.store.commit_each(batch.iter().map(|p| &p.mutation), Durability::Sync);
         life.committer.complete(&batch);
         for (index, pending) in batch.into_iter().enumerate() {
             let outcome = match &outcome {

@@ -1,6 +1,6 @@
 //! The simulated network: delay, loss, duplication, reordering and partitions.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::random::Random;
 
@@ -43,12 +43,14 @@ pub struct Network {
     pub weather: Weather,
     /// Pairs (from, to) between which nothing arrives.
     cut: BTreeSet<(usize, usize)>,
+    /// By node: what everything from and to it takes longer, in microseconds.
+    slow: BTreeMap<usize, u64>,
 }
 
 impl Network {
     /// A calm network.
     pub fn new() -> Self {
-        Network { weather: Weather::calm(), cut: BTreeSet::new() }
+        Network { weather: Weather::calm(), cut: BTreeSet::new(), slow: BTreeMap::new() }
     }
 
     /// Whether messages from one node reach another at all.
@@ -68,9 +70,15 @@ impl Network {
         }
     }
 
+    /// Everything from and to a node takes so much longer.
+    pub fn slow_down(&mut self, node: usize, by_us: u64) {
+        self.slow.insert(node, by_us);
+    }
+
     /// Mends all links.
     pub fn heal(&mut self) {
         self.cut.clear();
+        self.slow.clear();
     }
 
     /// After which delays a message arrives: none if it is lost, two if it is doubled.
@@ -79,10 +87,11 @@ impl Network {
         if self.is_cut(from, to) || random.per_mille(weather.loss) {
             return Vec::new();
         }
+        let slow: u64 = [from, to].iter().filter_map(|node| self.slow.get(node)).sum();
         let copies = if random.per_mille(weather.duplication) { 2 } else { 1 };
         (0..copies)
             .map(|_| {
-                let usual = random.between(weather.delay_us.0, weather.delay_us.1);
+                let usual = slow + random.between(weather.delay_us.0, weather.delay_us.1);
                 let late = random.per_mille(weather.straggling);
                 if late { usual + random.below(weather.delay_us_long.max(1)) } else { usual }
             })

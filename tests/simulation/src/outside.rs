@@ -32,12 +32,28 @@ pub enum Effect {
     Fatal(String),
 }
 
+/// A machine's wall clock, which outlives its nodes.
+#[derive(Debug, Default)]
+pub struct Clock {
+    /// How far it is ahead of the true time.
+    pub ahead_us: AtomicI64,
+    /// How much it gains in a million microseconds.
+    pub drift_ppm: AtomicI64,
+}
+
+impl Clock {
+    fn read_us(&self, true_us: u64) -> i64 {
+        let gained_us = true_us as i64 / 1_000 * self.drift_ppm.load(Ordering::Relaxed) / 1_000;
+        EPOCH_US + true_us as i64 + self.ahead_us.load(Ordering::Relaxed) + gained_us
+    }
+}
+
 /// The seams of one life of one simulated node.
 pub struct SimulatedOutside {
     effects: Mutex<Vec<Effect>>,
     random: Mutex<Random>,
     now_us: Arc<AtomicU64>,
-    wall_offset_us: AtomicI64,
+    clock: Arc<Clock>,
     store: Arc<Store>,
 }
 
@@ -46,12 +62,12 @@ pub const EPOCH_US: i64 = 1_767_225_600_000_000;
 
 impl SimulatedOutside {
     /// A fresh life.
-    pub fn new(now_us: Arc<AtomicU64>, seed: u64, wall_offset_us: i64, store: Arc<Store>) -> Arc<Self> {
+    pub fn new(now_us: Arc<AtomicU64>, seed: u64, clock: Arc<Clock>, store: Arc<Store>) -> Arc<Self> {
         Arc::new(SimulatedOutside {
             effects: Mutex::new(Vec::new()),
             random: Mutex::new(Random::new(seed)),
             now_us,
-            wall_offset_us: AtomicI64::new(wall_offset_us),
+            clock,
             store,
         })
     }
@@ -72,7 +88,7 @@ impl Outside for SimulatedOutside {
     }
 
     fn wall_us(&self) -> i64 {
-        EPOCH_US + self.monotonic_us() as i64 + self.wall_offset_us.load(Ordering::Relaxed)
+        self.clock.read_us(self.monotonic_us())
     }
 
     fn random(&self) -> u64 {

@@ -1,6 +1,6 @@
 //! The log, the memtable and the sorted runs: how writes move down through them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -30,6 +30,9 @@ pub(super) struct State {
     pub(super) random: u64,
     pub(super) failure: Option<EngineError>,
     pub(super) fail_next: Option<EngineError>,
+    pub(super) is_full: bool,
+    /// Keys whose value cannot be read.
+    pub(super) damaged: Arc<BTreeSet<(Space, Bytes)>>,
 }
 
 impl State {
@@ -51,8 +54,11 @@ impl State {
         many != 0 && self.below(many as usize) == 0
     }
 
-    /// Fails if it has failed before, or was told to.
+    /// Fails if it has failed before, or was told to, or if there is no space.
     pub(super) fn check(&mut self) -> Result<(), EngineError> {
+        if self.is_full {
+            return Err(EngineError::Full("no space is left".into()));
+        }
         if let Some(failure) = &self.failure {
             return Err(EngineError::Stopped(failure.to_string()));
         }
@@ -149,6 +155,6 @@ impl State {
     pub(super) fn view(&self) -> View {
         let mut layers = self.runs.clone();
         layers.push(self.memtable.clone());
-        View { layers }
+        View { layers, damaged: self.damaged.clone() }
     }
 }

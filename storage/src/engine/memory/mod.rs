@@ -50,6 +50,8 @@ impl MemoryEngine {
             random: settings.seed,
             failure: None,
             fail_next: None,
+            is_full: false,
+            damaged: Arc::default(),
         };
         MemoryEngine { state: Mutex::new(state), settings }
     }
@@ -76,6 +78,37 @@ impl MemoryEngine {
         let mut state = self.state.lock();
         state.failure = None;
         state.fail_next = None;
+    }
+
+    /// There is no space any more, or again: without, every write is refused, and nothing else happens.
+    pub fn set_full(&self, is_full: bool) {
+        self.state.lock().is_full = is_full;
+    }
+
+    /// Whether a write has failed or would fail.
+    pub fn is_ill(&self) -> bool {
+        let state = self.state.lock();
+        state.is_full || state.failure.is_some() || state.fail_next.is_some()
+    }
+
+    /// A value is damaged on disk, as checksums show: reading it fails from now on. False: there is none.
+    pub fn damage(&self, space: Space) -> bool {
+        let mut state = self.state.lock();
+        let keys: Vec<Bytes> = state
+            .runs
+            .iter()
+            .flat_map(|run| run.keys().filter(|(of, _)| *of == space).map(|(_, key)| key.clone()))
+            .collect();
+        if keys.is_empty() {
+            return false;
+        }
+        let key = keys[state.below(keys.len())].clone();
+        Arc::make_mut(&mut state.damaged).insert((space, key))
+    }
+
+    /// What was damaged is whole again, as from a copy.
+    pub fn mend(&self) {
+        self.state.lock().damaged = Arc::default();
     }
 
     /// Makes the next write or sync fail with `error`; nothing of it is applied.
@@ -107,7 +140,7 @@ impl Engine for MemoryEngine {
 
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>, EngineError> {
         let view = self.state.lock().view();
-        Ok(view.value(space, &Bytes::copy_from_slice(key)))
+        view.value(space, &Bytes::copy_from_slice(key))
     }
 
     fn snapshot(&self) -> Result<Box<dyn Snapshot + '_>, EngineError> {

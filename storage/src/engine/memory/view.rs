@@ -1,5 +1,6 @@
 //! Reads: the layers as they were at one moment, and cursors over them.
 
+use std::collections::BTreeSet;
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -11,11 +12,15 @@ use crate::engine::{Cursor, Direction, EngineError, Snapshot, Space};
 /// Layers as they were when the view was taken, oldest first.
 pub(super) struct View {
     pub(super) layers: Vec<Arc<Layer>>,
+    pub(super) damaged: Arc<BTreeSet<(Space, Bytes)>>,
 }
 
 impl View {
-    pub(super) fn value(&self, space: Space, key: &Bytes) -> Option<Bytes> {
+    pub(super) fn value(&self, space: Space, key: &Bytes) -> Result<Option<Bytes>, EngineError> {
         let key = (space, key.clone());
+        if self.damaged.contains(&key) {
+            return Err(EngineError::Corrupt("a checksum does not match".into()));
+        }
         let mut parts: Vec<&Bytes> = Vec::new();
         for layer in self.layers.iter().rev() {
             let Some(entry) = layer.get(&key) else {
@@ -27,17 +32,17 @@ impl View {
                 break;
             }
         }
-        match parts.as_slice() {
+        Ok(match parts.as_slice() {
             [] => None,
             [only] => Some((*only).clone()),
             _ => Some(space.combine(parts.iter().rev().map(|part| part.as_ref())).into()),
-        }
+        })
     }
 }
 
 impl Snapshot for View {
     fn get(&self, space: Space, key: &[u8]) -> Result<Option<Bytes>, EngineError> {
-        Ok(self.value(space, &Bytes::copy_from_slice(key)))
+        self.value(space, &Bytes::copy_from_slice(key))
     }
 
     fn cursor(
@@ -88,7 +93,7 @@ impl Cursor for ViewCursor<'_> {
                 Direction::Forward => self.low = Bound::Excluded(key.clone()),
                 Direction::Reverse => self.high = key.clone(),
             }
-            if let Some(value) = self.view.value(self.space, &key) {
+            if let Some(value) = self.view.value(self.space, &key)? {
                 self.current = Some((key, value));
                 return Ok(true);
             }

@@ -20,7 +20,7 @@ impl LogWorld {
         self.after(pause_us, Event::Nemesis);
         self.faults += 1;
         self.note(4, self.faults, 0);
-        match nemesis::draw(&mut self.random, self.machines.len()) {
+        match nemesis::draw_links_and_power(&mut self.random, self.machines.len()) {
             Fault::Partition { side, one_way } => {
                 let others: Vec<usize> = (0..self.machines.len()).filter(|n| !side.contains(n)).collect();
                 self.network.partition(&side, &others, one_way);
@@ -29,6 +29,14 @@ impl LogWorld {
             Fault::Weather(weather) => self.network.weather = weather,
             Fault::Crash { node, .. } => self.power_cycle(node),
             Fault::CrashMany { nodes, .. } => nodes.into_iter().for_each(|node| self.power_cycle(node)),
+            Fault::Cut { a, b, one_way } => self.network.partition(&[a], &[b], one_way),
+            Fault::Slow { node, by_us } => self.network.slow_down(node, by_us),
+            Fault::Pause { .. }
+            | Fault::DiskError { .. }
+            | Fault::DiskFull { .. }
+            | Fault::DiskSlow { .. }
+            | Fault::Damage { .. }
+            | Fault::Clock { .. } => unreachable!("links and power alone are drawn"),
         }
     }
 

@@ -211,7 +211,7 @@ mod tests {
         fn founded() -> Self {
             let mut random = Random::new(1);
             let shape = Shape::drawn(&mut random);
-            let founder = Machine::new(0, &shape, Vec::new(), &mut random, None).identity.member;
+            let founder = Machine::new(0, &shape, Vec::new(), &mut random).identity.member;
             let metadata = Arc::new(Metadata::found(Uuid::from_u128(1), "c".into(), founder));
             let mut log = Log { history: History::default(), wishes: BTreeMap::new(), metadata };
             log.see(log.metadata.clone(), &[]);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-use starling_node::cluster::{Cluster, ClusterConfig, Identity, LogPlant, LogPosition, Records, StoredLog};
+use starling_node::cluster::{Cluster, ClusterConfig, Identity, LogPosition, Records, StoredLog};
 use starling_node::message::PeerMessage;
 use starling_ring::{HostId, Member};
 use uuid::Uuid;
@@ -37,7 +37,6 @@ pub struct Machine {
     /// The last entry in memory that the oracle has looked at.
     pub observed: LogPosition,
     random: Random,
-    plant: Option<LogPlant>,
 }
 
 /// The address of the machine of this number.
@@ -47,13 +46,7 @@ pub fn address(number: usize) -> SocketAddr {
 
 impl Machine {
     /// A new machine with an empty disk.
-    pub fn new(
-        number: usize,
-        shape: &Shape,
-        seeds: Vec<SocketAddr>,
-        random: &mut Random,
-        plant: Option<LogPlant>,
-    ) -> Self {
+    pub fn new(number: usize, shape: &Shape, seeds: Vec<SocketAddr>, random: &mut Random) -> Self {
         let at = address(number);
         let datacenter = random.below(shape.datacenters) + 1;
         let rack = random.below(shape.racks) + 1;
@@ -84,7 +77,6 @@ impl Machine {
             shown: LogPosition::ZERO,
             observed: LogPosition::ZERO,
             random: Random::new(random.bits()),
-            plant,
         }
     }
 
@@ -99,14 +91,6 @@ impl Machine {
     /// Whether it is to run by itself when its power is back.
     pub fn may_start(&self) -> bool {
         self.life.is_none() && !self.is_wiped && !self.is_held && self.ended.is_none()
-    }
-
-    /// Plants a bug, in this life and in all that follow.
-    pub fn plant(&mut self, plant: Option<LogPlant>) {
-        self.plant = plant;
-        if let (Some(life), Some(plant)) = (&mut self.life, plant) {
-            life.plant(plant);
-        }
     }
 
     /// Starts a life with what is on the disk.
@@ -124,10 +108,7 @@ impl Machine {
             return Err(format!("it stood on {} and stands on {position} after a restart", self.shown));
         }
         self.observed = LogPosition::ZERO;
-        let mut life = Cluster::new(config.clone(), self.identity.clone(), stored, now_ms);
-        if let Some(plant) = self.plant {
-            life.plant(plant);
-        }
+        let life = Cluster::new(config.clone(), self.identity.clone(), stored, now_ms);
         self.life = Some(life);
         Ok(())
     }
@@ -189,7 +170,7 @@ mod tests {
     fn a_disk_that_goes_back_is_seen() {
         let mut random = Random::new(1);
         let shape = Shape::drawn(&mut random);
-        let mut machine = Machine::new(0, &shape, vec![address(0)], &mut random, None);
+        let mut machine = Machine::new(0, &shape, vec![address(0)], &mut random);
         let config = ClusterConfig::default();
         machine.start(&config, 0).unwrap();
         machine.crash();

@@ -106,7 +106,7 @@ mod tests {
         let mut random = Random::new(1);
         let shape = Shape::drawn(&mut random);
         let machines: Vec<Machine> =
-            (0..3).map(|number| Machine::new(number, &shape, Vec::new(), &mut random, None)).collect();
+            (0..3).map(|number| Machine::new(number, &shape, Vec::new(), &mut random)).collect();
         let mut metadata = Metadata::found(Uuid::from_u128(1), "c".into(), machines[0].identity.member.clone());
         metadata.members = machines.iter().map(|machine| machine.identity.member.clone()).collect();
         metadata.members.sort_by_key(|member| member.host_id);

@@ -15,14 +15,4 @@ mod recovery;
 mod shape;
 mod world;
 
-use starling_node::cluster::LogPlant;
-
 pub use world::LogWorld;
-
-/// The bugs that can be planted, with their names.
-pub const LOG_PLANTS: [(&str, LogPlant); 4] = [
-    ("forget-promise", LogPlant::ForgetPromises),
-    ("accept-lower-ballot", LogPlant::AcceptLowerBallot),
-    ("wrong-deciders", LogPlant::WrongDeciders),
-    ("apply-twice", LogPlant::ApplyTwice),
-];

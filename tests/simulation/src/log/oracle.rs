@@ -184,7 +184,7 @@ mod tests {
     fn founded() -> Arc<Metadata> {
         let mut random = Random::new(1);
         let shape = Shape::drawn(&mut random);
-        let founder = Machine::new(0, &shape, Vec::new(), &mut random, None).identity.member;
+        let founder = Machine::new(0, &shape, Vec::new(), &mut random).identity.member;
         Arc::new(Metadata::found(Uuid::from_u128(1), "c".into(), founder))
     }
 

@@ -6,8 +6,9 @@ use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use starling_node::cluster::{ChangeError, Cluster, ClusterAction, LogPlant, LogPosition, Metadata};
+use starling_node::cluster::{ChangeError, Cluster, ClusterAction, LogPosition, Metadata};
 use starling_node::message::{Destination, PeerMessage, wire};
+use starling_planted::{Bug, plant};
 use starling_ring::HostId;
 use uuid::Uuid;
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
@@ -20,7 +21,7 @@ use super::recovery::Recovery;
 use super::shape::Shape;
 use crate::network::{Network, Weather};
 use crate::random::Random;
-use crate::world::Report;
+use crate::world::{Manner, Report};
 
 const TICK_US: u64 = 100_000;
 /// After the faults everything must come good within this.
@@ -113,7 +114,7 @@ pub struct LogWorld {
     trace: Xxh3Default,
     pub(super) phase: Phase,
     pub(super) end_us: u64,
-    pub(super) plant: Option<LogPlant>,
+    plant: Option<Bug>,
     pub(super) recovery: Option<Recovery>,
     pub(super) members_asked_to_leave: usize,
     pub(super) operations: u64,
@@ -124,9 +125,14 @@ pub struct LogWorld {
 
 impl LogWorld {
     /// The world of a seed, with a bug planted or without.
-    pub fn new(seed: u64, plant: Option<LogPlant>) -> Self {
+    pub fn new(seed: u64, manner: &Manner) -> Self {
         let mut random = Random::new(seed ^ 0x1065_EED5);
         let shape = Shape::drawn(&mut random);
+        let shape = if manner.is_calm { shape.calmed() } else { shape };
+        let mut network = Network::new();
+        if shape.is_calm {
+            network.weather = Weather { delay_us: (500, 500), ..Weather::calm() };
+        }
         LogWorld {
             seed,
             random,
@@ -138,14 +144,14 @@ impl LogWorld {
             machines: Vec::new(),
             by_host: BTreeMap::new(),
             by_address: BTreeMap::new(),
-            network: Network::new(),
+            network,
             requests: BTreeMap::new(),
             next_wish: 0,
             oracle: Oracle::default(),
             trace: Xxh3Default::new(),
             phase: Phase::Faults,
             end_us: 0,
-            plant,
+            plant: manner.plant,
             recovery: None,
             members_asked_to_leave: 0,
             operations: 0,
@@ -153,14 +159,6 @@ impl LogWorld {
             faults: 0,
             messages: 0,
         }
-    }
-
-    /// The same world without faults.
-    pub fn calmed(mut self) -> Self {
-        self.shape = self.shape.calmed();
-        self.clients.truncate(self.shape.clients);
-        self.network.weather = Weather { delay_us: (500, 500), ..Weather::calm() };
-        self
     }
 
     pub(super) fn now_ms(&self) -> u64 {
@@ -189,16 +187,19 @@ impl LogWorld {
             seed: self.seed,
             violations: self.oracle.violations().to_vec(),
             simulated_us: self.now_us,
+            operations_begun: self.operations,
             operations: self.operations,
             acknowledged: self.acknowledged,
             reads_in_turn: 0,
             faults: self.faults,
             messages: self.messages,
             trace: self.trace.digest(),
+            lines: Vec::new(),
         }
     }
 
     fn begin(&mut self) {
+        plant(self.plant.filter(|_| !self.shape.is_calm));
         // In a calm world one after another, and one seed: members that are all asked to let a node in are rivals.
         let seeds: Vec<SocketAddr> = (0..if self.shape.is_calm { 1 } else { 3 }).map(address).collect();
         let apart_us = if self.shape.is_calm { 4_000_000 } else { 0 };
@@ -229,8 +230,7 @@ impl LogWorld {
     /// A new machine, known to the others by host id and address.
     pub(super) fn add_machine(&mut self, seeds: Vec<SocketAddr>) -> usize {
         let number = self.machines.len();
-        let plant = self.plant.filter(|_| !self.shape.is_calm);
-        let machine = Machine::new(number, &self.shape, seeds, &mut self.random, plant);
+        let machine = Machine::new(number, &self.shape, seeds, &mut self.random);
         self.by_host.insert(machine.host(), number);
         self.by_address.insert(machine.address(), number);
         self.machines.push(machine);
@@ -289,10 +289,7 @@ impl LogWorld {
             Event::Nemesis => self.nemesis(),
             Event::Operator => self.operate(),
             Event::Recover => self.tick_recovery(),
-            Event::Plant => {
-                let plant = self.plant;
-                self.machines.iter_mut().for_each(|machine| machine.plant(plant));
-            }
+            Event::Plant => plant(self.plant),
             Event::Look => {
                 self.look();
                 self.after(LOOK_US, Event::Look);

@@ -57,7 +57,7 @@ struct Told {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Question {
     Counts(u32),
-    Expired(u32),
+    Expired { write: u32, ttl_s: i64 },
 }
 
 /// One answer to all questions about a row, by bits, and what the row then shows.
@@ -123,7 +123,7 @@ impl Spot {
         let mut questions: Vec<Question> = self.open.iter().map(|f| Question::Counts(f.write)).collect();
         let effects = self.certain.iter().chain(self.open.iter().flat_map(|f| &f.effects));
         for expiry in effects.filter_map(Effect::expiry).filter(|expiry| now.is_after(expiry).is_none()) {
-            let question = Question::Expired(expiry.write);
+            let question = Question::Expired { write: expiry.write, ttl_s: expiry.ttl_s };
             if !questions.contains(&question) {
                 questions.push(question);
             }
@@ -136,7 +136,8 @@ impl Spot {
             let place = questions.iter().position(|q| *q == question);
             place.is_some_and(|place| answers >> place & 1 == 1)
         };
-        let is_alive = |e: &Expiry| !now.is_after(e).unwrap_or_else(|| yes(Question::Expired(e.write)));
+        let is_alive =
+            |e: &Expiry| !now.is_after(e).unwrap_or_else(|| yes(Question::Expired { write: e.write, ttl_s: e.ttl_s }));
         if self.open.is_empty() {
             return effect::content(&self.certain, is_alive);
         }

@@ -83,6 +83,8 @@ pub struct Owner {
     began_us: i64,
     /// In the end: partitions that were read at ALL, forwards and backwards.
     closing: Option<usize>,
+    /// No batches, and timestamps that rise always.
+    is_plain: bool,
 }
 
 impl Owner {
@@ -101,6 +103,7 @@ impl Owner {
             paging_state: None,
             began_us: 0,
             closing: None,
+            is_plain: false,
         };
         owner.partitions = (0..PARTITIONS).map(|_| owner.fresh(random)).collect();
         owner
@@ -122,6 +125,11 @@ impl Owner {
             expiries: VecDeque::new(),
             operations_left: random.between(50, 800),
         }
+    }
+
+    /// The same without batches, and with timestamps that rise always: nothing it does depends on how ties are resolved.
+    pub fn plain(self) -> Self {
+        Owner { is_plain: true, ..self }
     }
 
     /// The next request. `now_us`: microseconds since 1970, by an exact clock.
@@ -191,7 +199,7 @@ impl Owner {
         let recent = &mut partition.recent;
         recent.retain(|known| *known >= self.began_us - RECENT_US);
         // What expires at a time that the client does not know would tie in ways that it does not know.
-        if partition.is_dated && !recent.is_empty() && random.one_in(8) {
+        if partition.is_dated && !self.is_plain && !recent.is_empty() && random.one_in(8) {
             let known = recent[random.below(recent.len() as u64) as usize];
             return known + [0, 0, 1, -1][random.below(4) as usize];
         }
@@ -232,6 +240,7 @@ impl Owner {
             write: self.next_write,
             next_value: &mut self.next_value,
             is_heavy: partition.is_heavy,
+            is_plain: self.is_plain,
         };
         let draft = draw(&mut drawer);
         let dated_s = partition.is_dated.then_some(now_s);

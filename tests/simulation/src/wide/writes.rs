@@ -32,6 +32,8 @@ pub struct Drawer<'a> {
     pub next_value: &'a mut i64,
     /// Blobs of some 10,000 bytes, so that answers end for their size.
     pub is_heavy: bool,
+    /// No batches: one write may meet itself in them.
+    pub is_plain: bool,
 }
 
 /// A change of one column.
@@ -104,7 +106,7 @@ impl Drawer<'_> {
     pub fn draw(&mut self, is_stamped: bool) -> Draft {
         let using = !is_stamped;
         let timestamp = is_stamped.then_some(self.timestamp);
-        if !self.random.one_in(6) {
+        if self.is_plain || !self.random.one_in(6) {
             let (text, effects) = self.statement(using);
             return Draft { text, timestamp, effects };
         }
