@@ -9,14 +9,21 @@ use crate::client::Client;
 use crate::ledger::{Fate, Ledger};
 use crate::load::{LIST_PART, list_partition, number_of, register_of, register_query, text_of};
 
-/// All that was acknowledged must be there, what was refused must not, and what one read has seen the next sees too:
-/// at QUORUM through each node, then at ALL. One node alone is not asked: what it missed while it was away reaches it
-/// only when somebody reads it.
-pub fn audit(nodes: &[Ipv4Addr], ledgers: &mut [Ledger]) -> Vec<String> {
+/// Whom to ask, and at which level.
+pub type Questions = Vec<(Ipv4Addr, ConsistencyLevel)>;
+
+/// What was written at QUORUM is asked at QUORUM through each node, then at ALL if all replicas are there. One node
+/// alone is not asked: what it missed while it was away reaches it only when somebody reads it.
+pub fn at_quorum(nodes: &[Ipv4Addr], are_all_there: bool) -> Questions {
+    let all = are_all_there.then_some((nodes[0], ConsistencyLevel::All));
+    nodes.iter().map(|node| (*node, ConsistencyLevel::Quorum)).chain(all).collect()
+}
+
+/// All that was acknowledged must be there, what was refused must not, and what one read has seen the next sees too.
+pub fn audit(questions: &Questions, ledgers: &mut [Ledger]) -> Vec<String> {
     let mut wrong = Vec::new();
     let mut seen: BTreeMap<usize, BTreeMap<usize, String>> = BTreeMap::new();
-    let quorums = nodes.iter().map(|node| (*node, ConsistencyLevel::Quorum));
-    for (node, level) in quorums.chain([(nodes[0], ConsistencyLevel::All)]) {
+    for (node, level) in questions.iter().copied() {
         let mut client = Client::connect(node);
         for ledger in &mut *ledgers {
             let rows = client.query(&register_query(ledger.writer), level).unwrap();

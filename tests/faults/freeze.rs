@@ -3,7 +3,9 @@
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use crate::audit::{audit, count};
+use starling_ring::ConsistencyLevel::{All, Quorum};
+
+use crate::audit::{at_quorum, audit, count};
 use crate::client::Client;
 use crate::harness::{Cluster, wait_until};
 use crate::ledger::{Fate, Ledger};
@@ -48,7 +50,7 @@ fn a_frozen_node_costs_the_others_not_one_request() {
         let writers: Vec<_> = (0..WRITERS)
             .map(|writer| {
                 let (coordinators, is_over) = (&nodes[..2], &is_over);
-                scope.spawn(move || write(writer, coordinators, is_over))
+                scope.spawn(move || write(writer, Quorum, coordinators, is_over))
             })
             .collect();
         let over = Over(&is_over);
@@ -71,13 +73,11 @@ fn a_frozen_node_costs_the_others_not_one_request() {
         println!("freeze: with one of three frozen: {}", percentiles(&written, frozen, resumed, true));
     }
     let mut asked = Client::connect(nodes[0]);
-    wait_until("all three answer", || {
-        asked.query("SELECT n FROM faults.registers WHERE k = 0", starling_ring::ConsistencyLevel::All).is_ok()
-    });
+    wait_until("all three answer", || asked.query("SELECT n FROM faults.registers WHERE k = 0", All).is_ok());
     let failures: Vec<_> = written.iter().flat_map(|one| one.failures.clone()).collect();
     let mut wrong: Vec<String> = written.iter().flat_map(|one| one.wrong.clone()).collect();
     let mut ledgers: Vec<Ledger> = written.into_iter().map(|one| one.ledger).collect();
-    wrong.extend(audit(&nodes, &mut ledgers));
+    wrong.extend(audit(&at_quorum(&nodes, true), &mut ledgers));
     println!("freeze: {} writes acknowledged, {} errors", count(&ledgers, Fate::Made), failures.len());
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(failures.is_empty(), "{failures:?}");

@@ -49,19 +49,25 @@ impl Ledger {
         let Some((number, value)) = held else {
             return newest.map_or(Ok(()), |newest| Err(format!("register {writer}: empty, {newest} is lost")));
         };
-        if number % 2 != 0 || value != text(writer, number) {
-            return Err(format!("register {writer} holds {number} `{value}`, which was never written"));
-        }
-        match self.fates.get(number) {
-            None => return Err(format!("register {writer} holds {number}, which was never written")),
-            Some(Fate::Refused) => return Err(format!("register {writer} holds {number}, which was refused")),
-            Some(Fate::Made | Fate::Unknown) => {}
-        }
+        self.check_register((number, value))?;
         if newest.is_some_and(|newest| newest > number) {
             return Err(format!("register {writer} went back from {newest:?} to {number}"));
         }
         self.register_seen = Some(number);
         Ok(())
+    }
+
+    /// Whether the register may ever have held this.
+    pub fn check_register(&self, (number, value): (usize, &str)) -> Result<(), String> {
+        let writer = self.writer;
+        if number % 2 != 0 || value != text(writer, number) {
+            return Err(format!("register {writer} holds {number} `{value}`, which was never written"));
+        }
+        match self.fates.get(number) {
+            None => Err(format!("register {writer} holds {number}, which was never written")),
+            Some(Fate::Refused) => Err(format!("register {writer} holds {number}, which was refused")),
+            Some(Fate::Made | Fate::Unknown) => Ok(()),
+        }
     }
 
     /// What is wrong with the list as it was read.
@@ -101,6 +107,9 @@ fn the_ledger_sees_what_does_not_fit() {
     assert!(register(Some(4), None).is_err(), "refused");
     assert!(register(Some(6), None).is_err() && register(Some(1), None).is_err(), "never written");
     assert!(ledger.clone().see_register(Some((0, "other"))).is_err(), "another value");
+    let check = |number: usize| ledger.check_register((number, &text(3, number)));
+    assert_eq!((check(0), check(2)), (Ok(()), Ok(())), "one replica may be behind");
+    assert!(check(1).is_err() && check(4).is_err() && check(6).is_err(), "odd, refused, never written");
 
     let list = |numbers: &[usize]| {
         let list = numbers.iter().map(|number| (*number, text(3, *number))).collect();

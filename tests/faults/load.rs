@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use starling_cql_lite::protocol::CqlError;
-use starling_ring::ConsistencyLevel::Quorum;
+use starling_ring::ConsistencyLevel::{self, Quorum};
 
 use crate::client::{Cells, Client, Failure};
 use crate::harness::Cluster;
@@ -95,8 +95,9 @@ fn fate_of(failure: &Failure) -> Fate {
     }
 }
 
-/// Writes until `is_over`. The writer holds on to one node while it serves, and goes to the next when it is gone.
-pub fn write(writer: usize, nodes: &[Ipv4Addr], is_over: &AtomicBool) -> Written {
+/// Writes at this level until `is_over`. The writer holds on to one node while it serves, and goes to the next when it
+/// is gone.
+pub fn write(writer: usize, level: ConsistencyLevel, nodes: &[Ipv4Addr], is_over: &AtomicBool) -> Written {
     let mut written = Written { ledger: Ledger::of(writer), ..Written::default() };
     let (mut turn, mut connected) = (writer, None);
     while !is_over.load(Ordering::Relaxed) {
@@ -108,18 +109,22 @@ pub fn write(writer: usize, nodes: &[Ipv4Addr], is_over: &AtomicBool) -> Written
         };
         let number = written.ledger.fates.len();
         let mut failures = Vec::new();
-        let outcome = timed(client, &statement(writer, number), &mut written);
+        let outcome = timed(client, &statement(writer, number), level, &mut written);
         written.ledger.fates.push(outcome.as_ref().map_or_else(fate_of, |_| Fate::Made));
         if outcome.is_ok() {
             written.acknowledged.insert(number, Instant::now());
         }
         failures.extend(outcome.err());
         if number.is_multiple_of(WRITES_PER_READ) && failures.is_empty() {
-            match timed(client, &register_query(writer), &mut written) {
+            match timed(client, &register_query(writer), level, &mut written) {
                 Ok(rows) => {
                     let held = register_of(&rows);
-                    let seen =
-                        written.ledger.see_register(held.as_ref().map(|(number, text)| (*number, text.as_str())));
+                    let held = held.as_ref().map(|(number, text)| (*number, text.as_str()));
+                    let seen = match level {
+                        Quorum => written.ledger.see_register(held),
+                        // One replica may be behind, and hold nothing but what was written.
+                        _ => held.map_or(Ok(()), |held| written.ledger.check_register(held)),
+                    };
                     written.wrong.extend(seen.err());
                 }
                 Err(failure) => failures.push(failure),
@@ -147,9 +152,9 @@ fn statement(writer: usize, number: usize) -> String {
     }
 }
 
-fn timed(client: &mut Client, cql: &str, written: &mut Written) -> Result<Cells, Failure> {
+fn timed(client: &mut Client, cql: &str, level: ConsistencyLevel, written: &mut Written) -> Result<Cells, Failure> {
     let at = Instant::now();
-    let outcome = client.query(cql, Quorum);
+    let outcome = client.query(cql, level);
     match &outcome {
         Ok(_) => written.answered.push(Timed { at, took: at.elapsed() }),
         Err(failure) => written.failures.push((at, format!("{failure:?}"))),

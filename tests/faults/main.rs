@@ -1,5 +1,5 @@
-//! Faults struck at real processes under load: nodes killed, frozen, with damaged files, on a full disk. Clients write
-//! throughout, and what they were told is held against what is read afterwards.
+//! Faults struck at real processes under load: nodes killed, frozen, wiped, with damaged files, on a full disk. Clients
+//! write throughout, and what they were told is held against what is read afterwards.
 //!
 //! With STARLING_FULL_TESTS set, the long forms run. STARLING_FAULT_ROUNDS and STARLING_FAULT_SEED set the rounds and
 //! the seed of what is drawn by themselves. See docs/TESTING.md.
@@ -27,6 +27,7 @@ mod namespace;
 mod power_cut;
 mod rows;
 mod struck;
+mod wipe;
 
 /// How often to strike: as the environment says, or else more often in the long form.
 fn rounds(short: usize, full: usize) -> usize {

@@ -4,9 +4,9 @@ use std::net::Ipv4Addr;
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
-use starling_ring::ConsistencyLevel::All;
+use starling_ring::ConsistencyLevel::{self, All, Quorum};
 
-use crate::audit::{audit, count};
+use crate::audit::{Questions, at_quorum, audit, count};
 use crate::client::Client;
 use crate::harness::{Cluster, wait_until};
 use crate::ledger::{Fate, Ledger};
@@ -17,18 +17,29 @@ pub fn addresses(cluster: &Cluster) -> Vec<Ipv4Addr> {
     cluster.nodes().iter().map(|node| node.address).collect()
 }
 
-/// Writes with these writers for as long as the strikes last.
+/// Writes with these writers at QUORUM through all nodes for as long as the strikes last.
 pub fn under_load(cluster: &mut Cluster, writers: Range<usize>, strikes: impl FnOnce(&mut Cluster)) -> Vec<Written> {
-    let (nodes, is_over) = (addresses(cluster), AtomicBool::new(false));
+    let nodes = addresses(cluster);
+    under_load_at(&nodes, writers.map(|writer| (writer, Quorum)), || strikes(cluster))
+}
+
+/// The same with writers of several levels and through these nodes.
+pub fn under_load_at(
+    nodes: &[Ipv4Addr],
+    writers: impl IntoIterator<Item = (usize, ConsistencyLevel)>,
+    strikes: impl FnOnce(),
+) -> Vec<Written> {
+    let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
         let writers: Vec<_> = writers
-            .map(|writer| {
-                let (nodes, is_over) = (&nodes, &is_over);
-                scope.spawn(move || write(writer, nodes, is_over))
+            .into_iter()
+            .map(|(writer, level)| {
+                let is_over = &is_over;
+                scope.spawn(move || write(writer, level, nodes, is_over))
             })
             .collect();
         let over = Over(&is_over);
-        strikes(cluster);
+        strikes();
         drop(over);
         writers.into_iter().map(|writer| writer.join().unwrap()).collect()
     })
@@ -40,20 +51,25 @@ pub struct Audited {
     pub ledgers: Vec<Ledger>,
     /// What is not as they were told.
     pub wrong: Vec<String>,
-    /// Reads at QUORUM by the writers.
+    /// Reads by the writers.
     pub reads: usize,
 }
 
 impl Audited {
-    /// Reads everything, once all nodes answer.
+    /// Reads everything at QUORUM and at ALL, once all nodes answer.
     pub fn of(nodes: &[Ipv4Addr], written: Vec<Written>) -> Audited {
         let mut asked = Client::connect(nodes[0]);
         let first = written.first().map_or(0, |one| one.ledger.writer);
         wait_until("all answer", || asked.query(&register_query(first), All).is_ok());
+        Audited::by(&at_quorum(nodes, true), written)
+    }
+
+    /// Reads everything in these ways.
+    pub fn by(questions: &Questions, written: Vec<Written>) -> Audited {
         let answered: usize = written.iter().map(|one| one.answered.len()).sum();
         let mut wrong: Vec<String> = written.iter().flat_map(|one| one.wrong.clone()).collect();
         let mut ledgers: Vec<Ledger> = written.into_iter().map(|one| one.ledger).collect();
-        wrong.extend(audit(nodes, &mut ledgers));
+        wrong.extend(audit(questions, &mut ledgers));
         let reads = answered - count(&ledgers, Fate::Made);
         Audited { ledgers, wrong, reads }
     }
@@ -66,7 +82,7 @@ impl Audited {
     /// In words.
     pub fn summary(&self) -> String {
         format!(
-            "{} writes: {} acknowledged, {} refused, {} unknown; {} quorum reads meanwhile; {} lost or wrong",
+            "{} writes: {} acknowledged, {} refused, {} unknown; {} reads meanwhile; {} lost or wrong",
             self.ledgers.iter().map(|ledger| ledger.fates.len()).sum::<usize>(),
             self.count(Fate::Made),
             self.count(Fate::Refused),

@@ -145,6 +145,17 @@ impl Node {
         status.unwrap()
     }
 
+    /// Starts a node that must be refused; answers what it logged in this run.
+    pub fn refused(&mut self) -> String {
+        let before = fs::metadata(&self.stderr_path).map_or(0, |file| file.len() as usize);
+        self.begin();
+        let ended = self.wait();
+        let log = fs::read_to_string(&self.stderr_path).unwrap();
+        let said = log[before..].to_owned();
+        assert_eq!(ended.code(), Some(1), "{ended}\n{said}");
+        said
+    }
+
     /// kill -9. Returns when the process is gone.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {

@@ -10,13 +10,7 @@ use crate::harness::{Cluster, Node, wait_until};
 
 /// Starts a node that must be refused; answers what it logged in this run.
 pub fn refused(node: &mut Node) -> String {
-    let before = fs::metadata(&node.stderr_path).map_or(0, |file| file.len() as usize);
-    node.begin();
-    let ended = node.wait();
-    let log = fs::read_to_string(&node.stderr_path).unwrap();
-    let said = log[before..].to_owned();
-    assert_eq!(ended.code(), Some(1), "{ended}\n{said}");
-    said
+    node.refused()
 }
 
 fn wipe(node: &Node) {
