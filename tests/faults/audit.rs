@@ -9,35 +9,56 @@ use crate::client::Client;
 use crate::ledger::{Fate, Ledger};
 use crate::load::{LIST_PART, list_partition, number_of, register_of, register_query, text_of};
 
-/// Whom to ask, and at which level.
-pub type Questions = Vec<(Ipv4Addr, ConsistencyLevel)>;
+/// How what was written is asked for: at QUORUM through each node, and at ALL before or after that.
+pub struct Questions {
+    nodes: Vec<Ipv4Addr>,
+    is_all_first: bool,
+    is_all_last: bool,
+}
 
-/// What was written at QUORUM is asked at QUORUM through each node, then at ALL if all replicas are there. One node
-/// alone is not asked: what it missed while it was away reaches it only when somebody reads it.
-pub fn at_quorum(nodes: &[Ipv4Addr], are_all_there: bool) -> Questions {
-    let all = are_all_there.then_some((nodes[0], ConsistencyLevel::All));
-    nodes.iter().map(|node| (*node, ConsistencyLevel::Quorum)).chain(all).collect()
+impl Questions {
+    /// For what was written at QUORUM: at ALL last, if all replicas are there. One node alone is not asked: what it
+    /// missed while it was away reaches it only when somebody reads it.
+    pub fn at_quorum(nodes: &[Ipv4Addr], are_all_there: bool) -> Questions {
+        Questions { nodes: nodes.to_vec(), is_all_first: false, is_all_last: are_all_there }
+    }
+
+    /// For what was written at ONE: it may be on one replica only. Asking all levels them, and any two have it then.
+    pub fn at_one(nodes: &[Ipv4Addr]) -> Questions {
+        Questions { nodes: nodes.to_vec(), is_all_first: true, is_all_last: false }
+    }
+
+    /// Not through the same node first for all writers: a read through a node that has everything would level the
+    /// others, and hide what they lack.
+    fn of(&self, writer: usize) -> impl Iterator<Item = (Ipv4Addr, ConsistencyLevel)> {
+        let all = (self.nodes[0], ConsistencyLevel::All);
+        let quorums = (0..self.nodes.len()).map(move |turn| self.nodes[(writer + 1 + turn) % self.nodes.len()]);
+        let first = self.is_all_first.then_some(all).into_iter();
+        first.chain(quorums.map(|node| (node, ConsistencyLevel::Quorum))).chain(self.is_all_last.then_some(all))
+    }
 }
 
 /// All that was acknowledged must be there, what was refused must not, and what one read has seen the next sees too.
 pub fn audit(questions: &Questions, ledgers: &mut [Ledger]) -> Vec<String> {
     let mut wrong = Vec::new();
-    let mut seen: BTreeMap<usize, BTreeMap<usize, String>> = BTreeMap::new();
-    for (node, level) in questions.iter().copied() {
-        let mut client = Client::connect(node);
-        for ledger in &mut *ledgers {
+    let mut clients: BTreeMap<Ipv4Addr, Client> = BTreeMap::new();
+    for ledger in ledgers {
+        let mut seen: BTreeMap<usize, String> = BTreeMap::new();
+        for (node, level) in questions.of(ledger.writer) {
+            let client = clients.entry(node).or_insert_with(|| Client::connect(node));
             let rows = client.query(&register_query(ledger.writer), level).unwrap();
             let held = register_of(&rows);
             let told = ledger.see_register(held.as_ref().map(|(number, text)| (*number, text.as_str())));
             wrong.extend(told.err().map(|error| format!("{level:?} at {node}: {error}")));
-            let list = read_list(&mut client, ledger, level);
+            let list = read_list(client, ledger, level);
             wrong
                 .extend(ledger.list_complaints(&list).into_iter().map(|error| format!("{level:?} at {node}: {error}")));
-            for (number, value) in seen.insert(ledger.writer, list.clone()).unwrap_or_default() {
-                if list.get(&number) != Some(&value) {
+            for (number, value) in &seen {
+                if list.get(number) != Some(value) {
                     wrong.push(format!("{level:?} at {node}: {number} of list {} is gone again", ledger.writer));
                 }
             }
+            seen = list;
         }
     }
     wrong

@@ -1,16 +1,16 @@
 //! One of three nodes frozen under load: what the other two coordinate at QUORUM goes on.
 
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
-use starling_ring::ConsistencyLevel::{All, Quorum};
+use starling_ring::ConsistencyLevel::All;
 
-use crate::audit::{at_quorum, audit, count};
+use crate::audit::{Questions, audit, count};
 use crate::client::Client;
 use crate::harness::{Cluster, wait_until};
 use crate::ledger::{Fate, Ledger};
-use crate::load::{Over, Written, make_tables, write};
+use crate::load::{Written, make_tables};
 use crate::rounds;
+use crate::struck::{at_quorum, under_load_of};
 
 const WRITERS: usize = 6;
 /// Before, during and after the freeze. The death is noticed within it: both what is asked of a node that only seems
@@ -44,16 +44,8 @@ fn a_frozen_node_costs_the_others_not_one_request() {
     let mut cluster = Cluster::of("faults-freeze", 3);
     make_tables(&cluster, 3);
     let nodes: Vec<_> = cluster.nodes().iter().map(|node| node.address).collect();
-    let is_over = AtomicBool::new(false);
     let mut freezes = Vec::new();
-    let written: Vec<Written> = std::thread::scope(|scope| {
-        let writers: Vec<_> = (0..WRITERS)
-            .map(|writer| {
-                let (coordinators, is_over) = (&nodes[..2], &is_over);
-                scope.spawn(move || write(writer, Quorum, coordinators, is_over))
-            })
-            .collect();
-        let over = Over(&is_over);
+    let written = under_load_of(&at_quorum(&nodes[..2], 0..WRITERS), || {
         for _ in 0..rounds(1, 10) {
             let before = Instant::now();
             std::thread::sleep(PHASE);
@@ -64,8 +56,6 @@ fn a_frozen_node_costs_the_others_not_one_request() {
             cluster.node(2).resume();
         }
         std::thread::sleep(PHASE / 2);
-        drop(over);
-        writers.into_iter().map(|writer| writer.join().unwrap()).collect()
     });
 
     for (before, frozen, resumed) in freezes {
@@ -77,7 +67,7 @@ fn a_frozen_node_costs_the_others_not_one_request() {
     let failures: Vec<_> = written.iter().flat_map(|one| one.failures.clone()).collect();
     let mut wrong: Vec<String> = written.iter().flat_map(|one| one.wrong.clone()).collect();
     let mut ledgers: Vec<Ledger> = written.into_iter().map(|one| one.ledger).collect();
-    wrong.extend(audit(&at_quorum(&nodes, true), &mut ledgers));
+    wrong.extend(audit(&Questions::at_quorum(&nodes, true), &mut ledgers));
     println!("freeze: {} writes acknowledged, {} errors", count(&ledgers, Fate::Made), failures.len());
     assert!(wrong.is_empty(), "{wrong:#?}");
     assert!(failures.is_empty(), "{failures:?}");

@@ -95,46 +95,59 @@ fn fate_of(failure: &Failure) -> Fate {
     }
 }
 
-/// Writes at this level until `is_over`. The writer holds on to one node while it serves, and goes to the next when it
-/// is gone.
-pub fn write(writer: usize, level: ConsistencyLevel, nodes: &[Ipv4Addr], is_over: &AtomicBool) -> Written {
-    let mut written = Written { ledger: Ledger::of(writer), ..Written::default() };
-    let (mut turn, mut connected) = (writer, None);
-    while !is_over.load(Ordering::Relaxed) {
-        std::thread::sleep(PAUSE);
-        let Some(client) = connected.as_mut() else {
-            turn += 1;
-            connected = Client::open(nodes[turn % nodes.len()], TIMEOUT).ok();
-            continue;
-        };
-        let number = written.ledger.fates.len();
-        let mut failures = Vec::new();
-        let outcome = timed(client, &statement(writer, number), level, &mut written);
-        written.ledger.fates.push(outcome.as_ref().map_or_else(fate_of, |_| Fate::Made));
-        if outcome.is_ok() {
-            written.acknowledged.insert(number, Instant::now());
-        }
-        failures.extend(outcome.err());
-        if number.is_multiple_of(WRITES_PER_READ) && failures.is_empty() {
-            match timed(client, &register_query(writer), level, &mut written) {
-                Ok(rows) => {
-                    let held = register_of(&rows);
-                    let held = held.as_ref().map(|(number, text)| (*number, text.as_str()));
-                    let seen = match level {
-                        Quorum => written.ledger.see_register(held),
-                        // One replica may be behind, and hold nothing but what was written.
-                        _ => held.map_or(Ok(()), |held| written.ledger.check_register(held)),
-                    };
-                    written.wrong.extend(seen.err());
+/// A writer to be.
+#[derive(Clone, Debug)]
+pub struct Writer {
+    /// Which one: nobody else may ever have it.
+    pub number: usize,
+    /// The level of its requests.
+    pub level: ConsistencyLevel,
+    /// It holds on to one of them while that one serves, and goes to the next when it is gone.
+    pub nodes: Vec<Ipv4Addr>,
+}
+
+impl Writer {
+    /// Writes until `is_over`.
+    pub fn write(&self, is_over: &AtomicBool) -> Written {
+        let (writer, level, nodes) = (self.number, self.level, &self.nodes);
+        let mut written = Written { ledger: Ledger::of(writer), ..Written::default() };
+        let (mut turn, mut connected) = (writer, None);
+        while !is_over.load(Ordering::Relaxed) {
+            std::thread::sleep(PAUSE);
+            let Some(client) = connected.as_mut() else {
+                turn += 1;
+                connected = Client::open(nodes[turn % nodes.len()], TIMEOUT).ok();
+                continue;
+            };
+            let number = written.ledger.fates.len();
+            let mut failures = Vec::new();
+            let outcome = timed(client, &statement(writer, number), level, &mut written);
+            written.ledger.fates.push(outcome.as_ref().map_or_else(fate_of, |_| Fate::Made));
+            if outcome.is_ok() {
+                written.acknowledged.insert(number, Instant::now());
+            }
+            failures.extend(outcome.err());
+            if number.is_multiple_of(WRITES_PER_READ) && failures.is_empty() {
+                match timed(client, &register_query(writer), level, &mut written) {
+                    Ok(rows) => {
+                        let held = register_of(&rows);
+                        let held = held.as_ref().map(|(number, text)| (*number, text.as_str()));
+                        let seen = match level {
+                            Quorum => written.ledger.see_register(held),
+                            // One replica may be behind, and hold nothing but what was written.
+                            _ => held.map_or(Ok(()), |held| written.ledger.check_register(held)),
+                        };
+                        written.wrong.extend(seen.err());
+                    }
+                    Err(failure) => failures.push(failure),
                 }
-                Err(failure) => failures.push(failure),
+            }
+            if failures.iter().any(|failure| matches!(failure, Failure::Lost(_))) {
+                connected = None;
             }
         }
-        if failures.iter().any(|failure| matches!(failure, Failure::Lost(_))) {
-            connected = None;
-        }
+        written
     }
-    written
 }
 
 /// The write with this number. Registers are stamped by the writer: an older write whose answer was lost stays older.

@@ -14,6 +14,7 @@ mod client;
 mod harness;
 
 mod audit;
+mod door;
 mod draw;
 mod flip;
 mod forgetful;
@@ -21,11 +22,14 @@ mod freeze;
 mod full_disk;
 mod kill;
 mod ledger;
+mod links;
 mod load;
 mod mount;
 mod namespace;
 mod power_cut;
+mod relay;
 mod rows;
+mod space;
 mod struck;
 mod wipe;
 

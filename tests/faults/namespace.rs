@@ -1,5 +1,5 @@
-//! Tests that have to mount something: they run themselves again as root of namespaces of their own, which take their
-//! mounts along when they end. Where the system does not allow that they are skipped by name.
+//! Tests that need mounts or networks: they run themselves again as root of namespaces of their own, which take these
+//! along when they end. Where the system does not allow that they are skipped by name.
 
 use std::io::Write;
 use std::process::Command;
@@ -16,23 +16,34 @@ pub fn skip(name: &str, reason: &str) {
 /// Runs `body` within a user and a mount namespace, in a process of its own, if the shell command `probe` succeeds
 /// there. `name` is the test's own, with its modules.
 pub fn within(name: &str, probe: &str, body: impl FnOnce()) {
+    within_kind(name, "mount", probe, "true", body);
+}
+
+/// The same with a network of its own that has only a loopback, where more of them can be made.
+pub fn within_network(name: &str, body: impl FnOnce()) {
+    let loopback = "ip link set lo up";
+    within_kind(name, "net", &format!("{loopback} && nsenter --net=/proc/self/ns/net true"), loopback, body);
+}
+
+fn within_kind(name: &str, kind: &str, probe: &str, prepare: &str, body: impl FnOnce()) {
     if std::env::var_os(WITHIN).is_some() {
         return body();
     }
     let unshare = || {
         let mut command = Command::new("unshare");
-        command.args(["--user", "--map-root-user", "--mount"]);
+        command.args(["--user", "--map-root-user", &format!("--{kind}"), "sh", "-c"]);
         command
     };
-    let reason = match unshare().args(["sh", "-c", probe]).output() {
+    let reason = match unshare().arg(probe).output() {
         Ok(tried) if tried.status.success() => None,
         Ok(tried) => Some(String::from_utf8_lossy(&tried.stderr).trim().replace('\n', "; ")),
         Err(error) => Some(format!("unshare: {error}")),
     };
     if let Some(reason) = reason {
-        return skip(name, &format!("no mount in a namespace of its own: {reason}"));
+        return skip(name, &format!("no {kind} in a namespace of its own: {reason}"));
     }
     let within = unshare()
+        .args([&format!("{prepare} && exec \"$@\""), "sh"])
         .arg(std::env::current_exe().unwrap())
         .args([name, "--exact", "--nocapture", "--test-threads=1"])
         .env(WITHIN, "1")

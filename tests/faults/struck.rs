@@ -4,13 +4,13 @@ use std::net::Ipv4Addr;
 use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 
-use starling_ring::ConsistencyLevel::{self, All, Quorum};
+use starling_ring::ConsistencyLevel::{All, Quorum};
 
-use crate::audit::{Questions, at_quorum, audit, count};
+use crate::audit::{Questions, audit, count};
 use crate::client::Client;
 use crate::harness::{Cluster, wait_until};
 use crate::ledger::{Fate, Ledger};
-use crate::load::{Over, Written, register_query, write};
+use crate::load::{Over, Writer, Written, register_query};
 
 /// The addresses of the nodes.
 pub fn addresses(cluster: &Cluster) -> Vec<Ipv4Addr> {
@@ -19,29 +19,24 @@ pub fn addresses(cluster: &Cluster) -> Vec<Ipv4Addr> {
 
 /// Writes with these writers at QUORUM through all nodes for as long as the strikes last.
 pub fn under_load(cluster: &mut Cluster, writers: Range<usize>, strikes: impl FnOnce(&mut Cluster)) -> Vec<Written> {
-    let nodes = addresses(cluster);
-    under_load_at(&nodes, writers.map(|writer| (writer, Quorum)), || strikes(cluster))
+    let writers = at_quorum(&addresses(cluster), writers);
+    under_load_of(&writers, || strikes(cluster))
 }
 
-/// The same with writers of several levels and through these nodes.
-pub fn under_load_at(
-    nodes: &[Ipv4Addr],
-    writers: impl IntoIterator<Item = (usize, ConsistencyLevel)>,
-    strikes: impl FnOnce(),
-) -> Vec<Written> {
+/// Writers at QUORUM through these nodes.
+pub fn at_quorum(nodes: &[Ipv4Addr], writers: Range<usize>) -> Vec<Writer> {
+    writers.map(|number| Writer { number, level: Quorum, nodes: nodes.to_vec() }).collect()
+}
+
+/// Writes with these writers for as long as the strikes last.
+pub fn under_load_of(writers: &[Writer], strikes: impl FnOnce()) -> Vec<Written> {
     let is_over = AtomicBool::new(false);
     std::thread::scope(|scope| {
-        let writers: Vec<_> = writers
-            .into_iter()
-            .map(|(writer, level)| {
-                let is_over = &is_over;
-                scope.spawn(move || write(writer, level, nodes, is_over))
-            })
-            .collect();
+        let threads: Vec<_> = writers.iter().map(|writer| scope.spawn(|| writer.write(&is_over))).collect();
         let over = Over(&is_over);
         strikes();
         drop(over);
-        writers.into_iter().map(|writer| writer.join().unwrap()).collect()
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
     })
 }
 
@@ -61,7 +56,7 @@ impl Audited {
         let mut asked = Client::connect(nodes[0]);
         let first = written.first().map_or(0, |one| one.ledger.writer);
         wait_until("all answer", || asked.query(&register_query(first), All).is_ok());
-        Audited::by(&at_quorum(nodes, true), written)
+        Audited::by(&Questions::at_quorum(nodes, true), written)
     }
 
     /// Reads everything in these ways.

@@ -4,16 +4,16 @@ use std::fs;
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use starling_ring::ConsistencyLevel::{All, Quorum};
+use starling_ring::ConsistencyLevel::All;
 
-use crate::audit::at_quorum;
+use crate::audit::Questions;
 use crate::client::Client;
 use crate::draw::Draw;
 use crate::harness::{Cluster, wait_until};
 use crate::ledger::Fate;
 use crate::load::{make_tables, register_query};
 use crate::rounds;
-use crate::struck::{Audited, addresses, under_load_at};
+use crate::struck::{Audited, addresses, at_quorum, under_load_of};
 
 const WRITERS: usize = 6;
 
@@ -57,11 +57,11 @@ fn a_wiped_node_is_refused_and_the_others_lose_nothing() {
         // Not the seed of all: what it does without its disk depends on who calls it (tests/log/founding.rs).
         let victim = 1 + draw.below(2) as usize;
         let others: Vec<Ipv4Addr> = all.iter().copied().filter(|one| *one != all[victim]).collect();
-        let writers = (round * WRITERS..(round + 1) * WRITERS).map(|writer| (writer, Quorum));
-        let written = under_load_at(&others, writers, || wipe(&mut cluster, victim, &mut draw));
+        let writers = at_quorum(&others, round * WRITERS..(round + 1) * WRITERS);
+        let written = under_load_of(&writers, || wipe(&mut cluster, victim, &mut draw));
         let failures: Vec<_> = written.iter().flat_map(|one| one.failures.clone()).collect();
         // The disk stays away: what was acknowledged must be there without it.
-        let audited = Audited::by(&at_quorum(&others, false), written);
+        let audited = Audited::by(&Questions::at_quorum(&others, false), written);
         println!("wipe: {}, {} errors", audited.summary(), failures.len());
         assert!(audited.wrong.is_empty(), "{:#?}", audited.wrong);
         assert!(failures.is_empty(), "the others go on without an error: {failures:?}");

@@ -52,7 +52,11 @@ impl Cluster {
     /// Starts another node, with the first one as its seed, and waits until it is ready. Its index is the count of
     /// nodes before it.
     pub fn add(&mut self, more_arguments: &[&str]) -> &mut Node {
-        let mut node = self.prepare(more_arguments);
+        self.add_prepared(self.prepare(more_arguments))
+    }
+
+    /// The same with a node that was prepared.
+    pub fn add_prepared(&mut self, mut node: Node) -> &mut Node {
         node.start();
         self.nodes.push(node);
         self.nodes.last_mut().unwrap()
@@ -64,9 +68,14 @@ impl Cluster {
         let seeds: Vec<Ipv4Addr> = self.nodes.first().map(|seed| seed.address).into_iter().collect();
         let mut arguments = vec!["--cluster-name".to_owned(), self.name.clone()];
         arguments.extend(seeds.iter().flat_map(|seed| ["--seed".to_owned(), seed.to_string()]));
-        let mut node = Node::new(self.addresses.address(index + 1), self.folder.path(), arguments);
+        let mut node = Node::new(self.address(index), self.folder.path(), arguments);
         node.add_arguments(more_arguments);
         node
+    }
+
+    /// The address of the node with this index, whether it is there yet or not.
+    pub fn address(&self, index: usize) -> Ipv4Addr {
+        self.addresses.address(index + 1)
     }
 
     /// The node with this index.

@@ -1,5 +1,6 @@
 //! One `starling node` process.
 
+use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
 use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,7 @@ pub struct Node {
     authority: PathBuf,
     arguments: Vec<String>,
     environment: Vec<(String, String)>,
+    launcher: Vec<String>,
     /// Bytes on stdout from earlier runs.
     printed_before: usize,
     child: Option<Child>,
@@ -47,6 +49,7 @@ impl Node {
             authority: folder.join("dev-ca"),
             arguments,
             environment: Vec::new(),
+            launcher: Vec::new(),
             printed_before: 0,
             child: None,
             ready_line: None,
@@ -56,6 +59,12 @@ impl Node {
     /// Sets an environment variable for the runs that follow.
     pub fn set_environment(&mut self, name: &str, value: &str) {
         self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Has the runs that follow started by a command, which is followed by the program and its arguments and has to
+    /// become it.
+    pub fn set_launcher(&mut self, launcher: &[&str]) {
+        self.launcher = launcher.iter().map(|part| (*part).to_owned()).collect();
     }
 
     /// Adds arguments for the runs that follow; a flag that is given twice is replaced.
@@ -108,7 +117,9 @@ impl Node {
         let append = |path: &Path| OpenOptions::new().create(true).append(true).open(path).unwrap();
         let (stdout, stderr) = (append(&self.stdout_path), append(&self.stderr_path));
         self.printed_before = stdout.metadata().unwrap().len() as usize;
-        let mut command = Command::new(program());
+        let mut line = self.launcher.iter().map(OsString::from).chain([program().into_os_string()]);
+        let mut command = Command::new(line.next().unwrap());
+        command.args(line);
         // Settings come from the test alone.
         for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("STARLING_")) {
             command.env_remove(name);
