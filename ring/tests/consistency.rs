@@ -176,6 +176,16 @@ fn reads_ask_the_nearest_first() {
     assert_eq!(firsts.len(), 3);
 }
 
+#[test]
+fn each_quorum_asks_every_datacentre_for_its_own_quorum() {
+    let topology = topology(&[3, 3]);
+    let strategy = network(&[3, 1]);
+    let requirement = Requirement::for_read(EachQuorum, &strategy, &topology, "dc0").unwrap();
+    let replicas = [0, 1, 2, 4];
+    let candidates = read_candidates(&topology, &replicas, 2, &requirement, 0, &mut |_| true).unwrap();
+    assert_eq!((candidates.contacts(), candidates.spares()), (&[2, 0, 4][..], &[1][..]));
+}
+
 /// What a tally should say, from the list of what happened.
 fn naive_is_met(level: ConsistencyLevel, factors: &[u32], replies: &[(u16, bool)], is_optimist: bool) -> bool {
     let total: u32 = factors.iter().sum();

@@ -39,6 +39,14 @@ fn simple_strategy_takes_the_next_members() {
 }
 
 #[test]
+fn a_token_at_the_end_of_the_ring_leaves_no_empty_range() {
+    let topology = Topology::new(1, vec![member(1, "a", "r", &[0, i64::MAX])]).unwrap();
+    let placement = Placement::new(&topology, &SIMPLE_2);
+    let ranges: Vec<_> = placement.ranges().map(|(start, end, _)| (start.0, end.0)).collect();
+    assert_eq!(ranges, [(i64::MIN, 0), (0, i64::MAX)]);
+}
+
+#[test]
 fn racks_are_spread_before_they_repeat() {
     let members = vec![
         member(1, "a", "r1", &[0]),

@@ -29,6 +29,48 @@ fn cell() -> impl Strategy<Value = Cell> {
     (0..3i64, content()).prop_map(|(timestamp_us, content)| Cell { path: None, timestamp_us, content })
 }
 
+/// What was deleted or expired goes from the second on that lies `gc_grace_seconds` and one more back.
+#[test]
+fn what_is_as_old_as_the_grace_stays() {
+    let deleted = |local_deletion_time_s| Deletion { timestamp_us: 5, local_deletion_time_s, issue_stamp: 0 };
+    let expired = |expires_at_s| Some(Expiry { ttl_s: 1, expires_at_s });
+    let column = |number, content| {
+        let cell = Cell { path: None, timestamp_us: 9, content };
+        ColumnData { column: ColumnId(number), deletion: None, cells: vec![cell] }
+    };
+    let aged = |second: i64| {
+        let tombstone = CellContent::Tombstone { local_deletion_time_s: second, issue_stamp: 0 };
+        let live = CellContent::Live { value: Bytes::new(), expiry: expired(second) };
+        let row = Row {
+            marker: Some(Marker { timestamp_us: 9, expiry: expired(second) }),
+            deletion: Some(deleted(second)),
+            columns: vec![column(1, tombstone), column(2, live)],
+        };
+        let (token, key) = partition_of(0);
+        let (start, end) = (clustering(1), clustering(3));
+        let range = RangeTombstone { start, end, deletion: Deletion { timestamp_us: 4, ..deleted(second) } };
+        let whole = Some(Deletion { timestamp_us: 3, ..deleted(second) });
+        let rows = vec![(clustering(2), row)];
+        Partition { token, key, deletion: whole, range_tombstones: vec![range], static_row: None, rows }
+    };
+    let oldest = aged(NOW_S - 100);
+    assert_eq!(canonical(oldest.clone(), NOW_S, 100), oldest);
+    assert!(partition_is_empty(&canonical(oldest, NOW_S + 1, 100)));
+}
+
+#[test]
+fn answers_that_differ_have_digests_that_differ() {
+    let (token, key) = partition_of(0);
+    let of = |timestamp_us| {
+        let whole = Deletion { timestamp_us, local_deletion_time_s: NOW_S, issue_stamp: 0 };
+        let (key, rows) = (key.clone(), Vec::new());
+        let one = Partition { token, key, deletion: Some(whole), range_tombstones: vec![], static_row: None, rows };
+        digest(&ReadResult { partitions: vec![one], ..Default::default() })
+    };
+    assert_eq!(of(1), of(1));
+    assert_ne!(of(1), of(2));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 

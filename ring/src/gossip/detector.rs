@@ -108,6 +108,45 @@ mod tests {
         assert!(window.phi(340_000, 1000) > 8.0);
     }
 
+    /// Suspicion at so many deviations above the mean, from a table of the normal distribution.
+    const NORMAL_TAILS: [(f64, f64); 5] = [(-1.0, 0.0750), (0.0, 0.3010), (1.0, 0.7996), (2.0, 1.6430), (3.0, 2.8697)];
+
+    fn assert_normal(window: &ArrivalWindow, mean_ms: f64, deviation_ms: f64) {
+        for (deviations, expected) in NORMAL_TAILS {
+            let silence_ms = (mean_ms + deviations * deviation_ms) as u64;
+            let phi = window.phi(window.last_ms + silence_ms, 1000);
+            // The approximation is good to three digits where most intervals lie.
+            let tolerance = if deviations < 2.5 { 0.002 } else { 0.05 };
+            assert!((phi - expected).abs() < tolerance, "{deviations} deviations: {phi}, not {expected}");
+        }
+    }
+
+    #[test]
+    fn suspicion_is_the_tail_of_a_normal_distribution() {
+        // Even intervals: three quarters of the usual one are assumed as deviation.
+        assert_normal(&steady(1000, 100), 1000.0, 750.0);
+        // Shorter ones than usual promise nothing.
+        assert_normal(&steady(500, 100), 1000.0, 750.0);
+        // Detours: once and a half more of what they take.
+        assert_normal(&steady(3000, 100), 3000.0, 3750.0);
+        // Two intervals in the window from its beginning, taken to be 2,000.
+        assert_normal(&ArrivalWindow::new(2000), 2000.0, 2250.0);
+        // Uneven intervals of 0 and 2,000 in turn.
+        let mut window = steady(1000, 0);
+        (1..=50).for_each(|i| [2000 * i, 2000 * i].into_iter().for_each(|at_ms| window.arrival(at_ms)));
+        assert_normal(&window, 1000.0, 1000.0);
+    }
+
+    #[test]
+    fn the_first_intervals_weigh_as_much_as_those_assumed() {
+        let mut window = ArrivalWindow::new(1000);
+        window.restart(0);
+        // With two of 1,000 assumed: a mean of 2,000 and the detour's deviation, as the intervals' own is 1,000.
+        window.arrival(3000);
+        window.arrival(6000);
+        assert_normal(&window, 2000.0, 2250.0);
+    }
+
     #[test]
     fn the_window_forgets() {
         let mut window = steady(60_000, 50);
