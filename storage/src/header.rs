@@ -32,14 +32,8 @@ impl Header {
         self.deletion.is_none() && self.range_tombstones.is_empty() && self.static_row.is_none()
     }
 
-    /// Joins another fragment; range tombstones come out normalised.
-    pub fn merge(&mut self, other: Header) {
-        self.gather(other);
-        self.normalise();
-    }
-
-    /// [`Header::merge`] that leaves the range tombstones as they lie: normalising after each of many fragments would
-    /// cost their number times all the tombstones there are.
+    /// Joins another fragment, and leaves the range tombstones as they lie: normalising after each of many fragments
+    /// would cost their number times all the tombstones there are.
     pub(crate) fn gather(&mut self, other: Header) {
         merge_deletion(&mut self.deletion, other.deletion);
         self.range_tombstones.extend(other.range_tombstones);
@@ -71,5 +65,36 @@ impl Header {
     /// The deletion that covers a row of a reduced header.
     pub fn covering(&self, clustering: &[u8]) -> Option<Deletion> {
         ranges::greater(self.deletion, ranges::covering(&self.range_tombstones, clustering))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+
+    fn deleted_from(start: &'static [u8], end: &'static [u8], timestamp_us: i64) -> Header {
+        let deletion = Deletion { timestamp_us, local_deletion_time_s: 1, issue_stamp: 0 };
+        let range = RangeTombstone { start: Bytes::from_static(start), end: Bytes::from_static(end), deletion };
+        Header { range_tombstones: vec![range], ..Header::default() }
+    }
+
+    #[test]
+    fn what_was_gathered_in_any_order_is_the_same_once_normalised() {
+        let parts = [deleted_from(b"a", b"e", 5), deleted_from(b"c", b"g", 7), deleted_from(b"g", b"k", 7)];
+        let joined = |order: [usize; 3]| {
+            let mut header = Header::default();
+            order.into_iter().for_each(|i| header.gather(parts[i].clone()));
+            header.normalise();
+            header
+        };
+        let expected = vec![
+            deleted_from(b"a", b"c", 5).range_tombstones.remove(0),
+            deleted_from(b"c", b"k", 7).range_tombstones.remove(0),
+        ];
+        for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0]] {
+            assert_eq!(joined(order).range_tombstones, expected);
+        }
     }
 }

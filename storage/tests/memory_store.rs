@@ -239,6 +239,35 @@ fn what_is_read_in_fragments_is_folded_once() {
     assert_eq!(store.fold_pending(shard, 9), Ok(0));
 }
 
+/// A range deletion within its grace is in answers, a purge leaves it, and what comes late under it stays dead.
+#[test]
+fn a_range_deletion_within_its_grace_stays() {
+    let store = open(&engine(1));
+    let (token, key) = partition_of(0);
+    let deletion = Deletion { timestamp_us: 9, local_deletion_time_s: NOW_S, issue_stamp: 0 };
+    let range = RangeTombstone { start: clustering(1), end: clustering(5), deletion };
+    let empty = Partition { token, key, deletion: None, range_tombstones: vec![], static_row: None, rows: vec![] };
+    let deleted = Partition { range_tombstones: vec![range.clone()], ..empty.clone() };
+    let late = Row { marker: Some(Marker { timestamp_us: 8, expiry: None }), ..Row::default() };
+    let written = Partition { rows: vec![(clustering(3), late)], ..empty };
+    let commit = |partition| {
+        let mutation = Mutation { table: TABLE, issue_stamp: 0, partition };
+        store.commit(&[mutation], Durability::NoSync).unwrap();
+    };
+    let is_deleted = || {
+        let found = store.read(&ReadCommand { gc_grace_s: 100, ..read_all() }).unwrap().partitions;
+        assert_eq!(found.len(), 1);
+        assert_eq!((&found[0].range_tombstones, found[0].rows.len()), (&vec![range.clone()], 0));
+    };
+    commit(deleted);
+    is_deleted();
+    purge_all(&store, NOW_S + 100, 100);
+    commit(written);
+    is_deleted();
+    purge_all(&store, NOW_S + 101, 100);
+    assert!(store.read(&read_all()).unwrap().partitions.is_empty());
+}
+
 /// A key that is written again and again without being read is folded too, and means the same afterwards.
 #[test]
 fn what_piles_up_is_folded_unread() {

@@ -59,6 +59,17 @@ fn what_is_as_old_as_the_grace_stays() {
 }
 
 #[test]
+fn counters_are_ordered_by_what_they_hold() {
+    let counter = |shards: &'static [u8]| {
+        let content = CellContent::Counter { shards: Bytes::from_static(shards) };
+        Cell { path: None, timestamp_us: 5, content }
+    };
+    assert!(compare_cells(&counter(b"a"), &counter(b"b")).is_lt());
+    assert!(compare_cells(&counter(b"b"), &counter(b"a")).is_gt());
+    assert!(compare_cells(&counter(b"a"), &counter(b"a")).is_eq());
+}
+
+#[test]
 fn answers_that_differ_have_digests_that_differ() {
     let (token, key) = partition_of(0);
     let of = |timestamp_us| {
