@@ -1,6 +1,9 @@
 //! Small clusters: deaths, returns, pauses, partitions, restarts, removals, and hostile messages.
 
+#[path = "../cluster/mod.rs"]
 mod cluster;
+mod liveness;
+mod messages;
 
 use cluster::{Cluster, Random, host};
 use proptest::prelude::*;
