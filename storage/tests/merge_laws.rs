@@ -58,6 +58,42 @@ fn what_is_as_old_as_the_grace_stays() {
     assert!(partition_is_empty(&canonical(oldest, NOW_S + 1, 100)));
 }
 
+fn deleted_range(start: u8, end: u8, timestamp_us: i64) -> RangeTombstone {
+    let deletion = Deletion { timestamp_us, local_deletion_time_s: NOW_S, issue_stamp: 0 };
+    RangeTombstone { start: clustering(start), end: clustering(end), deletion }
+}
+
+fn with_ranges(whole: Option<Deletion>, range_tombstones: Vec<RangeTombstone>) -> Partition {
+    let (token, key) = partition_of(0);
+    Partition { token, key, deletion: whole, range_tombstones, static_row: None, rows: Vec::new() }
+}
+
+#[test]
+fn ranges_that_touch_are_joined_and_empty_ones_vanish() {
+    let normal = |mut list: Vec<RangeTombstone>| {
+        ranges::normalise(&mut list);
+        list
+    };
+    assert_eq!(normal(vec![deleted_range(1, 3, 5), deleted_range(3, 4, 5)]), [deleted_range(1, 4, 5)]);
+    let unlike = vec![deleted_range(1, 3, 5), deleted_range(3, 4, 6)];
+    assert_eq!(normal(unlike.clone()), unlike);
+    assert_eq!(normal(vec![deleted_range(2, 2, 5)]), []);
+    assert_eq!(normal(vec![deleted_range(1, 2, 5), deleted_range(4, 3, 5)]), [deleted_range(1, 2, 5)]);
+    // A merge normalises what came in, whichever side it came from.
+    let (loose, nothing) = (with_ranges(None, unlike.into_iter().rev().collect()), with_ranges(None, vec![]));
+    let expected = [deleted_range(1, 3, 5), deleted_range(3, 4, 6)];
+    assert_eq!(joined(&loose, &nothing).range_tombstones, expected);
+    assert_eq!(joined(&nothing, &loose).range_tombstones, expected);
+}
+
+#[test]
+fn ranges_that_the_partitions_deletion_shadows_are_not_canonical() {
+    let whole = Deletion { timestamp_us: 5, local_deletion_time_s: NOW_S, issue_stamp: 0 };
+    let list = vec![deleted_range(1, 2, 4), deleted_range(2, 3, 5), deleted_range(4, 5, 6)];
+    let reduced = canonical(with_ranges(Some(whole), list), NOW_S, 100);
+    assert_eq!((reduced.deletion, reduced.range_tombstones), (Some(whole), vec![deleted_range(4, 5, 6)]));
+}
+
 #[test]
 fn counters_are_ordered_by_what_they_hold() {
     let counter = |shards: &'static [u8]| {

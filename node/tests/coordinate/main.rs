@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod bytes;
+mod latencies;
 mod layout;
 mod random_reads;
 mod random_writes;

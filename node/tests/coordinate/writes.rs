@@ -198,6 +198,21 @@ fn a_failure_ends_the_write_when_the_level_is_out_of_reach() {
 }
 
 #[test]
+fn failures_that_do_not_count_are_not_named() {
+    let layout = Layout::new(&[3, 3]);
+    let mut write = start(&layout, ConsistencyLevel::LocalQuorum, 0, 1, &mut Vec::new()).unwrap();
+    let refusal = Answer::Failed(ReplicaFailure::Storage);
+    for remote in 3..6 {
+        assert!(write.on_answer(1, 0, host(remote), &refusal).is_none());
+    }
+    assert!(write.on_answer(1, 0, host(1), &refusal).is_none());
+    let failed = write.on_answer(1, 0, host(2), &refusal);
+    let failures = [1, 2].map(|i| FailedReplica { address: address(i), code: FailureCode::UNKNOWN }).to_vec();
+    let expected = CqlError::write_failure(ConsistencyLevel::LocalQuorum, 0, 2, 2, WriteType::Simple);
+    assert_eq!(failed, Some(Err(expected.with_failures(failures))));
+}
+
+#[test]
 fn a_replica_that_is_behind_is_asked_again_until_it_applies() {
     let layout = Layout::new(&[3]);
     let mut orders = Vec::new();

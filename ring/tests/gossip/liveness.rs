@@ -2,7 +2,9 @@
 
 use crate::cluster::{Random, host};
 use starling_ring::HostId;
-use starling_ring::gossip::{Digest, GossipConfig, GossipMessage, Gossiper, LivenessEvent};
+use starling_ring::gossip::{
+    Delta, Digest, GossipConfig, GossipMessage, Gossiper, LivenessEvent, StateKey, VersionedValue,
+};
 
 fn digest(number: usize, heartbeat: u64) -> Digest {
     Digest { host: host(number), generation: 1, heartbeat, version: 0 }
@@ -62,6 +64,18 @@ fn the_first_word_of_a_member_proves_life_from_its_own_mouth_alone() {
     tell(&mut node, 0, 1, 1, 1);
     assert!(node.is_alive(host(1)));
     assert_eq!(node.take_events(), [LivenessEvent::Up(host(2)), LivenessEvent::Up(host(1))]);
+}
+
+#[test]
+fn values_prove_life_if_their_member_sends_them() {
+    for (from, is_proof) in [(1, false), (2, true)] {
+        let mut node = node(GossipConfig::default(), 3);
+        let values = vec![(StateKey::STATUS, VersionedValue { version: 1, value: vec![1] })];
+        let delta = Delta { host: host(2), generation: 1, from_version: 0, values };
+        node.receive(0, host(from), GossipMessage::Final { deltas: vec![delta] });
+        assert_eq!(node.is_alive(host(2)), is_proof);
+        assert_eq!(node.state(host(2)).unwrap().value(StateKey::STATUS), Some(&[1][..]));
+    }
 }
 
 #[test]
