@@ -260,7 +260,7 @@ fn deltas_are_taken_in_where_they_follow_on() {
     };
     assert_eq!(tell(delta(1, 1, &[(status, 2, b"a")])), (1, 0, 0), "what comes before is missing");
     assert_eq!(tell(delta(1, 0, &[(status, 1, b"a")])), (1, 1, 1));
-    assert_eq!(tell(delta(1, 0, &[(status, 1, b"b"), (load, 2, b"c")])), (1, 2, 2), "old values are passed over");
+    assert_eq!(tell(delta(1, 0, &[(status, 1, b"b"), (load, 2, b"c")])), (1, 2, 2));
     assert_eq!(tell(delta(1, 2, &[(status, 4, b"c"), (load, 3, b"c")])), (1, 2, 2), "out of order");
     assert_eq!(tell(delta(1, 2, &[(status, 2, b"c")])), (1, 2, 2), "not after where it begins");
     assert_eq!(tell(delta(1, 2, &[(status, 3, b"long")])), (1, 2, 2), "too large");
@@ -271,9 +271,21 @@ fn deltas_are_taken_in_where_they_follow_on() {
     assert_eq!(tell(Delta { generation: u64::MAX, ..newer.clone() }), (1, 3, 2), "no life could follow");
     assert_eq!(tell(newer.clone()), (2, 1, 1));
     assert_eq!(tell(delta(1, 0, &[(load, 9, b"o")])), (2, 1, 1), "of an earlier life");
-    let own = node.state(host(0)).unwrap().version;
+    let (own, ours) = (node.state(host(0)).unwrap().version, node.state(host(1)).unwrap());
+    assert_eq!((ours.value(status), ours.value(load)), (Some(&b"n"[..]), None));
     node.receive(0, host(2), GossipMessage::Final { deltas: vec![delta(0, 0, &[(status, 9, b"n")])] });
     assert_eq!(node.state(host(0)).unwrap().version, own, "nobody tells it about itself");
+}
+
+#[test]
+fn values_heard_before_are_no_news() {
+    let mut node = with_news(4, 0, 1);
+    node.take_events();
+    let deltas = vec![delta(3, 0, &[(StateKey::STATUS, 1, b"y")])];
+    node.receive(0, host(1), GossipMessage::Final { deltas });
+    assert_eq!(node.state(host(3)).unwrap().value(StateKey::STATUS), Some(&b"x"[..]), "passed over");
+    assert_eq!(node.take_events(), []);
+    assert_eq!(syn_numbers(&tick(&mut node, 500)[0].1), [0, 4, 1, 2], "4 is still the latest news");
 }
 
 #[test]
