@@ -6,7 +6,6 @@ mod suite;
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use common::*;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -267,48 +266,6 @@ fn a_range_deletion_within_its_grace_stays() {
     is_deleted();
     purge_all(&store, NOW_S + 101, 100);
     assert!(store.read(&read_all()).unwrap().partitions.is_empty());
-}
-
-/// What each part adds to an answer: replicas that agree stop at the same place, whatever version they run.
-#[test]
-fn an_answer_stops_at_its_size() {
-    let store = open(&engine(1));
-    let (token, key) = partition_of(0);
-    let cell =
-        |path: Option<&'static [u8]>, content| Cell { path: path.map(Bytes::from_static), timestamp_us: 5, content };
-    let live = |value: &'static [u8]| CellContent::Live { value: Bytes::from_static(value), expiry: None };
-    let column = |number, cell| ColumnData { column: ColumnId(number), deletion: None, cells: vec![cell] };
-    let tombstone = CellContent::Tombstone { local_deletion_time_s: NOW_S, issue_stamp: 0 };
-    let row = Row {
-        columns: vec![
-            column(1, cell(None, live(b"value"))),
-            column(2, cell(None, CellContent::Counter { shards: Bytes::from_static(b"shards") })),
-            column(3, cell(Some(b"ab"), live(b"four"))),
-            column(4, cell(None, tombstone)),
-        ],
-        ..Row::default()
-    };
-    // 8 for each cell besides its path and content, 8 for a tombstone; 16 for a row besides its key and cells.
-    let row_bytes = 16 + clustering(1).len() + (8 + 5) + (8 + 6) + (8 + 2 + 4) + (8 + 8);
-    let fixed = Row { columns: vec![column(9, cell(None, live(b"fix")))], ..Row::default() };
-    let partition_bytes = 32 + key.len() + (16 + 8 + 3);
-    let rows: Vec<(Bytes, Row)> = (1..=5).map(|number| (clustering(number), row.clone())).collect();
-    let static_row = Some(fixed);
-    let partition = Partition { token, key: key.clone(), deletion: None, range_tombstones: vec![], static_row, rows };
-    store.commit(&[Mutation { table: TABLE, issue_stamp: 0, partition }], Durability::NoSync).unwrap();
-    let read = |size_limit_bytes: usize, reversed| {
-        let command = ReadCommand { size_limit_bytes: size_limit_bytes as u32, reversed, ..read_all() };
-        let found = store.read(&command).unwrap();
-        (found.partitions[0].rows.len(), found.truncated_at.map(|at| (at.key, at.clustering)))
-    };
-    for count in 1..=4u8 {
-        let whole = partition_bytes + usize::from(count) * row_bytes;
-        for reversed in [false, true] {
-            let last = |count: u8| Some((key.clone(), Some(clustering(if reversed { 6 - count } else { count }))));
-            assert_eq!(read(whole, reversed), (usize::from(count), last(count)));
-            assert_eq!(read(whole + 1, reversed), (usize::from(count) + 1, last(count + 1)));
-        }
-    }
 }
 
 /// A key that is written again and again without being read is folded too, and means the same afterwards.
