@@ -186,6 +186,17 @@ fn each_quorum_asks_every_datacentre_for_its_own_quorum() {
     assert_eq!((candidates.contacts(), candidates.spares()), (&[2, 0, 4][..], &[1][..]));
 }
 
+#[test]
+fn answers_count_from_where_there_are_replicas() {
+    let topology = topology(&[3, 3]);
+    let requirement = |level| Requirement::for_write(level, &network(&[3]), &topology, "dc0").unwrap();
+    let each = requirement(EachQuorum);
+    assert!(each.counts(0) && !each.counts(1));
+    let local = requirement(LocalQuorum);
+    assert!(local.counts(0) && !local.counts(1));
+    assert!(requirement(Quorum).counts(1));
+}
+
 /// What a tally should say, from the list of what happened.
 fn naive_is_met(level: ConsistencyLevel, factors: &[u32], replies: &[(u16, bool)], is_optimist: bool) -> bool {
     let total: u32 = factors.iter().sum();

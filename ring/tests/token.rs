@@ -1,7 +1,7 @@
 //! Tokens against Cassandra's values (from its Python driver), and the arithmetic of the ring.
 
 use proptest::prelude::*;
-use starling_ring::Token;
+use starling_ring::{HostId, Token};
 
 /// Keys in hexadecimal and their tokens.
 const VECTORS: &[(&str, i64)] = &[
@@ -105,6 +105,13 @@ fn ranges_wrap() {
     assert!(low.is_within(low, low));
     assert_eq!(Token::MAX.distance_to(Token::MIN), 1);
     assert_eq!(low.distance_to(low), 0);
+}
+
+#[test]
+fn host_ids_print_as_they_are_read() {
+    let text = "8d5ed9f4-7764-4dbd-bad8-43fddce94b7c";
+    assert_eq!(text.parse::<HostId>().map(|host| host.to_string()), Ok(text.to_owned()));
+    assert!("8d5ed9f4".parse::<HostId>().is_err());
 }
 
 proptest! {

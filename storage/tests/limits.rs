@@ -9,7 +9,7 @@ use bytes::Bytes;
 use common::*;
 use starling_storage::engine::memory::{MemoryEngine, MemorySettings};
 use starling_storage::engine::{Durability, Engine};
-use starling_storage::key::{KeyComponent, compose};
+use starling_storage::key::{KeyComponent, bound_after, compose};
 use starling_storage::model::*;
 use starling_storage::store::*;
 
@@ -94,6 +94,43 @@ fn each_partition_gives_as_many_rows_as_it_may() {
     let last = ReadCommand { reversed: true, ..command };
     let cuts = store.read(&last).unwrap().cuts;
     assert_eq!(cuts.iter().map(|cut| cut.clustering.clone()).collect::<Vec<_>>(), [clustering(2), clustering(4)]);
+}
+
+#[test]
+fn partitions_of_a_static_row_alone_have_a_size_too() {
+    let store = store_of((0..4).map(|number| partition(number, true, 0)).collect());
+    let partition_bytes = 32 + partition_of(0).1.len() + (16 + 8 + 1);
+    for count in 1..=3u8 {
+        let size_limit_bytes = partition_bytes as u32 * u32::from(count);
+        let (partitions, stopped) = read(&store, &ReadCommand { size_limit_bytes, ..read_all() });
+        assert_eq!((partitions.len(), stopped), (usize::from(count), Some((count - 1, None))));
+    }
+}
+
+/// An answer says what is deleted where it has looked, and nowhere else: replicas that stop at one place agree.
+#[test]
+fn range_deletions_are_cut_to_what_was_walked() {
+    let deletion = Deletion { timestamp_us: 1, local_deletion_time_s: NOW_S, issue_stamp: 0 };
+    let range = |start: Bytes, end: Bytes| RangeTombstone { start, end, deletion };
+    let whole = range(clustering(1), clustering(9));
+    let deleted = Partition { range_tombstones: vec![whole.clone()], ..partition(0, false, 5) };
+    let store = store_of(vec![deleted]);
+    let ranges = |command: ReadCommand| store.read(&command).unwrap().partitions.remove(0).range_tombstones;
+    assert_eq!(ranges(read_all()), std::slice::from_ref(&whole));
+    let sliced = ReadCommand { slices: vec![Slice { start: clustering(2), end: clustering(4) }], ..read_all() };
+    assert_eq!(ranges(sliced), [range(clustering(2), clustering(4))]);
+    // The second row is walked, and so is the place of its key.
+    let behind: Bytes = bound_after(&clustering(2));
+    let first_two = ranges(limited(2));
+    assert_eq!(first_two.len(), 1);
+    assert_eq!(first_two[0].start, clustering(1));
+    assert!(first_two[0].end > clustering(2) && first_two[0].end <= behind, "{first_two:?}");
+    let last_two = ReadCommand { reversed: true, ..limited(2) };
+    assert_eq!(ranges(last_two), [range(clustering(4), clustering(9))]);
+    let next = ranges(resumed(2, 0, Some(clustering(2))));
+    assert_eq!(next[0].start, first_two[0].end, "pages meet");
+    let (partition_ends, stops) = (ReadCommand { per_partition_limit: 2, ..read_all() }, limited(2));
+    assert_eq!(ranges(partition_ends), ranges(stops));
 }
 
 /// After 20,000 rows and partitions that are in no answer a read stops and says where: it holds nobody up for long.
