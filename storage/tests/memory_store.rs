@@ -6,6 +6,7 @@ mod suite;
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use common::*;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -266,6 +267,81 @@ fn a_range_deletion_within_its_grace_stays() {
     is_deleted();
     purge_all(&store, NOW_S + 101, 100);
     assert!(store.read(&read_all()).unwrap().partitions.is_empty());
+}
+
+fn written_in_fragments(store: &Store, rows: std::ops::Range<u8>) {
+    let (token, key) = partition_of(0);
+    for timestamp_us in 1..4 {
+        let row = Row { marker: Some(Marker { timestamp_us, expiry: None }), ..Row::default() };
+        let rows = rows.clone().map(|number| (clustering(number), row.clone())).collect();
+        let (key, deletion) = (key.clone(), None);
+        let partition = Partition { token, key, deletion, range_tombstones: vec![], static_row: None, rows };
+        store.commit(&[Mutation { table: TABLE, issue_stamp: 0, partition }], Durability::NoSync).unwrap();
+    }
+}
+
+#[test]
+fn no_more_folds_wait_than_may() {
+    let settings = MemorySettings { seed: 1, flush_one_in: 0, compact_one_in: 0 };
+    let store = open(&(Arc::new(MemoryEngine::new(settings)) as Arc<dyn Engine>));
+    let shard = store.shard_of(partition_of(0).0);
+    written_in_fragments(&store, 0..10);
+    store.read(&read_all()).unwrap();
+    assert_eq!(store.fold_pending(shard, 99), Ok(8), "the others are forgotten");
+    store.read(&read_all()).unwrap();
+    assert_eq!(store.fold_pending(shard, 1), Ok(1), "until they are read again");
+    assert_eq!(store.fold_pending(shard, 99), Ok(1));
+}
+
+#[test]
+fn what_waits_twice_is_folded_once() {
+    let settings = MemorySettings { seed: 1, flush_one_in: 0, compact_one_in: 0 };
+    let engine = Arc::new(MemoryEngine::new(settings)) as Arc<dyn Engine>;
+    let store = Store::open(engine, StoreSettings { fold_queue_max: 99, ..suite::settings() }).unwrap();
+    let shard = store.shard_of(partition_of(0).0);
+    written_in_fragments(&store, 0..18);
+    let read = |number| {
+        let slices = vec![Slice::of_row(clustering(number))];
+        store.read(&ReadCommand { slices, ..read_all() }).unwrap();
+    };
+    // The second time the first lies too far back in the queue to be seen.
+    (0..18).for_each(read);
+    read(0);
+    assert_eq!(store.fold_pending(shard, 1), Ok(1));
+    assert_eq!(store.fold_pending(shard, 99), Ok(17));
+}
+
+/// A purge says how far it came and what it did.
+#[test]
+fn a_purge_counts_partitions_and_keys() {
+    let store = open(&engine(1));
+    let deleted =
+        |timestamp_us, local_deletion_time_s| Deletion { timestamp_us, local_deletion_time_s, issue_stamp: 0 };
+    let commit = |number, deletion, rows: Vec<(Bytes, Row)>| {
+        let (token, key) = partition_of(number);
+        let partition = Partition { token, key, deletion, range_tombstones: vec![], static_row: None, rows };
+        store.commit(&[Mutation { table: TABLE, issue_stamp: 0, partition }], Durability::NoSync).unwrap();
+    };
+    let marked = || Row { marker: Some(Marker { timestamp_us: 5, expiry: None }), ..Row::default() };
+    let gone = || Row { deletion: Some(deleted(9, 1)), ..Row::default() };
+    // Two rows that are gone and one whose marker is, under a deletion that must stay.
+    let half = || Row { deletion: Some(deleted(5, NOW_S)), ..marked() };
+    commit(0, None, vec![(clustering(1), gone()), (clustering(2), gone()), (clustering(3), half())]);
+    // A row that is shadowed; the deletion of its partition stays.
+    commit(1, Some(deleted(7, NOW_S)), vec![(clustering(1), marked())]);
+    commit(2, Some(deleted(7, 1)), vec![]);
+    commit(3, None, vec![(clustering(1), marked())]);
+    let (start, end) = (Token::MIN, Token::MAX);
+    let command =
+        PurgeCommand { table: TABLE, gc_grace_s: 10, now_s: NOW_S, start, end, resume: None, partitions_max: 2 };
+    let (token, key) = partition_of(1);
+    let resume = Some(Position { token, key, clustering: None });
+    let first = store.purge(&command).unwrap();
+    assert_eq!(first, PurgeProgress { resume, partitions: 2, keys: 4, ..PurgeProgress::default() });
+    let second = store.purge(&PurgeCommand { resume: first.resume, partitions_max: 9, ..command.clone() }).unwrap();
+    assert_eq!(second, PurgeProgress { partitions: 2, keys: 1, ..PurgeProgress::default() });
+    let again = store.purge(&PurgeCommand { partitions_max: 9, ..command }).unwrap();
+    assert_eq!(again, PurgeProgress { partitions: 3, ..PurgeProgress::default() });
 }
 
 /// A key that is written again and again without being read is folded too, and means the same afterwards.
