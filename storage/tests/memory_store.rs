@@ -311,6 +311,25 @@ fn what_waits_twice_is_folded_once() {
     assert_eq!(store.fold_pending(shard, 99), Ok(17));
 }
 
+/// What changes in one partition may be more than one batch holds.
+#[test]
+fn a_purge_goes_on_where_a_batch_is_full() {
+    let store = open(&engine(1));
+    let (token, key) = partition_of(0);
+    let content = CellContent::Live { value: Bytes::from(vec![7; 100 << 10]), expiry: None };
+    let column =
+        ColumnData { column: ColumnId(1), deletion: None, cells: vec![Cell { path: None, timestamp_us: 9, content }] };
+    let deletion = Some(Deletion { timestamp_us: 5, local_deletion_time_s: 1, issue_stamp: 0 });
+    let row = Row { marker: None, deletion, columns: vec![column] };
+    let rows: Vec<(Bytes, Row)> = (0..7).map(|number| (clustering(number), row.clone())).collect();
+    let partition = Partition { token, key, deletion: None, range_tombstones: vec![], static_row: None, rows };
+    store.commit(&[Mutation { table: TABLE, issue_stamp: 0, partition }], Durability::NoSync).unwrap();
+    let progress = purge_all(&store, NOW_S, 10);
+    assert_eq!((progress.partitions, progress.keys, progress.postponed), (1, 7, 0));
+    let found = store.read(&ReadCommand { gc_grace_s: 1_000_000, ..read_all() }).unwrap();
+    assert!(found.partitions[0].rows.iter().all(|(_, row)| row.deletion.is_none() && row.columns.len() == 1));
+}
+
 /// A purge says how far it came and what it did.
 #[test]
 fn a_purge_counts_partitions_and_keys() {

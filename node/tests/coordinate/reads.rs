@@ -269,6 +269,21 @@ fn spares_are_asked_one_by_one_after_a_delay_and_late_answers_do_no_harm() {
 }
 
 #[test]
+fn what_was_not_asked_for_is_no_answer() {
+    let layout = Layout::new(&[3]);
+    let mut reading = Reading::start(&layout, ConsistencyLevel::One, 0, one_partition()).unwrap();
+    let leg = reading.take(0).leg;
+    assert_eq!(reading.tell(1, leg, 0, Answer::Digest(digest(&holding(7)))), None);
+    assert_eq!(reading.asked(), [1], "a digest in place of data is a failure");
+    assert_eq!(reading.answer(2, 1, &holding(7)), Some(Ok(holding(7))));
+
+    let mut reading = Reading::start(&layout, ConsistencyLevel::Two, 0, one_partition()).unwrap();
+    let leg = reading.take(1).leg;
+    assert_eq!(reading.tell(1, leg, 1, Answer::Data(holding(7))), None);
+    assert_eq!(reading.asked(), [0, 2], "so is data in place of a digest");
+}
+
+#[test]
 fn each_datacentre_turns_to_its_own_spares() {
     let layout = Layout::new(&[3, 3]);
     let mut reading = Reading::start(&layout, ConsistencyLevel::EachQuorum, 0, one_partition()).unwrap();
