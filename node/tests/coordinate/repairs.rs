@@ -69,6 +69,7 @@ fn in_the_data_round_a_failure_turns_to_the_spare() {
     assert_eq!(reading.fail(2, 1, ReplicaFailure::Storage), None);
     assert_eq!(reading.asked(), [2]);
     assert_eq!(reading.answer(3, 2, &holding(9)), Some(Ok(holding(9))), "two whole replicas: nothing to repair");
+    assert!(reading.read.mismatched, "there was something all the same");
 }
 
 #[test]
@@ -104,6 +105,7 @@ fn every_partition_of_a_repair_is_acknowledged() {
     assert_eq!(reading.answer(1, 1, &scanned(&[(b"b", 2)])), None);
     let legs: Vec<u32> = reading.orders.iter().map(|o| o.leg).collect();
     assert_eq!(reading.asked(), [1, 1]);
+    assert!(reading.read.mismatched);
     for _ in 0..3 {
         assert_eq!(reading.tell(2, legs[0], 1, Answer::Applied), None);
     }

@@ -109,7 +109,8 @@ mod tests {
     }
 
     /// Suspicion at so many deviations above the mean, from a table of the normal distribution.
-    const NORMAL_TAILS: [(f64, f64); 5] = [(-1.0, 0.0750), (0.0, 0.3010), (1.0, 0.7996), (2.0, 1.6430), (3.0, 2.8697)];
+    const NORMAL_TAILS: [(f64, f64); 5] =
+        [(-1.0, 0.0750), (0.0, std::f64::consts::LOG10_2), (1.0, 0.7996), (2.0, 1.6430), (3.0, 2.8697)];
 
     fn assert_normal(window: &ArrivalWindow, mean_ms: f64, deviation_ms: f64) {
         let is_reached = |&(deviations, _): &(f64, f64)| mean_ms + deviations * deviation_ms >= 0.0;
