@@ -230,6 +230,7 @@ impl Node {
             ClusterAction::ViewChanged => self.rebuild_view(cluster),
             ClusterAction::Ready => self.outside.on_ready(),
             ClusterAction::ChangeDone(ticket, outcome) => self.on_change_done(ticket, outcome),
+            ClusterAction::Waiting(reason) => tracing::warn!(reason, "not let in yet; asking again"),
             ClusterAction::Fatal(reason) => self.outside.on_fatal(reason),
         }
     }

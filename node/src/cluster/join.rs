@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::change::{ChangeError, ChangeRequest, TABLES_REFUSAL, same_addresses};
 use super::metadata::Standing;
 use super::proposing::Requester;
-use super::{Cluster, Metadata};
+use super::{Cluster, ClusterAction, Metadata};
 use crate::message::{ClusterMessage, Destination, JoinAnswer};
 
 /// What an applicant remembers between attempts.
@@ -20,6 +20,8 @@ pub(super) struct Joining {
     next_attempt_ms: u64,
     next_call_ms: u64,
     reason: Option<String>,
+    /// Since when it is refused, and not let in or told to wait.
+    refused_since_ms: Option<u64>,
     /// A member has answered or called: this node never founds a cluster of its own any more.
     cluster_found: bool,
 }
@@ -31,6 +33,7 @@ impl Joining {
             next_attempt_ms: now_ms,
             next_call_ms: now_ms,
             reason: None,
+            refused_since_ms: None,
             cluster_found: false,
         }
     }
@@ -128,11 +131,31 @@ impl Cluster {
             JoinAnswer::NotMember => {}
             JoinAnswer::Later { reason } => {
                 self.joining.cluster_found = true;
-                self.joining.reason = Some(reason);
+                self.joining.refused_since_ms = None;
+                self.wait(reason);
             }
-            JoinAnswer::Refused { reason } if self.metadata.is_none() => self.end(reason),
+            JoinAnswer::Refused { reason, is_final } if self.metadata.is_none() => {
+                self.on_refused(now_ms, reason, is_final);
+            }
             // Late: another member has taken this node in meanwhile.
             JoinAnswer::Refused { .. } => {}
+        }
+    }
+
+    /// A member may be behind, and know of nodes that have left or of none that came: it is asked again for a while.
+    fn on_refused(&mut self, now_ms: u64, reason: String, is_final: bool) {
+        self.joining.cluster_found = true;
+        let since_ms = *self.joining.refused_since_ms.get_or_insert(now_ms);
+        if is_final || now_ms >= since_ms + self.config.refused_after_ms {
+            return self.end(reason);
+        }
+        self.wait(reason);
+    }
+
+    fn wait(&mut self, reason: String) {
+        if self.joining.reason.as_ref() != Some(&reason) {
+            self.actions.push_back(ClusterAction::Waiting(reason.clone()));
+            self.joining.reason = Some(reason);
         }
     }
 
@@ -227,7 +250,8 @@ impl Cluster {
         num_tokens: u16,
         replaces: Option<IpAddr>,
     ) -> Verdict {
-        let refused = |reason: String| Verdict::Answer(JoinAnswer::Refused { reason });
+        let refused = |reason: String| Verdict::Answer(JoinAnswer::Refused { reason, is_final: true });
+        let refused_as_seen_here = |reason: String| Verdict::Answer(JoinAnswer::Refused { reason, is_final: false });
         let later = |reason: String| Verdict::Answer(JoinAnswer::Later { reason });
         let Some(metadata) = &self.metadata else {
             return Verdict::Answer(JoinAnswer::NotMember);
@@ -246,11 +270,11 @@ impl Cluster {
                 return Verdict::Answer(JoinAnswer::Welcome(Box::new((**metadata).clone())));
             }
             Standing::Unknown => {}
-            standing => return refused(self.refusal(metadata, standing)),
+            standing => return refused_as_seen_here(self.refusal(metadata, standing)),
         }
         let replaced = match self.replaced(metadata, applicant, replaces) {
             Ok(replaced) => replaced,
-            Err(reason) => return refused(reason),
+            Err(reason) => return refused_as_seen_here(reason),
         };
         if metadata.has_user_tables() {
             return refused(TABLES_REFUSAL.into());

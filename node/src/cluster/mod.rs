@@ -70,6 +70,9 @@ pub struct ClusterConfig {
     pub gossip_interval_ms: u64,
     /// Between two attempts of a joiner. 100 to 5,000.
     pub join_retry_ms: u64,
+    /// A joiner that is refused asks again for so long before it believes it, since the member may be behind: longer than
+    /// it takes to see that a node has died. Shorter: somebody who has to act hears of it sooner. 6,000 to 60,000.
+    pub refused_after_ms: u64,
     /// How long a first seed looks for other members before it founds a cluster. 1,000 to 60,000.
     pub found_after_ms: u64,
     /// The same for a node that has no other seed to ask: it only listens whether members call. Shorter: a new cluster
@@ -100,6 +103,7 @@ impl Default for ClusterConfig {
             gossip: GossipConfig { interval_ms: 750, probe_timeout_ms: 700, ..GossipConfig::default() },
             gossip_interval_ms: 750,
             join_retry_ms: 250,
+            refused_after_ms: 10_000,
             found_after_ms: 3_000,
             found_alone_after_ms: 600,
             call_seeds_every_ms: 200,
@@ -126,6 +130,8 @@ pub enum ClusterAction {
     Ready,
     /// A change asked for with `request_change` ended.
     ChangeDone(u64, Result<Arc<Metadata>, ChangeError>),
+    /// Why this node is not let in yet, each time that it changes: for who looks on.
+    Waiting(String),
     /// This node cannot be part of the cluster: stop, and tell why.
     Fatal(String),
 }

@@ -63,6 +63,8 @@ pub enum ReplicaFailure {
     Overloaded,
     /// Its disk or data failed.
     Storage,
+    /// There is too little space on its disk.
+    DiskFull,
     /// The request did not decode.
     Malformed,
 }
@@ -205,6 +207,8 @@ pub enum JoinAnswer {
     Refused {
         /// What to do.
         reason: String,
+        /// Whatever else the answering node may learn: it may be behind, and know of nodes that have left.
+        is_final: bool,
     },
 }
 

@@ -79,7 +79,7 @@ fn a_wiped_node_is_refused_under_its_old_address() {
         let mut fresh = identity(40 + wiped as u8);
         fresh.member.listen_address = address(wiped as u8 + 1);
         let place = network.add(fresh);
-        network.run_until(10_000, |n| n.machines[place].fatal.is_some());
+        network.run_until(30_000, |n| n.machines[place].fatal.is_some());
         assert!(network.machines[place].fatal.as_ref().unwrap().contains("empty disk"));
         assert!(network.machines[place].disk.is_empty(), "it has founded nothing");
     }
@@ -97,6 +97,24 @@ fn one_address_is_given_once() {
         network.run_for(5_000);
         assert_eq!(network.metadata(0).members.len(), 3);
     }
+}
+
+/// The seed was away while the holder of the address left: it refuses until it has caught up, and is asked again.
+#[test]
+fn a_refusal_of_a_seed_that_is_behind_is_not_final() {
+    let mut network = Network::formed(1, 4);
+    let (seed, leaves) = (1, 3);
+    let host = network.machines[leaves].identity.member.host_id;
+    network.stop(seed);
+    network.request(0, 500, ChangeRequest::begin_leave(host));
+    network.run_until(30_000, |n| n.machines[leaves].fatal.is_some());
+    network.start(seed);
+    assert!(network.metadata(seed).member(host).is_some(), "the seed has not heard of it");
+    let mut newcomer = identity(9);
+    newcomer.member.listen_address = address(4);
+    newcomer.seeds = vec![SocketAddr::new(address(2), 7000)];
+    let place = network.add(newcomer);
+    network.run_until(30_000, |n| n.machines[place].is_ready);
 }
 
 #[test]
@@ -156,10 +174,7 @@ fn forgotten_on_its_way_in(network: &mut Network) -> usize {
 fn who_was_forgotten_and_knows_only_the_dead_is_told_by_its_seeds() {
     let mut network = Network::formed(1, 1);
     let place = forgotten_on_its_way_in(&mut network);
-    for number in 2..=4 {
-        let joined = network.add(identity(number));
-        network.run_until(30_000, |n| n.machines[joined].is_ready);
-    }
+    network.grow(2..=4);
     network.stop(0);
     network.run_for(90_000);
     network.machines[place].identity.seeds = vec![SocketAddr::new(address(3), 7000)];
@@ -175,10 +190,7 @@ fn a_member_that_knows_only_who_has_left_catches_up_from_its_seeds() {
     let mut network = Network::formed(1, 3);
     let away = 2;
     network.stop(away);
-    for number in 4..=6 {
-        let joined = network.add(identity(number));
-        network.run_until(60_000, |n| n.machines[joined].is_ready);
-    }
+    network.grow(4..=6);
     for leaves in [0, 1] {
         let host = network.machines[leaves].identity.member.host_id;
         network.request(4, 500 + leaves as u64, ChangeRequest::begin_leave(host));

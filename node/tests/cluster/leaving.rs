@@ -3,7 +3,7 @@
 use starling_node::cluster::{ChangeRequest, Standing};
 use starling_ring::HostId;
 
-use crate::network::{Network, identity};
+use crate::network::Network;
 
 fn host(network: &Network, place: usize) -> HostId {
     network.machines[place].identity.member.host_id
@@ -41,10 +41,7 @@ fn who_was_taken_out_while_away_and_knows_nobody_is_told() {
     let mut network = Network::formed(1, 3);
     let away = 2;
     network.stop(away);
-    for number in 4..=6 {
-        let joined = network.add(identity(number));
-        network.run_until(60_000, |n| n.machines[joined].is_ready);
-    }
+    network.grow(4..=6);
     for leaves in [away, 0, 1] {
         let host = host(&network, leaves);
         begin_leave(&mut network, 4, host);

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use starling_cql_lite::parser::parse_statement;
@@ -103,6 +104,14 @@ impl Network {
 
     pub fn random(&mut self) -> u64 {
         next_random(&mut self.random)
+    }
+
+    /// Nodes join one after another.
+    pub fn grow(&mut self, numbers: RangeInclusive<u8>) {
+        for number in numbers {
+            let place = self.add(identity(number));
+            self.run_until(60_000, |n| n.machines[place].is_ready);
+        }
     }
 
     pub fn add(&mut self, identity: Identity) -> usize {
@@ -260,6 +269,7 @@ impl Network {
                 ClusterAction::ChangeDone(ticket, outcome) => {
                     assert!(self.done.insert(ticket, outcome).is_none(), "answered twice");
                 }
+                ClusterAction::Waiting(_) => {}
                 ClusterAction::Fatal(reason) => {
                     self.machines[place].fatal = Some(reason);
                     return self.stop(place);

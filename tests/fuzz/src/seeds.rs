@@ -173,7 +173,7 @@ fn internode() -> Vec<(String, Vec<u8>)> {
     let result = payload(include_bytes!("../seeds/storage/read_result").split_at(1).1);
     let answer = |answer| PeerMessage::Answer { reply_to: ReplyTo { operation: OperationId(7), leg: 1 }, answer };
     let cluster_name = "Starling".to_owned();
-    let refused = JoinAnswer::Refused { reason: "no".to_owned() };
+    let refused = JoinAnswer::Refused { reason: "no".to_owned(), is_final: true };
     let messages = [
         request(ReplicaRequest::Mutate { mutation, forward_to: vec![host(3)] }),
         request(ReplicaRequest::Read { command, digest_only: true }),

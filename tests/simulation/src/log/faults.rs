@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use starling_node::cluster::{LogPosition, Metadata, Standing};
-use starling_ring::HostId;
 
 use super::oracle::Oracle;
 use super::world::{Event, HEALING_US, LogWorld, Phase};
@@ -36,6 +35,7 @@ impl LogWorld {
             | Fault::DiskFull { .. }
             | Fault::DiskSlow { .. }
             | Fault::Damage { .. }
+            | Fault::Wipe { .. }
             | Fault::Clock { .. } => unreachable!("links and power alone are drawn"),
         }
     }
@@ -97,12 +97,10 @@ impl LogWorld {
         let is_put_out = was_lost || matches!(standing, Standing::Left | Standing::Replaced | Standing::Lost);
         match from {
             LogPosition::ZERO => {
-                let is_taken = |host: HostId| host != machine.host();
                 let at = machine.identity.member.listen_address;
-                let nodes = newest.members.iter().chain(newest.joining.iter().map(|joiner| &joiner.member));
-                let is_address_taken =
-                    nodes.filter(|held| held.listen_address == at).any(|held| is_taken(held.host_id));
-                let may_be_refused = is_address_taken || machine.identity.replaces.is_some();
+                // Who has refused it may not have heard of the last entries yet.
+                let was_address_taken = self.oracle.history.was_taken_since(at, machine.host(), machine.began_at);
+                let may_be_refused = was_address_taken || machine.identity.replaces.is_some();
                 is_put_out || may_be_refused || self.oracle.history.had_tables
             }
             // On its way in it may have been forgotten.

@@ -1,10 +1,11 @@
 //! Everything that was ever decided, as any node ever had it: one content per position, each made of the one before.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use starling_node::cluster::{Change, Entry, LogPosition, Metadata, Standing};
-use starling_ring::HostId;
+use starling_ring::{HostId, Member};
 use uuid::Uuid;
 
 use super::clients::{Wish, wish_of};
@@ -43,6 +44,14 @@ impl History {
     /// Whether a node counted as one of these standings at some time from `position` on.
     pub fn was_since(&self, host: HostId, position: LogPosition, standings: &[Standing]) -> bool {
         self.metadata.range(position..).any(|(_, metadata)| standings.contains(&metadata.standing(host)))
+    }
+
+    /// Whether an address was that of another node than `host` at some time from `position` on.
+    pub fn was_taken_since(&self, address: IpAddr, host: HostId, position: LogPosition) -> bool {
+        let is_it = |held: &Member| held.listen_address == address && held.host_id != host;
+        self.metadata.range(position..).any(|(_, metadata)| {
+            metadata.members.iter().chain(metadata.joining.iter().map(|joiner| &joiner.member)).any(is_it)
+        })
     }
 
     /// Where a wish was decided.

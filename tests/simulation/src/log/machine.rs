@@ -34,6 +34,8 @@ pub struct Machine {
     pub is_held: bool,
     /// The last entry that it showed to anybody or has on its disk: it never goes back behind it.
     pub shown: LogPosition,
+    /// The last entry of the log, known here or not, when its present life began.
+    pub began_at: LogPosition,
     /// The last entry in memory that the oracle has looked at.
     pub observed: LogPosition,
     random: Random,
@@ -75,6 +77,7 @@ impl Machine {
             is_wiped: false,
             is_held: false,
             shown: LogPosition::ZERO,
+            began_at: LogPosition::ZERO,
             observed: LogPosition::ZERO,
             random: Random::new(random.bits()),
         }

@@ -175,7 +175,7 @@ impl LogWorld {
     pub fn run(mut self, seconds: u64) -> Report {
         self.end_us = seconds * 1_000_000;
         self.begin();
-        while self.oracle.violations().is_empty() && self.phase != Phase::Over {
+        while self.oracle.violations.all().is_empty() && self.phase != Phase::Over {
             let Some(due) = self.queue.pop() else { break };
             self.now_us = due.at_us;
             if self.phase == Phase::Faults && self.now_us >= self.end_us {
@@ -185,7 +185,7 @@ impl LogWorld {
         }
         Report {
             seed: self.seed,
-            violations: self.oracle.violations().to_vec(),
+            violations: self.oracle.violations.all().to_vec(),
             simulated_us: self.now_us,
             operations_begun: self.operations,
             operations: self.operations,
@@ -264,7 +264,7 @@ impl LogWorld {
     }
 
     pub(super) fn violation(&mut self, what: String) {
-        self.oracle.violation(self.now_us, what);
+        self.oracle.violations.note(self.now_us, what);
     }
 
     fn handle(&mut self, event: Event) {
@@ -306,6 +306,7 @@ impl LogWorld {
         if let Err(problem) = self.machines[node].start(&config, now_ms) {
             return self.violation(format!("node {node} does not start: {problem}"));
         }
+        self.machines[node].began_at = self.oracle.history.newest().map_or(LogPosition::ZERO, |newest| newest.position);
         let life = self.machines[node].lives;
         let delay_us = self.random.below(TICK_US);
         self.after(delay_us, Event::Tick { node, life });
@@ -385,7 +386,7 @@ impl LogWorld {
         match action {
             ClusterAction::Send(to, message) => self.send(node, to, &message),
             ClusterAction::Persist(records) => self.machines[node].persist(records),
-            ClusterAction::ViewChanged => {}
+            ClusterAction::ViewChanged | ClusterAction::Waiting(_) => {}
             ClusterAction::Ready => self.machines[node].is_ready = true,
             ClusterAction::ChangeDone(ticket, outcome) => {
                 self.observe(node);
