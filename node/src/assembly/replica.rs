@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use starling_planted::{Bug, is_planted};
 use starling_ring::HostId;
 use starling_storage::canonical::digest;
+use starling_storage::engine::EngineError;
 use starling_storage::model::{Mutation, ReadCommand, ReadResult};
 use starling_storage::store::{Refusal, StoreError};
 
@@ -195,6 +196,8 @@ pub(crate) fn storage_failure(error: &StoreError) -> ReplicaFailure {
     match error {
         StoreError::Refused(refusal) => refused(*refusal),
         StoreError::Overloaded => ReplicaFailure::Overloaded,
+        // For each write: who watches the disk logs it once.
+        StoreError::Engine(EngineError::Full(_)) => ReplicaFailure::DiskFull,
         error => {
             tracing::error!("storage failed: {error}");
             ReplicaFailure::Storage

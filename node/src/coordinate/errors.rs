@@ -23,9 +23,10 @@ pub(super) fn note_failure(
 fn code(reason: Option<ReplicaFailure>) -> FailureCode {
     match reason {
         Some(ReplicaFailure::Behind | ReplicaFailure::Gone) => FailureCode::INCOMPATIBLE_SCHEMA,
-        Some(ReplicaFailure::Overloaded | ReplicaFailure::Storage | ReplicaFailure::Malformed) | None => {
-            FailureCode::UNKNOWN
-        }
+        Some(
+            ReplicaFailure::Overloaded | ReplicaFailure::Storage | ReplicaFailure::DiskFull | ReplicaFailure::Malformed,
+        )
+        | None => FailureCode::UNKNOWN,
     }
 }
 

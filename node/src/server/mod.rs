@@ -4,6 +4,7 @@ pub mod admin;
 pub mod changes;
 mod clock;
 mod descriptors;
+mod disk_space;
 mod identity;
 pub mod links;
 mod maintenance;

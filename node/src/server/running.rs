@@ -15,6 +15,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use super::disk_space::DiskSpace;
 use super::links::hello::Greeting;
 use super::links::{Inbox, Links};
 use super::maintenance::Maintenance;
@@ -64,7 +65,8 @@ pub async fn start_node(settings: Settings) -> Result<Running> {
         CommitlogSync::Periodic => SyncMode::Periodic { interval_ms: settings.commitlog_sync_period.ms },
     };
     let committers = CommitterThreads::start(store.clone(), CommitterLimits::default(), mode)?;
-    let world = World::new(links.clone(), store.clone(), committers, usize::from(SHARDS))?;
+    let disk = DiskSpace::new(settings.data_dir().to_owned(), settings.min_free_space_per_drive.bytes);
+    let world = World::new(links.clone(), store.clone(), committers, usize::from(SHARDS), disk)?;
     let mut config = ClusterConfig::default();
     config.gossip.phi_convict_threshold = settings.phi_convict_threshold;
     let cluster = Cluster::new(config, identity, stored.log, clock::monotonic_us() / 1_000);
@@ -162,6 +164,9 @@ impl Running {
                 node.on_cluster_time();
                 tell_cluster(&node, &world.links);
                 ticks = ticks.wrapping_add(1);
+                if ticks.is_multiple_of(2) {
+                    world.disk.look();
+                }
                 if ticks.is_multiple_of(20) {
                     world.nudge_committers();
                     if let Some(reason) = world.storage_verdict() {

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::clock;
+use super::disk_space::DiskSpace;
 use super::links::{Inbox, Links};
 use super::native::events::EventListeners;
 use super::read_pool::{self, ReadPool};
@@ -56,6 +57,8 @@ pub struct World {
     timers: Vec<watch::Sender<u64>>,
     /// Threads of long reads.
     pub readers: ReadPool,
+    /// Of the data.
+    pub disk: DiskSpace,
 }
 
 /// No timer is set.
@@ -67,6 +70,7 @@ impl World {
         store: Arc<Store>,
         committers: CommitterThreads<Committed>,
         shards: usize,
+        disk: DiskSpace,
     ) -> std::io::Result<Arc<Self>> {
         let node: Arc<OnceLock<Weak<Node>>> = Arc::default();
         let reader = node.clone();
@@ -84,6 +88,7 @@ impl World {
             committers: parking_lot::RwLock::new(Some(committers)),
             timers: (0..shards).map(|_| watch::Sender::new(NEVER_MS)).collect(),
             readers,
+            disk,
         }))
     }
 
@@ -158,6 +163,9 @@ impl Outside for World {
     }
 
     fn commit(&self, mutation: Mutation, ticket: CommitTicket) -> Result<(), ReplicaFailure> {
+        if !self.disk.takes_writes() {
+            return Err(ReplicaFailure::DiskFull);
+        }
         let node = self.node.get().cloned().ok_or(ReplicaFailure::Overloaded)?;
         let committers = self.committers.read();
         let committers = committers.as_ref().ok_or(ReplicaFailure::Overloaded)?;

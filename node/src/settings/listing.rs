@@ -45,7 +45,7 @@ impl Settings {
         };
         let mut all: Listing =
             vec![("native_transport_port_ssl", self.native_transport_port_ssl.map(|port| port.to_string()))];
-        let given: [(&'static str, &dyn Display); 30] = [
+        let given: [(&'static str, &dyn Display); 31] = [
             ("admin_address", &self.admin_address()),
             ("admin_port", &self.admin_port),
             ("allow_remote_clients", &self.allow_remote_clients),
@@ -61,6 +61,7 @@ impl Settings {
             ("listen_address", &self.listen_address),
             ("max_mutation_size", &self.max_mutation_size),
             ("memtable_size", &self.memtable_size),
+            ("min_free_space_per_drive", &self.min_free_space_per_drive),
             ("native_transport_max_concurrent_connections", &self.native_transport_max_concurrent_connections),
             ("native_transport_max_frame_size", &self.native_transport_max_frame_size),
             ("native_transport_max_request_data_in_flight", &self.native_transport_max_request_data_in_flight),

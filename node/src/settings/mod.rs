@@ -141,6 +141,9 @@ pub struct Settings {
     pub block_cache_size: Size,
     /// Memory for writes not yet flushed, all tables together.
     pub memtable_size: Size,
+    /// With less space on the disk of the data clients' writes are refused, and reads go on. What is kept free is for
+    /// flushes, compactions and the log of the cluster. 0B refuses none before the disk is full.
+    pub min_free_space_per_drive: Size,
 }
 
 impl Default for Settings {
@@ -182,6 +185,7 @@ impl Default for Settings {
             unlogged_batch_across_partitions_warn_threshold: 10,
             block_cache_size: Size { bytes: 256 << 20 },
             memtable_size: Size { bytes: 128 << 20 },
+            min_free_space_per_drive: Size { bytes: 64 << 20 },
         }
     }
 }

@@ -1,9 +1,9 @@
 //! The ordered key-value engine: the seam below which RocksDB or the simulation's engine sits.
 
 mod figures;
-#[cfg(feature = "rocksdb")]
-mod log_tail;
 pub mod memory;
+#[cfg(feature = "rocksdb")]
+mod records;
 #[cfg(feature = "rocksdb")]
 pub mod rocks;
 

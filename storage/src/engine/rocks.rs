@@ -10,8 +10,8 @@ use bytes::Bytes;
 use rocksdb::statistics::{StatsLevel, Ticker};
 use rocksdb::{
     BlockBasedOptions, BottommostLevelCompaction, Cache, ColumnFamily, ColumnFamilyDescriptor, CompactOptions, DB,
-    DBCompressionType, DBRawIterator, DBRecoveryMode, ErrorKind, FlushOptions, MergeOperands, Options, ReadOptions,
-    WriteBatch, WriteOptions, properties,
+    DBCompressionType, DBRawIterator, DBRecoveryMode, DEFAULT_COLUMN_FAMILY_NAME, ErrorKind, FlushOptions,
+    MergeOperands, Options, ReadOptions, WriteBatch, WriteOptions, properties,
 };
 
 use super::{
@@ -77,12 +77,16 @@ pub struct RocksEngine {
 impl RocksEngine {
     /// Opens or creates the store in the folder `path`, replaying its log.
     pub fn open(path: &Path, settings: &RocksSettings) -> Result<Self, EngineError> {
-        super::log_tail::check(path)?;
+        super::records::check(path)?;
         let cache = Cache::new_lru_cache(settings.block_cache_bytes);
         let spaces =
             Space::ALL.map(|space| ColumnFamilyDescriptor::new(space.name(), space_options(space, settings, &cache)));
         let options = database_options(settings);
-        let db = DB::open_cf_descriptors(&options, path, spaces).map_err(|e| open_error(path, &e))?;
+        // RocksDB has one that nothing is kept in. Its buffer counts where it waits for space on a full disk.
+        let mut unused = Options::default();
+        unused.set_write_buffer_size(SMALL_WRITE_BUFFER_BYTES);
+        let families = spaces.into_iter().chain([ColumnFamilyDescriptor::new(DEFAULT_COLUMN_FAMILY_NAME, unused)]);
+        let db = DB::open_cf_descriptors(&options, path, families).map_err(|e| open_error(path, &e))?;
         let mut synced = WriteOptions::default();
         synced.set_sync(true);
         let mut unsynced = WriteOptions::default();
@@ -108,11 +112,14 @@ impl RocksEngine {
         }
     }
 
-    /// Records the first failure of a write or sync.
+    /// Records the first failure of a write or sync. A full disk is none: RocksDB itself takes no writes until there is
+    /// space for a memtable again, looks every 5 seconds, and then begins with a new log and what its memtables hold.
     fn stop_on<T>(&self, outcome: Result<T, rocksdb::Error>) -> Result<T, EngineError> {
         outcome.map_err(|error| {
             let error = engine_error(&error);
-            let _ = self.failure.set(error.clone());
+            if !matches!(error, EngineError::Full(_)) {
+                let _ = self.failure.set(error.clone());
+            }
             error
         })
     }

@@ -26,6 +26,13 @@ pub(super) fn write(page: &mut Page<'_>, world: &World) -> fmt::Result {
     page.counter("committed_mutations", "Mutations in them.", commits.mutations)?;
     page.counter("commits_refused", "Mutations that found the queue full.", commits.refused)?;
     write_upkeep(page, &world.store)?;
+    page.gauge("disk_free_bytes", "Free on the disk of the data.", world.disk.free_bytes())?;
+    page.gauge(
+        "disk_low",
+        "1 while writes are refused because the disk is nearly full.",
+        u64::from(world.disk.is_low()),
+    )?;
+    page.counter("disk_low_writes_refused", "Writes refused for that.", world.disk.refused())?;
     match world.store.engine().figures() {
         Some(figures) => write_engine(page, &figures),
         None => Ok(()),

@@ -21,6 +21,7 @@ use uuid::Uuid;
 use super::super::{Door, NativeServer};
 use crate::assembly::{Node, NodeConfig, Outside};
 use crate::cluster::{Cluster, ClusterConfig, Identity, StoredLog};
+use crate::server::disk_space::DiskSpace;
 use crate::server::links::Links;
 use crate::server::links::hello::Greeting;
 use crate::server::world::World;
@@ -63,7 +64,8 @@ pub async fn serve_from(config: NodeConfig, engine: Arc<dyn Engine>) -> Served {
     let any_port = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
     let settings = Settings::default();
     let links = Links::bind(any_port, greeting, &settings.server_encryption_options).expect("a free port");
-    let world = World::new(links, store.clone(), committers.expect("threads"), 1).expect("threads");
+    let disk = DiskSpace::new(std::env::temp_dir(), 0);
+    let world = World::new(links, store.clone(), committers.expect("threads"), 1, disk).expect("threads");
     let now_ms = world.monotonic_us() / 1_000;
     let timing = ClusterConfig { found_alone_after_ms: 0, ..ClusterConfig::default() };
     let cluster = Cluster::new(timing, identity(host_id), StoredLog::default(), now_ms);

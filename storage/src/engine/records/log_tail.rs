@@ -1,23 +1,11 @@
 //! A damaged record at the end of a log looks like a write that a crash tore, and RocksDB drops it without a word. One
 //! that was whole once is told apart here, before RocksDB reads the log.
-//!
-//! The format: blocks of 32 KiB; in them records, each a masked CRC-32C (4 bytes), a length (2) and a type (1), then, for
-//! the recyclable types, the log's number (4), then the payload. The checksum is over all that follows the length.
-//! MANIFEST has the same.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::Path;
 
-use super::EngineError;
-
-const BLOCK_BYTES: usize = 32 << 10;
-const HEADER_BYTES: usize = 7;
-const RECYCLABLE_HEADER_BYTES: usize = 11;
-/// Added to a rotated checksum, so that checksums of data that hold checksums stay good.
-const MASK: u32 = 0xA282_EAD8;
-/// CRC-32C, bits reversed.
-const POLYNOMIAL: u32 = 0x82F6_3B78;
+use super::{BLOCK_BYTES, EngineError, Header};
 
 /// Looks at the last block of each log and of each MANIFEST in the folder.
 pub(super) fn check(folder: &Path) -> Result<(), EngineError> {
@@ -56,58 +44,24 @@ fn last_block(path: &Path) -> std::io::Result<(Vec<u8>, u64)> {
 /// the file: a record that was really torn fits none of them but by a chance of one in 250 million.
 fn damaged_length(block: &[u8]) -> Option<usize> {
     let mut at = 0;
-    while let Some(&[c0, c1, c2, c3, l0, l1, kind]) = block.get(at..at + HEADER_BYTES) {
-        let stored = u32::from_le_bytes([c0, c1, c2, c3]);
-        let length = u16::from_le_bytes([l0, l1]);
-        let header = if is_recyclable(kind) { RECYCLABLE_HEADER_BYTES } else { HEADER_BYTES };
-        let end = at + header + usize::from(length);
+    while let Some(header) = Header::at(block, at) {
+        let end = at + header.size_bytes() + usize::from(header.length);
         if end <= block.len() {
             at = end;
             continue;
         }
-        let rest = block.len().checked_sub(at + header)?;
-        let flipped = (0..u16::BITS).map(|bit| usize::from(length ^ (1 << bit)));
-        let fits = flipped.chain([rest]).filter(|length| *length <= rest).any(|length| {
-            let covered = block.get(at + HEADER_BYTES - 1..at + header + length);
-            covered.is_some_and(|covered| masked(crc32c(covered)) == stored)
-        });
+        let rest = block.len().checked_sub(at + header.size_bytes())?;
+        let flipped = (0..u16::BITS).map(|bit| usize::from(header.length ^ (1 << bit)));
+        let fits = flipped.chain([rest]).any(|length| length <= rest && header.fits(block, at, length));
         return fits.then_some(at);
     }
     None
 }
 
-/// Types 5 to 8, 11 and, of those that may be ignored, the odd ones carry the log's number.
-fn is_recyclable(kind: u8) -> bool {
-    matches!(kind, 5..=8 | 11) || kind > 129 && kind % 2 == 1
-}
-
-fn masked(checksum: u32) -> u32 {
-    checksum.rotate_right(15).wrapping_add(MASK)
-}
-
-/// Bit by bit: at most a block is summed up, a few times, when the store is opened.
-fn crc32c(bytes: &[u8]) -> u32 {
-    let step = |checksum: u32| (checksum >> 1) ^ (POLYNOMIAL & (checksum & 1).wrapping_neg());
-    let sum = bytes.iter().fold(u32::MAX, |sum, byte| (0..8).fold(sum ^ u32::from(*byte), |sum, _| step(sum)));
-    !sum
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::{HEADER_BYTES, record};
     use super::*;
-
-    fn record(kind: u8, payload: &[u8]) -> Vec<u8> {
-        let covered = [&[kind], payload].concat();
-        let mut record = masked(crc32c(&covered)).to_le_bytes().to_vec();
-        record.extend((payload.len() as u16).to_le_bytes());
-        record.extend(covered);
-        record
-    }
-
-    #[test]
-    fn the_checksum_is_castagnolis() {
-        assert_eq!(crc32c(b"123456789"), 0xE306_9283);
-    }
 
     #[test]
     fn a_damaged_length_is_told_from_a_torn_record() {
