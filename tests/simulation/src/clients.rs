@@ -33,6 +33,10 @@ pub enum Doing {
     Truncating { number: usize },
     /// Reading of it; the oracle's step when it began.
     ReadingScratch { key: i32, began: u64 },
+    /// Adding to a list.
+    Adding { key: i32, value: i64 },
+    /// Reading a list; the oracle's step when it began.
+    ReadingList { key: i32, began: u64 },
 }
 
 impl Doing {
@@ -45,6 +49,8 @@ impl Doing {
                 | Doing::Reading { .. }
                 | Doing::WritingScratch { .. }
                 | Doing::ReadingScratch { .. }
+                | Doing::Adding { .. }
+                | Doing::ReadingList { .. }
         )
     }
 }
@@ -88,6 +94,7 @@ pub fn setup(shape: &Shape, step: usize) -> Option<String> {
         1 => Some("CREATE TABLE sim.registers (k int PRIMARY KEY, v bigint)".into()),
         2 => Some("CREATE TABLE sim.scratch (k int PRIMARY KEY, v bigint)".into()),
         3 | 4 => Some(wide::SETUP[step - 3].into()),
+        5 => Some("CREATE TABLE sim.lists (k int PRIMARY KEY, l list<bigint>)".into()),
         _ => None,
     }
 }
@@ -97,6 +104,9 @@ pub const SCRATCH_KEYS: u64 = 3;
 pub const TRUNCATE: &str = "TRUNCATE sim.scratch";
 const WRITE_SCRATCH: &str = "INSERT INTO sim.scratch (k, v) VALUES (?, ?)";
 const READ_SCRATCH: &str = "SELECT v FROM sim.scratch WHERE k = ?";
+const APPEND: &str = "UPDATE sim.lists SET l = l + ? WHERE k = ?";
+const PREPEND: &str = "UPDATE sim.lists SET l = ? + l WHERE k = ?";
+const READ_LIST: &str = "SELECT l FROM sim.lists WHERE k = ?";
 const WRITE: &str = "INSERT INTO sim.registers (k, v) VALUES (?, ?)";
 const DELETE: &str = "DELETE FROM sim.registers WHERE k = ?";
 const READ: &str = "SELECT v FROM sim.registers WHERE k = ?";
@@ -122,6 +132,18 @@ pub fn write_scratch(key: i32, timestamp: i64) -> ClientRequest {
 /// Reads of it.
 pub fn read_scratch(key: i32) -> ClientRequest {
     query(READ_SCRATCH, BoundValues::Positional(vec![int(key)]), ConsistencyLevel::Quorum, None)
+}
+
+/// Adds an element at one end of a list.
+pub fn add(key: i32, value: i64, at_front: bool) -> ClientRequest {
+    let list = [&1i32.to_be_bytes()[..], &8i32.to_be_bytes(), &value.to_be_bytes()].concat();
+    let values = BoundValues::Positional(vec![BoundValue::Value(list.into()), int(key)]);
+    query(if at_front { PREPEND } else { APPEND }, values, ConsistencyLevel::Quorum, None)
+}
+
+/// Reads a list.
+pub fn read_list(key: i32, level: ConsistencyLevel) -> ClientRequest {
+    query(READ_LIST, BoundValues::Positional(vec![int(key)]), level, None)
 }
 
 /// Deletes a register.
@@ -187,6 +209,18 @@ pub fn read_value(response: &ClientResponse) -> Result<Option<i64>, String> {
         ClientResponse::Error(error) => Err(error.to_string()),
         _ => Err("not rows".into()),
     }
+}
+
+/// The elements of a list in an answer: `Err` if it is none.
+pub fn list_read(response: &ClientResponse) -> Result<Vec<i64>, String> {
+    let ClientResponse::Rows { page, .. } = response else { return Err("not rows".into()) };
+    let Some(Some(bytes)) = page.cells.first() else { return Ok(Vec::new()) };
+    let wrong = || format!("{bytes:?}, which is no list of bigints");
+    let (count, elements) = bytes.split_first_chunk::<4>().ok_or_else(wrong)?;
+    let is_element = |element: &[u8]| element.len() == 12 && element.starts_with(&8i32.to_be_bytes());
+    let is_whole = elements.len() == 12 * i32::from_be_bytes(*count) as usize && elements.chunks(12).all(is_element);
+    let bigint = |element: &[u8]| element.last_chunk::<8>().copied().map(i64::from_be_bytes);
+    if is_whole { elements.chunks(12).map(bigint).collect::<Option<_>>().ok_or_else(wrong) } else { Err(wrong()) }
 }
 
 /// An answer for people.

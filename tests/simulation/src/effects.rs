@@ -19,7 +19,9 @@ impl World {
         self.note(1, node as u64, 0);
         let now = self.now();
         self.trace.say(now, format_args!("node {node} starts"));
-        let seed_node = self.machines[0].address;
+        // A node that is its own only seed would found a cluster, if nobody called it in time.
+        let is_lost_seed = node == 0 && self.machines[node].is_wiped;
+        let seed_node = self.machines[usize::from(is_lost_seed)].address;
         let now_us = self.now_us.clone();
         if let Err(error) = self.machines[node].start(&now_us, seed_node) {
             if matches!(error, StoreError::Engine(EngineError::Full(_))) {
@@ -140,6 +142,9 @@ impl World {
                     self.after(delay_us, Event::ClientAnswered { client, request, response: Box::new(response) });
                 }
             }
+            Effect::Ready if self.machines[node].is_wiped => {
+                self.violation(format!("node {node} was let in with an empty disk"));
+            }
             Effect::Ready => {
                 if let Some(life) = &mut self.machines[node].life {
                     life.ready = true;
@@ -150,6 +155,7 @@ impl World {
                 self.machines[node].set_full(false);
                 self.power_cycle(&[node], 2_000_000);
             }
+            Effect::Fatal(_) if self.machines[node].is_wiped => self.crash(node),
             Effect::Fatal(reason) => self.violation(format!("node {node} gave up: {reason}")),
         }
     }

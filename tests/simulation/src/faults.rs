@@ -57,9 +57,28 @@ impl World {
                 self.after(for_us, Event::DiskFast { node });
             }
             Fault::Damage { node } => self.machines[node].damage(),
+            Fault::Wipe { node, back_after_us } if self.shape.may_lose_disk && !self.has_lost_disk() => {
+                self.wipe(node, back_after_us);
+            }
             Fault::Clock { node, ahead_us } => self.machines[node].clock.ahead_us.store(ahead_us, Ordering::Relaxed),
-            Fault::DiskError { .. } | Fault::DiskFull { .. } => {}
+            Fault::DiskError { .. } | Fault::DiskFull { .. } | Fault::Wipe { .. } => {}
         }
+    }
+
+    /// The machine loses its disk, and somebody starts it with an empty one: a new node, which has to be refused.
+    fn wipe(&mut self, node: usize, back_after_us: u64) {
+        if self.machines[node].life.is_some() {
+            self.crash(node);
+        }
+        self.by_host.remove(&self.machines[node].host_id);
+        self.machines[node].wipe(&mut self.random);
+        self.by_host.insert(self.machines[node].host_id, node);
+        self.after(back_after_us, Event::Start { node });
+    }
+
+    /// Whether a machine has lost its disk for good.
+    pub(crate) fn has_lost_disk(&self) -> bool {
+        self.machines.iter().any(|machine| machine.is_wiped)
     }
 
     pub(crate) fn power_cycle(&mut self, nodes: &[usize], back_after_us: u64) {
@@ -83,7 +102,9 @@ impl World {
                 self.crash(node);
             }
             self.machines[node].mend();
-            self.after(0, Event::Start { node });
+            if !self.machines[node].is_wiped {
+                self.after(0, Event::Start { node });
+            }
         }
     }
 }

@@ -19,6 +19,7 @@ mod owning;
 mod random;
 mod shape;
 mod trace;
+mod violations;
 mod wide;
 mod world;
 

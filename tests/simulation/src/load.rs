@@ -71,11 +71,28 @@ impl World {
             }
             Phase::Faults | Phase::Healing => self.draw_operation(),
             Phase::Final => {
+                let has_lost_disk = self.has_lost_disk();
+                // What one replica alone held may be gone with a disk.
+                while has_lost_disk && self.shape.levels(self.next_final_key).read == ConsistencyLevel::All {
+                    self.next_final_key += 1;
+                }
+                let list = self.next_final_key - self.shape.keys - 1;
+                if (0..=self.oracle.lists.current()).contains(&list) {
+                    let level = if has_lost_disk { ConsistencyLevel::Quorum } else { ConsistencyLevel::All };
+                    let began = self.oracle.lists.now();
+                    return (Doing::ReadingList { key: list, began }, clients::read_list(list, level));
+                }
                 let key = self.next_final_key.min(self.shape.keys);
+                let level = if has_lost_disk { self.shape.levels(key).read } else { ConsistencyLevel::All };
                 let floor = self.oracle.registers.floor(key);
-                (Doing::Reading { key, floor }, clients::read(key, ConsistencyLevel::All))
+                (Doing::Reading { key, floor }, clients::read(key, level))
             }
         }
+    }
+
+    /// Whether every register and every list has been read in the end.
+    pub(crate) fn all_is_read(&self) -> bool {
+        self.phase == Phase::Final && self.next_final_key > self.shape.keys + 1 + self.oracle.lists.current()
     }
 
     fn note_begin(&mut self, doing: &Doing, body: &ClientRequest) {
@@ -85,12 +102,13 @@ impl World {
                 self.oracle.registers.write_begins(key, timestamp, deletes);
             }
             Doing::WritingScratch { key, value } => self.oracle.truncations.write_begins(key, value),
+            Doing::Adding { key, value } => self.oracle.lists.add_begins(key, value),
             _ => {}
         }
     }
 
     fn all_ready(&self) -> bool {
-        self.machines.iter().all(|m| m.life.as_ref().is_some_and(|l| l.ready))
+        self.machines.iter().all(|m| m.is_wiped || m.life.as_ref().is_some_and(|l| l.ready))
     }
 
     fn next_timestamp(&mut self) -> i64 {
@@ -103,8 +121,10 @@ impl World {
             let (element, step, text) = self.side.draw(&mut self.random);
             return (Doing::Changing { element, step }, clients::plain(&text));
         }
-        if self.random.one_in(10) {
-            return self.draw_scratch();
+        match self.random.below(20) {
+            0 | 1 => return self.draw_scratch(),
+            2..=4 => return self.draw_list(),
+            _ => {}
         }
         let key = self.random.below(self.shape.keys as u64 + 1) as i32;
         let levels = self.shape.levels(key);
@@ -140,6 +160,18 @@ impl World {
                 (Doing::ReadingScratch { key, began }, clients::read_scratch(key))
             }
         }
+    }
+
+    /// Something with a list: the present one, or the one before.
+    fn draw_list(&mut self) -> (Doing, ClientRequest) {
+        let key = (self.oracle.lists.current() - self.random.below(2) as i32).max(0);
+        if self.random.one_in(3) {
+            let began = self.oracle.lists.now();
+            return (Doing::ReadingList { key, began }, clients::read_list(key, ConsistencyLevel::Quorum));
+        }
+        let value = self.next_timestamp();
+        let at_front = self.random.one_in(4);
+        (Doing::Adding { key, value }, clients::add(key, value, at_front))
     }
 
     pub(crate) fn client_arrives(&mut self, client: usize, request: u64, life: u32, body: ClientRequest) {
@@ -235,6 +267,12 @@ impl World {
                 let value = self.value_read(10, key, response)?;
                 self.oracle.truncations.read_ends(key, began, value)
             }
+            Doing::Adding { key, value } => {
+                let outcome = self.write_outcome(11, key as u64, response, clients::write_outcome);
+                self.oracle.lists.add_ends(key, value, outcome);
+                None
+            }
+            Doing::ReadingList { key, began } => self.list_read(key, began, response?),
         }
     }
 
@@ -249,6 +287,22 @@ impl World {
         self.acknowledged += u64::from(outcome == Outcome::Acknowledged);
         self.note(kind, what, outcome as u64);
         outcome
+    }
+
+    fn list_read(&mut self, key: i32, began: u64, response: &ClientResponse) -> Option<String> {
+        if matches!(response, ClientResponse::Error(_)) {
+            return None;
+        }
+        let values = match clients::list_read(response) {
+            Ok(values) => values,
+            Err(problem) => return Some(format!("list {key}: {problem}")),
+        };
+        self.note(12, key as u64, values.len() as u64);
+        self.acknowledged += 1;
+        if self.phase == Phase::Final && self.shape.keys + 1 + key == self.next_final_key {
+            self.next_final_key += 1;
+        }
+        self.oracle.lists.read_ends(key, began, &values)
     }
 
     fn value_read(&mut self, kind: u8, key: i32, response: Option<&ClientResponse>) -> Option<Option<i64>> {

@@ -41,6 +41,7 @@ pub struct Machine {
     pub host_id: HostId,
     pub address: SocketAddr,
     engine: Arc<MemoryEngine>,
+    engine_settings: MemorySettings,
     pub life: Option<Life>,
     /// Number of the present or next life.
     pub lives: u32,
@@ -51,6 +52,8 @@ pub struct Machine {
     pub paused_until_us: u64,
     /// What a commit takes longer at present.
     pub disk_delay_us: u64,
+    /// It has lost its disk, and is another node now, which the cluster does not let in.
+    pub is_wiped: bool,
 }
 
 impl Machine {
@@ -70,6 +73,7 @@ impl Machine {
             host_id: HostId(Uuid::from_u64_pair(random.bits(), number as u64)),
             address,
             engine: Arc::new(MemoryEngine::new(settings)),
+            engine_settings: settings,
             life: None,
             lives: 0,
             clock: Arc::new(clock),
@@ -77,7 +81,15 @@ impl Machine {
             seed: random.bits(),
             paused_until_us: 0,
             disk_delay_us: 0,
+            is_wiped: false,
         }
+    }
+
+    /// All that is on its disk is lost, also who it was.
+    pub fn wipe(&mut self, random: &mut Random) {
+        self.is_wiped = true;
+        self.host_id = HostId(Uuid::from_u64_pair(random.bits(), self.host_id.0.as_u64_pair().1));
+        self.engine = Arc::new(MemoryEngine::new(MemorySettings { seed: random.bits(), ..self.engine_settings }));
     }
 
     /// Starts a life with what is on the disk.

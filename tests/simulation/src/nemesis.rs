@@ -31,6 +31,8 @@ pub enum Fault {
     DiskSlow { node: usize, by_us: u64, for_us: u64 },
     /// A stored value is damaged.
     Damage { node: usize },
+    /// A disk is lost for good, with all that is on it; the machine is started with an empty one after a while.
+    Wipe { node: usize, back_after_us: u64 },
     /// A clock is set: so much ahead of the true time.
     Clock { node: usize, ahead_us: i64 },
 }
@@ -39,7 +41,7 @@ pub enum Fault {
 pub fn draw(random: &mut Random, shape: &Shape) -> Fault {
     let nodes = shape.nodes;
     let node = random.below(nodes as u64) as usize;
-    match random.below(26) {
+    match random.below(27) {
         0..=2 => Fault::Partition { side: some_of(random, nodes), one_way: random.one_in(3) },
         3 => {
             let b = (node + 1 + random.below(nodes as u64 - 1) as usize) % nodes;
@@ -59,6 +61,7 @@ pub fn draw(random: &mut Random, shape: &Shape) -> Fault {
             Fault::DiskSlow { node, by_us, for_us: random.between(1_000_000, 20_000_000) }
         }
         23 => Fault::Damage { node },
+        24 => Fault::Wipe { node, back_after_us: random.between(200_000, 15_000_000) },
         _ => Fault::Clock { node, ahead_us: clock_error_us(random, shape.clocks) },
     }
 }

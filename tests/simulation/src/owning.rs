@@ -27,12 +27,12 @@ impl World {
 
     /// The next request of a client that owns partitions; `None`: it has none, or nothing more to ask.
     pub(crate) fn next_of_owner(&mut self, client: usize) -> Option<ClientRequest> {
-        let now_us = self.exact_us();
+        let (now_us, has_lost_disk) = (self.exact_us(), self.has_lost_disk());
         let owner = self.clients[client].owner.as_mut()?;
         match self.phase {
             Phase::Setup => None,
             Phase::Faults | Phase::Healing => Some(owner.next(&mut self.random, now_us)),
-            Phase::Final => owner.next_of_end(now_us),
+            Phase::Final => owner.next_of_end(now_us, has_lost_disk),
         }
     }
 

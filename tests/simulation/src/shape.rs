@@ -24,6 +24,8 @@ pub struct Shape {
     pub clocks: Clocks,
     /// Registers.
     pub keys: i32,
+    /// One machine may lose its disk. What one replica alone held is gone then.
+    pub may_lose_disk: bool,
     /// Between two faults, in microseconds.
     pub fault_pause_us: (u64, u64),
     /// No faults, a calm network and few clients.
@@ -44,6 +46,7 @@ impl Shape {
                 _ => Clocks::Wild,
             },
             keys: random.between(2, 12) as i32,
+            may_lose_disk: random.one_in(5),
             fault_pause_us: (300_000, random.between(2_000_000, 8_000_000)),
             is_calm,
         }

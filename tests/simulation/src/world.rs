@@ -217,7 +217,7 @@ impl World {
             self.after(node as u64 * 5_000, Event::Start { node });
         }
         self.after(1_000_000, Event::ClientStep { client: 0 });
-        while self.oracle.violations().is_empty() {
+        while self.oracle.violations.all().is_empty() {
             let Some(Reverse((at_us, number))) = self.queue.pop() else {
                 break;
             };
@@ -226,15 +226,13 @@ impl World {
             if let Some(event) = self.events.remove(&number) {
                 self.handle(event);
             }
-            let is_read =
-                self.phase == Phase::Final && self.next_final_key > self.shape.keys && self.owners_have_ended();
-            if is_read && self.is_well() {
+            if self.all_is_read() && self.owners_have_ended() && self.is_well() {
                 break;
             }
         }
         Report {
             seed: self.seed,
-            violations: self.oracle.violations().to_vec(),
+            violations: self.oracle.violations.all().to_vec(),
             simulated_us: self.now(),
             operations_begun: self.operations_begun,
             operations: self.operations,
@@ -271,7 +269,7 @@ impl World {
     pub(crate) fn violation(&mut self, what: String) {
         let now = self.now();
         self.trace.say(now, format_args!("VIOLATION {what}"));
-        self.oracle.violation(now, what);
+        self.oracle.violations.note(now, what);
     }
 
     /// Whether all has come good; then what was promised is looked at once more.

@@ -10,6 +10,7 @@ use starling_ring::HostId;
 
 use super::clients::Wish;
 use super::history::History;
+use crate::violations::Violations;
 
 /// What became of a wish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,20 +33,10 @@ pub struct Oracle {
     told: BTreeMap<u64, Told>,
     /// Members that somebody asked to leave or to readmit, and whether that was refused.
     member_wishes: BTreeMap<(HostId, &'static str), bool>,
-    violations: Vec<String>,
+    pub violations: Violations,
 }
 
 impl Oracle {
-    /// Notes what must not be.
-    pub fn violation(&mut self, at_us: u64, what: String) {
-        self.violations.push(format!("at {:.3} s: {what}", at_us as f64 / 1e6));
-    }
-
-    /// What went wrong.
-    pub fn violations(&self) -> &[String] {
-        &self.violations
-    }
-
     /// A client asks for a change.
     pub fn asks(&mut self, wish: Wish) {
         self.wishes.insert(wish.number, wish);
@@ -54,13 +45,14 @@ impl Oracle {
     /// It was told what became of it.
     pub fn is_told(&mut self, at_us: u64, wish: u64, told: Told) {
         if self.told.insert(wish, told).is_some() {
-            self.violation(at_us, format!("wish {wish} was answered twice"));
+            self.violations.note(at_us, format!("wish {wish} was answered twice"));
         }
         let decided = self.history.decided(wish);
         match (told, decided) {
-            (Told::Made, None) => self.violation(at_us, format!("wish {wish} is done, and in no entry")),
+            (Told::Made, None) => self.violations.note(at_us, format!("wish {wish} is done, and in no entry")),
             (Told::Nothing | Told::Refused, Some(position)) => {
-                self.violation(at_us, format!("wish {wish} was answered with {told:?}, and it is entry {position}"));
+                self.violations
+                    .note(at_us, format!("wish {wish} was answered with {told:?}, and it is entry {position}"));
             }
             _ => {}
         }
@@ -85,7 +77,7 @@ impl Oracle {
     pub fn refused_of_member(&mut self, at_us: u64, host: HostId, kind: &'static str) {
         self.member_wishes.insert((host, kind), true);
         if self.history.entries().any(|entry| kind_of(entry) == Some((host, kind))) {
-            self.violation(at_us, format!("{kind} of {host} was refused, and it is in the log"));
+            self.violations.note(at_us, format!("{kind} of {host} was refused, and it is in the log"));
         }
     }
 
@@ -99,7 +91,7 @@ impl Oracle {
     ) {
         self.history.observe(metadata, entries, position, &self.wishes);
         for problem in self.history.take_problems() {
-            self.violation(at_us, problem);
+            self.violations.note(at_us, problem);
         }
         self.check_new_entries(at_us);
     }
@@ -110,12 +102,12 @@ impl Oracle {
             if let Some(key) = kind_of(&entry)
                 && self.member_wishes.get(&key) != Some(&false)
             {
-                self.violation(at_us, format!("nobody asked for {entry}, or it was refused"));
+                self.violations.note(at_us, format!("nobody asked for {entry}, or it was refused"));
             }
             let wish = super::clients::wish_of(&entry.summary);
             let told = wish.and_then(|wish| self.told.get(&wish)).copied();
             if let Some(Told::Refused | Told::Nothing) = told {
-                self.violation(at_us, format!("{entry} was answered with {told:?} before it was decided"));
+                self.violations.note(at_us, format!("{entry} was answered with {told:?} before it was decided"));
             }
         }
     }
@@ -134,24 +126,24 @@ impl Oracle {
         let is_entitled = before.standing(from).is_admitted() && (!decides || before.deciders.contains(&from));
         if !is_entitled {
             let standing = before.standing(from).name();
-            self.violation(at_us, format!("{from} ({standing}) takes part in the decision of {position}"));
+            self.violations.note(at_us, format!("{from} ({standing}) takes part in the decision of {position}"));
         }
     }
 
     /// The end: what all live nodes have.
     pub fn finish(&mut self, at_us: u64, nodes: &[Arc<Metadata>]) {
         let Some(last) = nodes.first().cloned() else {
-            return self.violation(at_us, "no node is left".into());
+            return self.violations.note(at_us, "no node is left");
         };
         if nodes.iter().any(|metadata| **metadata != *last) {
-            self.violation(at_us, format!("the nodes stand on {} with different contents", last.position));
+            self.violations.note(at_us, format!("the nodes stand on {} with different contents", last.position));
         }
         let made: Vec<u64> = self.told.iter().filter(|(_, told)| **told == Told::Made).map(|(wish, _)| *wish).collect();
         for wish in made {
             // What a recovery gave up is the one thing that may be undone.
             let is_kept = |at: LogPosition| last.continues(at) || at.generation < last.position.generation;
             if !self.history.decided(wish).is_some_and(is_kept) {
-                self.violation(at_us, format!("wish {wish} was done and is not in the log any more"));
+                self.violations.note(at_us, format!("wish {wish} was done and is not in the log any more"));
             }
         }
     }
@@ -207,14 +199,14 @@ mod tests {
         let made = entry(&before, "wish 1", change);
         let after = Arc::new(before.apply(&made).unwrap());
         oracle.observe(0, &after, [&made].into_iter(), after.position);
-        assert_eq!(oracle.violations(), [] as [String; 0]);
+        assert_eq!(oracle.violations.all(), [] as [String; 0]);
         (oracle, after)
     }
 
     fn is_seen(act: impl FnOnce(&mut Oracle, &Arc<Metadata>)) -> bool {
         let (mut oracle, metadata) = with_wish();
         act(&mut oracle, &metadata);
-        !oracle.violations().is_empty()
+        !oracle.violations.all().is_empty()
     }
 
     #[test]

@@ -7,7 +7,7 @@ use starling_storage::model::{Deletion, Partition, ReadCommand, ReadTarget};
 use crate::machine::Machine;
 use crate::shape::Shape;
 
-/// Whether every datacentre, or all of them together, holds enough; machines that are off may hold it. `holds` says of a
+/// Whether every datacentre, or all of them together, holds enough; machines that are off, or have lost their disk, may hold it. `holds` says of a
 /// machine that is on.
 pub fn problem(
     shape: &Shape,
@@ -43,7 +43,7 @@ pub fn replicas(machines: &[Machine], keyspace: &str, key: &[u8]) -> Option<Vec<
     let view = machines.iter().find_map(|machine| machine.life.as_ref()?.node.view())?;
     let placement = view.placement(keyspace)?;
     let hosts = placement.replicas(Token::from_key(key)).iter().filter_map(|index| view.topology().member(*index));
-    hosts.map(|member| machines.iter().position(|machine| machine.host_id == member.host_id)).collect()
+    hosts.map(|member| machines.iter().position(|machine| machine.address.ip() == member.listen_address)).collect()
 }
 
 /// Whether a machine that is on holds something of this timestamp or a later one under a key of a table. One that cannot

@@ -5,8 +5,11 @@ use crate::machine::Machine;
 
 /// What keeps the nodes from having one log.
 pub fn unsettled(machines: &[Machine]) -> Option<String> {
-    let positions: Vec<_> =
-        machines.iter().map(|m| m.life.as_ref()?.node.log().map(|log| log.metadata.position)).collect();
+    let positions: Vec<_> = machines
+        .iter()
+        .filter(|m| !m.is_wiped)
+        .map(|m| m.life.as_ref()?.node.log().map(|log| log.metadata.position))
+        .collect();
     let first = positions.first()?;
     (first.is_none() || positions.iter().any(|position| position != first))
         .then(|| format!("the nodes stand on {positions:?}"))

@@ -9,6 +9,7 @@ use crate::random::Random;
 #[derive(Debug, PartialEq, Eq)]
 pub struct Levels {
     writes: &'static [ConsistencyLevel],
+    /// The first one needs the fewest replicas.
     reads: &'static [ConsistencyLevel],
     /// Reads at these levels leave what they have shown on so many replicas that every later read shows it.
     settling: &'static [ConsistencyLevel],
@@ -53,6 +54,12 @@ impl Levels {
     /// A level whose reads settle what they show.
     pub fn of_settling_read(&self, random: &mut Random) -> ConsistencyLevel {
         self.settling[random.below(self.settling.len() as u64) as usize]
+    }
+
+    /// The level of reads in the end: ALL, or if a replica is lost for good one that needs fewer and still meets every
+    /// acknowledged write; `None`: there is none.
+    pub fn of_end(&self, has_lost_disk: bool) -> Option<ConsistencyLevel> {
+        if has_lost_disk { self.reads.first().copied().filter(|level| *level != All) } else { Some(All) }
     }
 
     /// Whether reads at this level settle what they show.

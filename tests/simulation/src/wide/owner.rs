@@ -153,23 +153,29 @@ impl Owner {
         self.request()
     }
 
-    /// The next request of the end, when all must come good: everything is read at ALL in both directions. `None`: all
-    /// has been read.
-    pub fn next_of_end(&mut self, now_us: i64) -> Option<ClientRequest> {
+    /// The next request of the end, when all must come good: everything is read in both directions, at ALL if no disk was
+    /// lost. `None`: all has been read.
+    pub fn next_of_end(&mut self, now_us: i64, has_lost_disk: bool) -> Option<ClientRequest> {
         self.began_us = now_us;
         if self.closing.is_none() {
             self.partitions.extend(self.left.drain(..));
             self.doing = Doing::Nothing;
             self.paging_state = None;
         }
-        let closing = *self.closing.get_or_insert(0);
+        let mut closing = *self.closing.get_or_insert(0);
         if matches!(self.doing, Doing::Nothing) {
+            let level_at = |partition: &Partition| partition.levels.of_end(has_lost_disk);
+            while self.partitions.get(closing / 2).is_some_and(|partition| level_at(partition).is_none()) {
+                closing += 2;
+            }
+            self.closing = Some(closing);
             let partition = self.partitions.get(closing / 2)?;
+            let level = level_at(partition)?;
             let is_backwards = closing % 2 == 1;
             let page_size = is_backwards.then_some(3);
             let read = Read::all(partition.model.table, partition.number, is_backwards, page_size);
             let dated_s = partition.is_dated.then_some(now_us.div_euclid(1_000_000));
-            let (partition, level) = (closing / 2, ConsistencyLevel::All);
+            let partition = closing / 2;
             self.doing = Doing::Reading { partition, read, progress: Progress::default(), level, dated_s };
         }
         Some(self.request())
