@@ -7,6 +7,7 @@ use starling_node::message::{Destination, PeerMessage, wire};
 use starling_storage::engine::EngineError;
 use starling_storage::store::StoreError;
 
+use crate::oracle::rest;
 use crate::outside::Effect;
 use crate::trace::Brief;
 use crate::world::{Event, PURGE_US, World};
@@ -45,6 +46,9 @@ impl World {
             Err(_) if is_ill => {}
             Err(error) => self.violation(format!("node {node} cannot purge: {error}")),
         }
+        if let Some(problem) = rest::overflow(&self.machines[node]) {
+            self.violation(format!("node {node} has too much under way: {problem}"));
+        }
         self.after(PURGE_US, Event::Purge { node, life });
     }
 
@@ -52,7 +56,8 @@ impl World {
         self.note(2, node as u64, 0);
         let now = self.now();
         self.trace.say(now, format_args!("node {node} crashes"));
-        self.machines[node].crash();
+        let in_a_write = self.random.one_in(2);
+        self.machines[node].crash(in_a_write);
         // Clients notice that their connection is gone; what became of their requests they do not know.
         let asked: Vec<(usize, u64)> =
             self.clients.iter().enumerate().filter(|(_, c)| c.node == node).map(|(n, c)| (n, c.request)).collect();

@@ -136,8 +136,12 @@ impl Machine {
         }
     }
 
-    /// The power goes: the life ends, and what was not synced is lost.
-    pub fn crash(&mut self) {
+    /// The power goes: the life ends, and what was not synced is lost. `in_a_write`: what was queued was being written, and
+    /// may be on the disk or not.
+    pub fn crash(&mut self, in_a_write: bool) {
+        if in_a_write {
+            self.write_batch(Durability::NoSync);
+        }
         self.life = None;
         self.engine.crash();
     }
@@ -197,11 +201,11 @@ impl Machine {
     }
 
     /// Writes the next batch of commits to disk.
-    pub fn write_batch(&mut self) {
+    pub fn write_batch(&mut self, durability: Durability) {
         let Some(life) = &mut self.life else { return };
         let mut batch: Vec<Pending<CommitTicket>> = Vec::new();
         life.committer.take_batch(&mut batch);
-        let outcome = life.store.commit_each(batch.iter().map(|p| &p.mutation), Durability::Sync);
+        let outcome = life.store.commit_each(batch.iter().map(|p| &p.mutation), durability);
         life.committer.complete(&batch);
         for (index, pending) in batch.into_iter().enumerate() {
             let outcome = match &outcome {

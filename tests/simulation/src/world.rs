@@ -9,6 +9,7 @@ use starling_node::assembly::PendingRead;
 use starling_node::assembly::client::{ClientRequest, ClientResponse};
 use starling_planted::{Bug, plant};
 use starling_ring::HostId;
+use starling_storage::engine::Durability;
 
 use crate::clients::Client;
 use crate::ddl::SideElements;
@@ -312,7 +313,7 @@ impl World {
             }
             Event::ShardTime { node, life, shard } if self.is_life(node, life) => self.shard_time(node, shard),
             Event::CommitWrite { node, life } if self.is_life(node, life) => {
-                self.machines[node].write_batch();
+                self.machines[node].write_batch(Durability::Sync);
                 let delay_us = self.random.between(10, 600) + self.machines[node].disk_delay_us;
                 self.after(delay_us, Event::CommitAcknowledge { node, life });
             }
