@@ -96,7 +96,7 @@ pub const PURE: &[&str] = &[
 pub const NOT_PURE: &[(&str, &str)] = &[
     ("storage/src/threads.rs", "drives the committers: a thread for each shard, and the clock of periodic syncs"),
     ("storage/src/engine/rocks.rs", "the engine that keeps files, behind a feature"),
-    ("storage/src/engine/log_tail.rs", "looks at that engine's files before it opens them, behind the same feature"),
+    ("storage/src/engine/records", "looks at that engine's files before it opens them, behind the same feature"),
 ];
 
 /// Names that only impure code has a use for.

@@ -9,6 +9,7 @@ use starling_cql_lite::collection::{all_elements, encode_list, encode_map, encod
 use starling_cql_lite::ordered;
 use starling_cql_lite::protocol::error::CqlError;
 use starling_cql_lite::types::CqlType;
+use starling_planted::{Bug, is_planted};
 use starling_storage::live::LiveCell;
 use starling_storage::model::{Cell, CellContent};
 
@@ -116,11 +117,16 @@ pub(crate) fn positions_before(environment: &Environment<'_>, count: usize) -> V
 
 /// Time, bits that tell requests of one microsecond apart, and the number within the request.
 fn position(environment: &Environment<'_>, time_us: i64, number: u32) -> Bytes {
+    let (time_us, own_tag) = if is_planted(Bug::SharedListPositions) {
+        (time_us - time_us.rem_euclid(10_000), 0)
+    } else {
+        (time_us, environment.entropy.tag())
+    };
     let mut position = [0; 16];
     let (time, rest) = position.split_at_mut(8);
     time.copy_from_slice(&((time_us as u64) ^ (1 << 63)).to_be_bytes());
     let (tag, sequence) = rest.split_at_mut(4);
-    tag.copy_from_slice(&environment.entropy.tag().to_be_bytes());
+    tag.copy_from_slice(&own_tag.to_be_bytes());
     sequence.copy_from_slice(&number.to_be_bytes());
     Bytes::copy_from_slice(&position)
 }

@@ -106,6 +106,8 @@ bugs! {
     FirstOfEqualStays = "first-of-equal-stays", Data, Interleaving, "equal timestamps";
     /// An answer that stopped at a limit counts as all there is.
     IgnoreShortReads = "ignore-short-reads", Data, Interleaving, "a limit met with rows that another replica has deleted";
+    /// Elements that two coordinators add to a list at nearly the same time get one position: one replaces the other.
+    SharedListPositions = "shared-list-positions", Data, Interleaving, "concurrent additions to a collection";
     /// Of two replicas' range deletions only one's are kept.
     LoseRangeDeletions = "lose-range-deletions", Data, Interleaving, "range deletions merged wrongly";
     /// Replicas leave deletions, and what has expired, out of their answers.
