@@ -5,6 +5,7 @@ mod common;
 mod suite;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use bytes::Bytes;
 use common::*;
@@ -76,8 +77,9 @@ proptest! {
     /// Commits that come while a purge is between its snapshot and its batch are neither lost nor undone.
     #[test]
     fn a_purge_loses_no_commit_that_comes_in_between(
-        before in vec(mutation(), 1..10), meanwhile in vec(mutation(), 1..6), seed in any::<u64>(),
+        before in vec(mutation(), 1..10), meanwhile in vec((mutation(), 0..4u32), 1..6), seed in any::<u64>(),
     ) {
+        let (meanwhile, passes): (Vec<_>, Vec<_>) = meanwhile.into_iter().unzip();
         let intruding = Arc::new(IntrudingEngine::new(engine(seed)));
         let engine: Arc<dyn Engine> = intruding.clone();
         let store = Arc::new(open(&engine));
@@ -91,13 +93,14 @@ proptest! {
         let (table, gc_grace_s, now_s) = (TABLE, 0, NOW_S);
         let (start, end) = (Token::MIN, Token::MAX);
         let purge = PurgeCommand { table, gc_grace_s, now_s, start, end, resume: None, partitions_max: 9 };
-        for mutation in meanwhile {
+        for (mutation, passes) in meanwhile.into_iter().zip(passes) {
+            intruding.passes.store(passes, Relaxed);
             let (committer, intruder) = (store.clone(), mutation.clone());
             *intruding.intruder.lock() = Some(Box::new(move || {
                 committer.commit(std::slice::from_ref(&intruder), Durability::NoSync).unwrap();
             }));
             store.purge(&purge).unwrap();
-            // A purge without partitions takes no snapshot to intrude upon.
+            // A purge of few partitions takes no more snapshots to intrude upon.
             if let Some(intruder) = intruding.intruder.lock().take() {
                 intruder();
             }
@@ -163,11 +166,13 @@ struct IntrudingEngine {
     inner: Arc<dyn Engine>,
     intruder: Intruder,
     before: Intruder,
+    /// Snapshots that the intruder lets pass: a purge takes one to find a partition, then its own.
+    passes: AtomicU32,
 }
 
 impl IntrudingEngine {
     fn new(inner: Arc<dyn Engine>) -> Self {
-        IntrudingEngine { inner, intruder: Default::default(), before: Default::default() }
+        IntrudingEngine { inner, intruder: Default::default(), before: Default::default(), passes: AtomicU32::new(0) }
     }
 
     fn intrude(intruder: &Intruder) {
@@ -191,7 +196,9 @@ impl Engine for IntrudingEngine {
     fn snapshot(&self) -> Result<Box<dyn Snapshot + '_>, EngineError> {
         Self::intrude(&self.before);
         let snapshot = self.inner.snapshot()?;
-        Self::intrude(&self.intruder);
+        if self.passes.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1)).is_err() {
+            Self::intrude(&self.intruder);
+        }
         Ok(snapshot)
     }
 
@@ -311,17 +318,54 @@ fn what_waits_twice_is_folded_once() {
     assert_eq!(store.fold_pending(shard, 99), Ok(17));
 }
 
+/// Between its snapshot of a partition and its batch something is committed there: the partition's turn comes later,
+/// for its deletion still has something to shadow.
+#[test]
+fn a_purge_leaves_a_partition_that_is_written_meanwhile() {
+    let intruding = Arc::new(IntrudingEngine::new(engine(1)));
+    let engine: Arc<dyn Engine> = intruding.clone();
+    let store = Arc::new(open(&engine));
+    let mutation = |number, row| {
+        let (token, key) = partition_of(number);
+        let rows = vec![(clustering(1), row)];
+        let partition = Partition { token, key, deletion: None, range_tombstones: vec![], static_row: None, rows };
+        Mutation { table: TABLE, issue_stamp: 0, partition }
+    };
+    let deletion = Some(Deletion { timestamp_us: 9, local_deletion_time_s: 1, issue_stamp: 0 });
+    let gone = || Row { deletion, ..Row::default() };
+    let late = mutation(0, Row { marker: Some(Marker { timestamp_us: 5, expiry: None }), ..Row::default() });
+    store.commit(&[mutation(0, gone()), mutation(2, gone())], Durability::NoSync).unwrap();
+    intruding.passes.store(1, Relaxed);
+    let committer = store.clone();
+    *intruding.intruder.lock() = Some(Box::new(move || {
+        committer.commit(std::slice::from_ref(&late), Durability::NoSync).unwrap();
+    }));
+    let (start, end) = (Token::MIN, Token::MAX);
+    let command =
+        PurgeCommand { table: TABLE, gc_grace_s: 10, now_s: NOW_S, start, end, resume: None, partitions_max: 9 };
+    let progress = store.purge(&command).unwrap();
+    assert!(intruding.intruder.lock().is_none(), "it came in between");
+    assert_eq!(progress, PurgeProgress { partitions: 2, keys: 1, postponed: 1, ..PurgeProgress::default() });
+    assert!(store.read(&ReadCommand { gc_grace_s: 10, ..read_all() }).unwrap().partitions.is_empty());
+    let progress = store.purge(&command).unwrap();
+    assert_eq!(progress, PurgeProgress { partitions: 1, keys: 1, ..PurgeProgress::default() });
+    assert!(store.read(&read_all()).unwrap().partitions.is_empty());
+}
+
 /// What changes in one partition may be more than one batch holds.
 #[test]
 fn a_purge_goes_on_where_a_batch_is_full() {
     let store = open(&engine(1));
     let (token, key) = partition_of(0);
-    let content = CellContent::Live { value: Bytes::from(vec![7; 100 << 10]), expiry: None };
-    let column =
-        ColumnData { column: ColumnId(1), deletion: None, cells: vec![Cell { path: None, timestamp_us: 9, content }] };
     let deletion = Some(Deletion { timestamp_us: 5, local_deletion_time_s: 1, issue_stamp: 0 });
-    let row = Row { marker: None, deletion, columns: vec![column] };
-    let rows: Vec<(Bytes, Row)> = (0..7).map(|number| (clustering(number), row.clone())).collect();
+    // One row is more than a batch by itself.
+    let row = |number: u8| {
+        let size_bytes = if number == 3 { 300 << 10 } else { 100 << 10 };
+        let content = CellContent::Live { value: Bytes::from(vec![7; size_bytes]), expiry: None };
+        let cells = vec![Cell { path: None, timestamp_us: 9, content }];
+        Row { marker: None, deletion, columns: vec![ColumnData { column: ColumnId(1), deletion: None, cells }] }
+    };
+    let rows: Vec<(Bytes, Row)> = (0..7).map(|number| (clustering(number), row(number))).collect();
     let partition = Partition { token, key, deletion: None, range_tombstones: vec![], static_row: None, rows };
     store.commit(&[Mutation { table: TABLE, issue_stamp: 0, partition }], Durability::NoSync).unwrap();
     let progress = purge_all(&store, NOW_S, 10);
