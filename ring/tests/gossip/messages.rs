@@ -289,6 +289,15 @@ fn values_heard_before_are_no_news() {
 }
 
 #[test]
+fn numbers_count_as_the_bytes_they_are_encoded_in() {
+    let encoded = |value: &Digest| bincode::serde::encode_to_vec(value, bincode::config::standard()).unwrap().len();
+    for heartbeat in [0, 250, 251, 0xFFFF, 0x1_0000, 0xFFFF_FFFF, 0x1_0000_0000, u64::MAX] {
+        let digest = digest(1, heartbeat, 1);
+        assert_eq!(syn(&[digest]).size_bytes(), OVERHEAD_BYTES + encoded(&digest), "{heartbeat}");
+    }
+}
+
+#[test]
 fn whoever_is_known_further_than_it_is_begins_a_new_life() {
     let generation_after = |digest: Digest| {
         let mut node = acquainted(GossipConfig::default(), 2);
