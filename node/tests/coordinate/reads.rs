@@ -248,6 +248,7 @@ fn spares_are_asked_one_by_one_after_a_delay_and_late_answers_do_no_harm() {
     let layout = Layout::new(&[3]);
     let mut reading = Reading::start(&layout, ConsistencyLevel::One, 0, one_partition()).unwrap();
     assert_eq!(reading.asked(), [0]);
+    assert_eq!(reading.read.deadline_ms(), DEADLINE_MS);
     for (spare, now_ms) in [(1, PATIENCE_MS), (2, 2 * PATIENCE_MS)] {
         assert_eq!(reading.read.next_deadline_ms(), now_ms);
         assert_eq!(reading.time(now_ms - 1), None);

@@ -197,6 +197,19 @@ fn a_failure_ends_the_write_when_the_level_is_out_of_reach() {
     });
 }
 
+/// Whoever begins a write anew, with other replicas, does so with all that it was.
+#[test]
+fn a_write_gives_back_what_it_was_started_with() {
+    let layout = Layout::new(&[3]);
+    let write = start(&layout, ConsistencyLevel::Quorum, 0, 2, &mut Vec::new()).unwrap();
+    assert_eq!(write.deadline_ms(), DEADLINE_MS);
+    let timeout = CqlError::write_timeout(ConsistencyLevel::Quorum, 0, 2, WriteType::Simple);
+    assert_eq!(write.timed_out(), timeout);
+    let (legs, kind, deadline_ms) = write.into_legs();
+    assert_eq!((legs.len(), kind, deadline_ms), (2, WriteType::Simple, DEADLINE_MS));
+    assert!(legs.iter().all(|leg| leg.encoded == mutation().encode() && leg.replicas == layout.replicas(0)));
+}
+
 #[test]
 fn failures_that_do_not_count_are_not_named() {
     let layout = Layout::new(&[3, 3]);
