@@ -241,7 +241,8 @@ fn a_replica_that_is_behind_is_asked_again_until_it_applies() {
         orders.clear();
         assert!(write.on_time(at_ms - 1, &mut orders).is_none());
         assert!(orders.is_empty());
-        assert!(write.on_time(at_ms, &mut orders).is_none());
+        // Timers may be late.
+        assert!(write.on_time(at_ms + now_ms % 3, &mut orders).is_none());
         assert_eq!(reached(&orders), [1]);
         assert_eq!(write.next_deadline_ms(), DEADLINE_MS);
         now_ms = at_ms;
