@@ -32,10 +32,10 @@ pub struct Arguments {
     /// Plant every bug in turn and say after how many seeds it is found (a build with the feature `planted`).
     #[arg(long, conflicts_with_all = ["plant", "calm", "seed"])]
     pub planted: bool,
-    /// Print what happens, line by line (scenario `data`).
+    /// Print what happens, line by line.
     #[arg(long)]
     pub trace: bool,
-    /// Leave out as many faults and operations as possible while the seed stays a violation (scenario `data`).
+    /// Leave out as many faults and operations as possible while the seed stays a violation.
     #[arg(long, requires = "seed")]
     pub minimise: bool,
     /// Faults to leave out, by their numbers: `1,5-9`.
@@ -129,9 +129,6 @@ impl Arguments {
             Some(bug) if scenario_of(bug) != self.scenario => {
                 let scenario = if is_log { "data" } else { "log" };
                 Some(format!("{} is a bug of the scenario `{scenario}`", bug.name()))
-            }
-            _ if is_log && (self.trace || self.minimise) => {
-                Some("--trace and --minimise are for the scenario `data`".into())
             }
             _ => None,
         }

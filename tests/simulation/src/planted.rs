@@ -19,16 +19,16 @@ pub fn find_all(arguments: &Arguments) -> ExitCode {
         let first = first_seed(arguments, bug, false, seeds.start, seeds.end);
         let count = seeds.end - seeds.start;
         match first {
-            Some(seed) => println!("{}: found after {} seeds", bug.name(), seed - seeds.start + 1),
-            None => println!("{}: NOT FOUND in {count} seeds", bug.name()),
+            Some(seed) => line!("{}: found after {} seeds", bug.name(), seed - seeds.start + 1),
+            None => line!("{}: NOT FOUND in {count} seeds", bug.name()),
         }
         missed += u64::from(first.is_none());
         if let Some(seed) = first_seed(arguments, bug, true, seeds.start, seeds.start + CALM_SEEDS) {
-            println!("{}: SHOWS WITHOUT FAULTS at seed {seed}", bug.name());
+            line!("{}: SHOWS WITHOUT FAULTS at seed {seed}", bug.name());
             early += 1;
         }
     }
-    println!("planted: {}, not found: {missed}, without faults: {early}", Bug::ALL.len());
+    line!("planted: {}, not found: {missed}, without faults: {early}", Bug::ALL.len());
     if missed + early == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 

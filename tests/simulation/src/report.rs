@@ -10,7 +10,7 @@ use crate::arguments::Arguments;
 /// One seed: its trace, its line of JSON, its violations.
 pub fn print_seed(arguments: &Arguments, report: &Report) {
     for line in &report.lines {
-        println!("{line}");
+        line!("{line}");
     }
     if arguments.json {
         let line = serde_json::json!({
@@ -24,10 +24,10 @@ pub fn print_seed(arguments: &Arguments, report: &Report) {
             "messages": report.messages,
             "trace": format!("{:016x}", report.trace),
         });
-        println!("{line}");
+        line!("{line}");
     }
     for violation in &report.violations {
-        println!("violation: {violation}; reproduce: {}", arguments.reproduction(report.seed));
+        line!("violation: {violation}; reproduce: {}", arguments.reproduction(report.seed));
     }
 }
 
@@ -44,9 +44,9 @@ pub fn print_end(arguments: &Arguments, reports: &[Report]) -> ExitCode {
             "seeds": reports.len(), "violations": violations, "cluster_hours": hours,
             "operations": operations, "faults": faults, "trace": format!("{trace:016x}"),
         });
-        println!("{line}");
+        line!("{line}");
     }
-    println!(
+    line!(
         "seeds: {}, violations: {violations}, cluster-hours: {hours:.2}, operations: {operations}, \
          faults: {faults}, trace: {trace:016x}",
         reports.len()

@@ -42,7 +42,7 @@ pub fn minimise(arguments: &Arguments) -> ExitCode {
     let mut manner = arguments.manner();
     let whole = arguments.run(arguments.scenario, seed, manner.clone());
     if whole.violations.is_empty() {
-        println!("seed {seed} is clean: there is nothing to make small");
+        line!("seed {seed} is clean: there is nothing to make small");
         return ExitCode::from(2);
     }
     let fails = |manner: &Manner| {
@@ -54,11 +54,11 @@ pub fn minimise(arguments: &Arguments) -> ExitCode {
     leave_out(whole.faults, &mut manner, |manner| &mut manner.skipped_faults, &fails);
     let last = arguments.run(arguments.scenario, seed, manner.clone());
     for violation in &last.violations {
-        println!("violation: {violation}");
+        line!("violation: {violation}");
     }
     let (faults, operations) = (last.faults, last.operations_begun);
     let left = |all: u64, skipped: &BTreeSet<u64>| all - skipped.range(..=all).count() as u64;
-    println!(
+    line!(
         "left: {} of {} faults, {} of {} operations",
         left(faults, &manner.skipped_faults),
         whole.faults,
@@ -71,7 +71,7 @@ pub fn minimise(arguments: &Arguments) -> ExitCode {
         .filter(|(_, numbers)| !numbers.is_empty())
         .map(|(what, numbers)| format!(" --skip-{what} {}", list(numbers)))
         .collect();
-    println!("{}{} --trace", arguments.reproduction(seed), skips.concat());
+    line!("{}{} --trace", arguments.reproduction(seed), skips.concat());
     ExitCode::FAILURE
 }
 

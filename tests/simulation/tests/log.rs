@@ -34,3 +34,16 @@ fn the_same_seed_gives_the_same_trace() {
     }
     assert_ne!(run(1).trace, run(2).trace);
 }
+
+/// As in the scenario with data.
+#[test]
+fn what_happens_can_be_read_and_left_out() {
+    let told = LogWorld::new(7, &Manner { with_lines: true, ..Manner::default() }).run(SECONDS);
+    assert_eq!(told.trace, run(7).trace, "telling changes nothing");
+    assert!(told.lines.iter().any(|line| line.contains("fault 1: ")), "{} lines", told.lines.len());
+    let (skipped_faults, skipped_operations) = ((1..10_000).collect(), (1..10_000).collect());
+    let manner = Manner { with_lines: true, skipped_faults, skipped_operations, ..Manner::default() };
+    let without = LogWorld::new(7, &manner).run(SECONDS);
+    assert_eq!(without.violations, [] as [String; 0]);
+    assert!(!without.lines.iter().any(|line| line.contains("fault ") || line.contains("ALTER ")));
+}

@@ -40,6 +40,9 @@ impl LogWorld {
         let Some(node) = node else {
             return self.after(pause_us.max(20_000), Event::ClientStep { client });
         };
+        if self.skips_operation() {
+            return self.after(pause_us.max(20_000), Event::ClientStep { client });
+        }
         let with_tables = match self.shape.tables {
             Tables::Early => true,
             Tables::Late => self.now_us > self.end_us / 2,
@@ -62,6 +65,7 @@ impl LogWorld {
             return self.violation(format!("`{text}` is no statement"));
         };
         self.note(6, wish.number, node as u64);
+        self.trace.say(self.now_us, format_args!("request {} at node {node}: {text}", wish.number));
         let effect = Arc::new(Mutex::new(SchemaEffect::Nothing));
         let request = wish.request(effect.clone());
         let number = wish.number;

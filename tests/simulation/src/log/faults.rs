@@ -17,9 +17,13 @@ impl LogWorld {
         }
         let pause_us = self.random.between(self.shape.fault_pause_us.0, self.shape.fault_pause_us.1);
         self.after(pause_us, Event::Nemesis);
-        self.faults += 1;
+        let fault = nemesis::draw_links_and_power(&mut self.random, self.machines.len());
+        if self.skips_fault() {
+            return;
+        }
         self.note(4, self.faults, 0);
-        match nemesis::draw_links_and_power(&mut self.random, self.machines.len()) {
+        self.trace.say(self.now_us, format_args!("fault {}: {fault:?}", self.faults));
+        match fault {
             Fault::Partition { side, one_way } => {
                 let others: Vec<usize> = (0..self.machines.len()).filter(|n| !side.contains(n)).collect();
                 self.network.partition(&side, &others, one_way);
@@ -53,6 +57,7 @@ impl LogWorld {
     /// The network is mended, and whoever can comes back.
     pub(super) fn begin_healing(&mut self) {
         self.phase = Phase::Healing;
+        self.say(format_args!("the world heals"));
         self.network.heal();
         self.network.weather = Weather::calm();
         for node in 0..self.machines.len() {
@@ -78,6 +83,7 @@ impl LogWorld {
     /// A node has given up: that must have a reason.
     pub(super) fn gave_up(&mut self, node: usize, reason: String) {
         self.note(5, node as u64, 0);
+        self.say(format_args!("node {node} gives up: {reason}"));
         if !self.may_give_up(node) {
             self.violation(format!("node {node} gave up: {reason}"));
         }

@@ -29,6 +29,9 @@ impl LogWorld {
         }
         let pause_us = self.random.between(500_000, 6_000_000);
         self.after(pause_us, Event::Operator);
+        if self.skips_operation() {
+            return;
+        }
         let is_recovering = self.recovery.is_some();
         match (self.shape.trouble, self.random.below(3)) {
             (_, 0) if !is_recovering => self.start_newcomer(),
@@ -75,6 +78,7 @@ impl LogWorld {
         self.next_wish += 1;
         let ticket = self.next_wish;
         self.note(8, ticket, node as u64);
+        self.say(format_args!("request {ticket} at node {node}: {kind} of {host}"));
         self.oracle.asks_of_member(host, kind);
         let until_us = self.now_us + ANSWERED_WITHIN_US;
         self.requests.insert(ticket, Request { host, kind, node, until_us });

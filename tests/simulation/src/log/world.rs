@@ -2,16 +2,17 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BinaryHeap};
+use std::fmt::Arguments;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 
 use starling_node::cluster::{ChangeError, Cluster, ClusterAction, LogPosition, Metadata};
 use starling_node::message::{Destination, PeerMessage, wire};
-use starling_planted::{Bug, plant};
+use starling_planted::plant;
 use starling_ring::HostId;
 use uuid::Uuid;
-use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::clients::Asked;
 use super::machine::{Machine, address};
@@ -21,6 +22,7 @@ use super::recovery::Recovery;
 use super::shape::Shape;
 use crate::network::{Network, Weather};
 use crate::random::Random;
+use crate::trace::{Brief, Trace};
 use crate::world::{Manner, Report};
 
 const TICK_US: u64 = 100_000;
@@ -111,12 +113,13 @@ pub struct LogWorld {
     pub(super) requests: BTreeMap<u64, Request>,
     pub(super) next_wish: u64,
     pub(super) oracle: Oracle,
-    trace: Xxh3Default,
+    pub(super) trace: Trace,
+    manner: Manner,
     pub(super) phase: Phase,
     pub(super) end_us: u64,
-    plant: Option<Bug>,
     pub(super) recovery: Option<Recovery>,
     pub(super) members_asked_to_leave: usize,
+    operations_begun: u64,
     pub(super) operations: u64,
     pub(super) acknowledged: u64,
     pub(super) faults: u64,
@@ -148,12 +151,13 @@ impl LogWorld {
             requests: BTreeMap::new(),
             next_wish: 0,
             oracle: Oracle::default(),
-            trace: Xxh3Default::new(),
+            trace: Trace::new(manner.with_lines),
+            manner: manner.clone(),
             phase: Phase::Faults,
             end_us: 0,
-            plant: manner.plant,
             recovery: None,
             members_asked_to_leave: 0,
+            operations_begun: 0,
             operations: 0,
             acknowledged: 0,
             faults: 0,
@@ -187,19 +191,19 @@ impl LogWorld {
             seed: self.seed,
             violations: self.oracle.violations.all().to_vec(),
             simulated_us: self.now_us,
-            operations_begun: self.operations,
+            operations_begun: self.operations_begun,
             operations: self.operations,
             acknowledged: self.acknowledged,
             reads_in_turn: 0,
             faults: self.faults,
             messages: self.messages,
             trace: self.trace.digest(),
-            lines: Vec::new(),
+            lines: self.trace.into_lines(),
         }
     }
 
     fn begin(&mut self) {
-        plant(self.plant.filter(|_| !self.shape.is_calm));
+        plant(self.manner.plant.filter(|_| !self.shape.is_calm));
         // In a calm world one after another, and one seed: members that are all asked to let a node in are rivals.
         let seeds: Vec<SocketAddr> = (0..if self.shape.is_calm { 1 } else { 3 }).map(address).collect();
         let apart_us = if self.shape.is_calm { 4_000_000 } else { 0 };
@@ -255,15 +259,28 @@ impl LogWorld {
     }
 
     pub(super) fn note(&mut self, kind: u8, a: u64, b: u64) {
-        let mut bytes = [0u8; 25];
-        bytes[0] = kind;
-        bytes[1..9].copy_from_slice(&self.now_us.to_be_bytes());
-        bytes[9..17].copy_from_slice(&a.to_be_bytes());
-        bytes[17..].copy_from_slice(&b.to_be_bytes());
-        self.trace.update(&bytes);
+        self.trace.note(self.now_us, kind, a, b);
+    }
+
+    /// What happened, for who asked for lines.
+    pub(super) fn say(&mut self, what: Arguments<'_>) {
+        self.trace.say(self.now_us, what);
+    }
+
+    /// Counts a fault; whether it is left out.
+    pub(super) fn skips_fault(&mut self) -> bool {
+        self.faults += 1;
+        self.manner.skipped_faults.contains(&self.faults)
+    }
+
+    /// Counts an operation of a client or of the operator; whether it is left out.
+    pub(super) fn skips_operation(&mut self) -> bool {
+        self.operations_begun += 1;
+        self.manner.skipped_operations.contains(&self.operations_begun)
     }
 
     pub(super) fn violation(&mut self, what: String) {
+        self.say(format_args!("VIOLATION {what}"));
         self.oracle.violations.note(self.now_us, what);
     }
 
@@ -289,7 +306,7 @@ impl LogWorld {
             Event::Nemesis => self.nemesis(),
             Event::Operator => self.operate(),
             Event::Recover => self.tick_recovery(),
-            Event::Plant => plant(self.plant),
+            Event::Plant => plant(self.manner.plant),
             Event::Look => {
                 self.look();
                 self.after(LOOK_US, Event::Look);
@@ -302,6 +319,7 @@ impl LogWorld {
             return;
         }
         self.note(1, node as u64, 0);
+        self.say(format_args!("node {node} ({}) starts", self.machines[node].host()));
         let (config, now_ms) = (self.shape.config.clone(), self.now_ms());
         if let Err(problem) = self.machines[node].start(&config, now_ms) {
             return self.violation(format!("node {node} does not start: {problem}"));
@@ -319,6 +337,7 @@ impl LogWorld {
             return;
         }
         self.note(2, node as u64, 0);
+        self.say(format_args!("node {node} crashes"));
         self.observe(node);
         self.machines[node].crash();
         self.forget_requests(node);
@@ -330,7 +349,10 @@ impl LogWorld {
         }
         let (host, now_ms) = (self.machines[from].host(), self.now_ms());
         match wire::decode::<PeerMessage>(bytes) {
-            Ok(message) => self.machines[to].receive(now_ms, host, message),
+            Ok(message) => {
+                self.trace.say(self.now_us, format_args!("node {to} <- node {from}: {}", Brief(&message)));
+                self.machines[to].receive(now_ms, host, message);
+            }
             Err(error) => self.violation(format!("a message from node {from} does not decode: {error}")),
         }
         self.carry_out(to);
@@ -346,8 +368,8 @@ impl LogWorld {
         let stores = actions.iter().any(|action| matches!(action, ClusterAction::Persist(_)));
         let crash_per_mille = if stores && self.phase == Phase::Faults { self.shape.crash_per_mille } else { 0 };
         for action in actions {
-            if crash_per_mille > 0 && self.random.per_mille(crash_per_mille) {
-                self.faults += 1;
+            if crash_per_mille > 0 && self.random.per_mille(crash_per_mille) && !self.skips_fault() {
+                self.trace.say(self.now_us, format_args!("fault {}: a crash in the middle of a step", self.faults));
                 self.crash(node);
                 let delay_us = self.random.between(20_000, 6_000_000);
                 self.after(delay_us, Event::Start { node });
@@ -400,6 +422,8 @@ impl LogWorld {
     }
 
     fn change_done(&mut self, ticket: u64, outcome: Result<Arc<Metadata>, ChangeError>) {
+        let told = outcome.as_ref().map(|metadata| metadata.position.to_string());
+        self.trace.say(self.now_us, format_args!("request {ticket} is answered: {told:?}"));
         if self.requests.contains_key(&ticket) {
             self.member_change_done(ticket, outcome);
         } else {
