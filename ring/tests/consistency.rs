@@ -95,6 +95,9 @@ fn unavailable_reports_what_counts() {
     let each = Requirement::for_write(EachQuorum, &strategy, &topology, "dc0").unwrap();
     let error = each.check_available(live.iter().copied()).unwrap_err();
     assert_eq!(error.to_string(), "Cannot achieve consistency level EACH_QUORUM in DC dc1");
+    // Just enough in one datacentre says nothing of the next.
+    assert_eq!(each.check_available([0u16, 0, 1].into_iter()).unwrap_err().datacenter, Some("dc1".to_owned()));
+    assert_eq!(each.check_available([0u16, 0, 1, 1].into_iter()), Ok(()));
     // One node and a factor of three: a quorum is still two.
     let single = Requirement::for_write(Quorum, &SIMPLE_3, &topology, "dc0").unwrap();
     let error = single.check_available([0u16].into_iter()).unwrap_err();
