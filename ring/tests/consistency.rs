@@ -122,6 +122,18 @@ fn each_quorum_counts_no_datacentre_twice() {
 }
 
 #[test]
+fn each_quorum_is_met_when_the_last_datacentre_has_its_own() {
+    let topology = topology(&[3, 3]);
+    let requirement = Requirement::for_write(EachQuorum, &network(&[3, 3]), &topology, "dc0").unwrap();
+    let mut tally = Tally::new(requirement);
+    [0, 0, 0, 1, 1].into_iter().for_each(|dc| tally.contacted(dc));
+    [0, 0, 0, 1].into_iter().for_each(|dc| tally.succeeded(dc));
+    assert!(!tally.is_met(), "four answers, but one of them from dc1");
+    tally.succeeded(1);
+    assert!(tally.is_met());
+}
+
+#[test]
 fn a_hint_satisfies_any_alone() {
     let topology = topology(&[1]);
     for level in [Any, One] {

@@ -263,6 +263,7 @@ fn deltas_are_taken_in_where_they_follow_on() {
     assert_eq!(tell(delta(1, 0, &[(status, 1, b"b"), (load, 2, b"c")])), (1, 2, 2));
     assert_eq!(tell(delta(1, 2, &[(status, 4, b"c"), (load, 3, b"c")])), (1, 2, 2), "out of order");
     assert_eq!(tell(delta(1, 2, &[(status, 2, b"c")])), (1, 2, 2), "not after where it begins");
+    assert_eq!(tell(delta(1, 2, &[(status, 3, b"c"), (load, 3, b"c")])), (1, 2, 2), "one version twice");
     assert_eq!(tell(delta(1, 2, &[(status, 3, b"long")])), (1, 2, 2), "too large");
     assert_eq!(tell(delta(1, 2, &[(status, u64::MAX, b"c")])), (1, 2, 2), "nothing could follow");
     assert_eq!(tell(delta(1, 2, &[(StateKey(9), 3, b"c")])), (1, 2, 2), "too many keys");
