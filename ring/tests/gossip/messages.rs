@@ -229,10 +229,10 @@ fn the_answers_of_a_round_share_what_probes_leave() {
 
 #[test]
 fn deltas_take_half_of_an_answer() {
-    // A head of 24 bytes, and 33 for each value.
+    // A head of 24 bytes, and 33 for each value: two fit in half of 180 to the byte.
     let value = [7; 30];
     let values: Vec<(StateKey, u64, &[u8])> = (1..=4).map(|key| (StateKey(key), u64::from(key), &value[..])).collect();
-    let max_round_bytes = 4 * (OVERHEAD_BYTES + 200);
+    let max_round_bytes = 4 * (OVERHEAD_BYTES + 180);
     let mut node = acquainted(GossipConfig { max_round_bytes, ..GossipConfig::default() }, 10);
     for number in [3, 4] {
         node.receive(0, host(number), GossipMessage::Final { deltas: vec![delta(number, 0, &values)] });
