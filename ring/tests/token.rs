@@ -101,6 +101,7 @@ fn ranges_wrap() {
     assert!(Token::MAX.is_within(high, low));
     assert!(low.is_within(high, low));
     assert!(!mid.is_within(high, low));
+    assert!(!high.is_within(high, low));
     assert!(mid.is_within(low, low));
     assert!(low.is_within(low, low));
     assert_eq!(Token::MAX.distance_to(Token::MIN), 1);
