@@ -91,6 +91,9 @@ fn a_topology_finds_its_parts() {
     assert_eq!(topology.epoch(), 8);
     assert_eq!(topology.index_of(HostId(Uuid::from_u128(9))), Some(2));
     assert_eq!(topology.index_of(HostId(Uuid::from_u128(5))), None);
+    assert_eq!(topology.member_by_host(HostId(Uuid::from_u128(9))).map(|member| member.tokens.len()), Some(2));
+    assert_eq!(topology.member_by_host(HostId(Uuid::from_u128(5))), None);
+    assert_eq!(topology.datacenters().iter().map(|each| each.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
     assert_eq!(topology.datacenter_index("b"), Some(1));
     assert_eq!(topology.datacenter_of(1), Some(0));
     assert_eq!(topology.datacenter("a").unwrap().racks["r1"], [1]);
