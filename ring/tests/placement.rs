@@ -95,13 +95,28 @@ fn a_topology_finds_its_parts() {
     assert_eq!(topology.member_by_host(HostId(Uuid::from_u128(5))), None);
     assert_eq!(topology.datacenters().iter().map(|each| each.name.as_str()).collect::<Vec<_>>(), ["a", "b"]);
     assert_eq!(topology.datacenter_index("b"), Some(1));
-    assert_eq!(topology.datacenter_of(1), Some(0));
+    assert_eq!([0, 1, 2, 3].map(|index| topology.datacenter_of(index)), [Some(0), Some(0), Some(1), None]);
     assert_eq!(topology.datacenter("a").unwrap().racks["r1"], [1]);
-    assert_eq!(topology.primary(Token(1)), Some(2));
+    let owners = [i64::MIN, -6, -5, -4, 0, 1].map(|token| topology.primary(Token(token)));
+    assert_eq!(owners, [2, 0, 0, 2, 2, 2].map(Some));
     let ranges: Vec<_> = topology.ranges().map(|(start, end, owner)| (start.0, end.0, owner)).collect();
     assert_eq!(ranges, [(0, i64::MIN, 2), (i64::MIN, -5, 0), (-5, 0, 2)]);
     assert_eq!(topology.datacenter_ownership(), [1.0, 0.0, 1.0]);
     assert!((topology.ownership().iter().sum::<f64>() - 1.0).abs() < 1e-9);
+}
+
+#[test]
+fn datacentres_are_owned_as_if_there_were_no_others() {
+    let quarter = 1i64 << 62;
+    let members = vec![
+        member(1, "a", "r", &[-quarter]),
+        member(2, "a", "r", &[quarter]),
+        member(3, "b", "r", &[7]),
+        member(4, "c", "r", &[-quarter + 1]),
+        member(5, "c", "r", &[1]),
+    ];
+    let topology = Topology::new(1, members).unwrap();
+    assert_eq!(topology.datacenter_ownership(), [0.5, 0.5, 1.0, 0.75, 0.25]);
 }
 
 #[test]

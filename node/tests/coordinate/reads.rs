@@ -304,10 +304,12 @@ fn each_datacentre_turns_to_its_own_spares() {
 fn a_replica_that_is_behind_is_asked_again() {
     let layout = Layout::new(&[2, 1]);
     let mut reading = Reading::start(&layout, ConsistencyLevel::LocalQuorum, 0, one_partition()).unwrap();
-    assert_eq!(reading.answer(0, 0, &holding(7)), None);
-    assert_eq!(reading.fail(0, 1, ReplicaFailure::Behind), None);
+    assert_eq!(reading.answer(7, 0, &holding(7)), None);
+    assert_eq!(reading.fail(7, 1, ReplicaFailure::Behind), None);
     let again_ms = reading.read.next_deadline_ms();
-    assert!(again_ms < 200);
+    assert!(again_ms > 7 && again_ms < 200);
+    assert_eq!(reading.time(again_ms - 1), None);
+    assert!(reading.asked().is_empty(), "not yet");
     assert_eq!(reading.time(again_ms), None);
     assert_eq!(reading.answer(again_ms, 1, &holding(7)), Some(Ok(holding(7))));
 }
