@@ -115,13 +115,15 @@ impl RocksEngine {
     /// Records the first failure of a write or sync. A full disk is none: RocksDB itself takes no writes until there is
     /// space for a memtable again, looks every 5 seconds, and then begins with a new log and what its memtables hold.
     fn stop_on<T>(&self, outcome: Result<T, rocksdb::Error>) -> Result<T, EngineError> {
-        outcome.map_err(|error| {
-            let error = engine_error(&error);
-            if !matches!(error, EngineError::Full(_)) {
-                let _ = self.failure.set(error.clone());
-            }
-            error
+        outcome.map_err(|error| match engine_error(&error) {
+            EngineError::Full(message) => EngineError::Full(message),
+            error => self.stop(error),
         })
+    }
+
+    fn stop(&self, error: EngineError) -> EngineError {
+        let _ = self.failure.set(error.clone());
+        error
     }
 
     fn native_batch(&self, batch: &Batch) -> Result<WriteBatch, EngineError> {
@@ -274,7 +276,8 @@ impl Engine for RocksEngine {
 
     fn sync(&self) -> Result<(), EngineError> {
         self.check()?;
-        self.stop_on(self.db.flush_wal(true))
+        // Whatever an fsync did not do is not done by the next one either: also if it was for want of space.
+        self.db.flush_wal(true).map_err(|error| self.stop(engine_error(&error)))
     }
 
     fn flush(&self) -> Result<(), EngineError> {
