@@ -30,6 +30,17 @@ pub fn start(
     legs: usize,
     orders: &mut Vec<Order>,
 ) -> Outcome<WriteCoordination> {
+    start_at(0, layout, level, dead, legs, orders)
+}
+
+fn start_at(
+    now_ms: u64,
+    layout: &Layout,
+    level: ConsistencyLevel,
+    dead: u32,
+    legs: usize,
+    orders: &mut Vec<Order>,
+) -> Outcome<WriteCoordination> {
     let leg = || WriteLeg {
         encoded: mutation().encode(),
         mutation: Some(mutation()),
@@ -38,7 +49,7 @@ pub fn start(
         fence: Fence::default(),
     };
     let legs = (0..legs).map(|_| leg()).collect();
-    WriteCoordination::start(legs, WriteType::Simple, host(0), 0, 0, DEADLINE_MS, orders)
+    WriteCoordination::start(legs, WriteType::Simple, host(0), 0, now_ms, DEADLINE_MS, orders)
 }
 
 /// All replicas that orders reach, directly or passed on.
@@ -91,7 +102,7 @@ fn every_live_replica_is_asked_once_and_remote_datacentres_by_one_message() {
 fn those_behind_a_silent_forwarder_are_asked_directly() {
     let layout = Layout::new(&[1, 3]);
     let mut orders = Vec::new();
-    let mut write = start(&layout, ConsistencyLevel::All, 0, 1, &mut orders).unwrap();
+    let mut write = start_at(100, &layout, ConsistencyLevel::All, 0, 1, &mut orders).unwrap();
     let passed_on: Vec<HostId> = orders
         .iter()
         .flat_map(|o| match &o.work {
@@ -101,9 +112,9 @@ fn those_behind_a_silent_forwarder_are_asked_directly() {
         .collect();
     assert_eq!(passed_on.len(), 2);
     // One of them answered: the message got through to it.
-    assert!(write.on_answer(10, 0, passed_on[0], &Answer::Applied).is_none());
+    assert!(write.on_answer(110, 0, passed_on[0], &Answer::Applied).is_none());
     let at_ms = write.next_deadline_ms();
-    assert!(at_ms < DEADLINE_MS);
+    assert!(at_ms > 110 && at_ms < DEADLINE_MS);
     let mut again = Vec::new();
     assert!(write.on_time(at_ms, &mut again).is_none());
     assert_eq!(again.iter().map(|o| o.to).collect::<Vec<_>>(), vec![passed_on[1]]);
