@@ -26,7 +26,7 @@ const WRITERS: usize = 3;
 const CUT: Quality =
     Quality { is_cut: true, loss_percent: 0, delay: Duration::ZERO, late_percent: 0, late: Duration::ZERO };
 /// Long enough for a node to be taken for dead.
-const LONG: Duration = Duration::from_secs(6);
+const LONG: Duration = Duration::from_secs(8);
 /// Requests through each node that have to go well one after the other before all is well.
 const GOOD_REQUESTS: usize = 100;
 
