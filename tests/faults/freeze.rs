@@ -19,14 +19,18 @@ const PHASE: Duration = Duration::from_secs(4);
 /// Counted on its own: a request that takes so long has waited for the frozen node.
 const SLOW: Duration = Duration::from_millis(500);
 
-/// The median and the 99th percentile of the requests between the two. One that was under way when the freeze began
-/// belongs to the freeze.
-fn percentiles(written: &[Written], from: Instant, to: Instant, is_freeze: bool) -> String {
+/// How long the requests between the two took. One that was under way when the freeze began belongs to the freeze.
+fn between(written: &[Written], from: Instant, to: Instant, is_freeze: bool) -> Vec<Duration> {
     let within = written.iter().flat_map(|one| &one.answered).filter(|timed| match is_freeze {
         true => timed.at < to && timed.at + timed.took >= from,
         false => timed.at >= from && timed.at + timed.took < to,
     });
-    let mut took: Vec<Duration> = within.map(|timed| timed.took).collect();
+    within.map(|timed| timed.took).collect()
+}
+
+/// The median and the 99th percentile.
+fn percentiles(took: &[Duration]) -> String {
+    let mut took = took.to_vec();
     took.sort_unstable();
     let at = |percent: usize| took[(took.len() - 1) * percent / 100].as_secs_f64() * 1_000.0;
     let slow = took.iter().filter(|took| **took > SLOW).count();
@@ -58,10 +62,15 @@ fn a_frozen_node_costs_the_others_not_one_request() {
         std::thread::sleep(PHASE / 2);
     });
 
+    let (mut without, mut with) = (Vec::new(), Vec::new());
     for (before, frozen, resumed) in freezes {
-        println!("freeze: without: {}", percentiles(&written, before, frozen, false));
-        println!("freeze: with one of three frozen: {}", percentiles(&written, frozen, resumed, true));
+        let phases = [between(&written, before, frozen, false), between(&written, frozen, resumed, true)];
+        println!("freeze: without: {}", percentiles(&phases[0]));
+        println!("freeze: with one of three frozen: {}", percentiles(&phases[1]));
+        without.extend_from_slice(&phases[0]);
+        with.extend_from_slice(&phases[1]);
     }
+    println!("freeze: all without: {}; all with: {}", percentiles(&without), percentiles(&with));
     let mut asked = Client::connect(nodes[0]);
     wait_until("all three answer", || asked.query("SELECT n FROM faults.registers WHERE k = 0", All).is_ok());
     let failures: Vec<_> = written.iter().flat_map(|one| one.failures.clone()).collect();

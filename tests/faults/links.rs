@@ -120,7 +120,7 @@ impl Wired {
             let is_cut = matches!(fault, Fault::CutBothWays | Fault::CutOneWay);
             match is_cut && draw.below(8) == 0 {
                 true => std::thread::sleep(LONG),
-                false => std::thread::sleep(Duration::from_millis(200 + draw.below(800))),
+                false => std::thread::sleep(Duration::from_millis(400 + draw.below(600))),
             }
             if fault == Fault::AnswersStopped && draw.below(2) == 0 {
                 // What was held up never arrives.
