@@ -1,5 +1,6 @@
 //! One read command at a consistency level: data from the nearest replica, digests from others, another
-//! replica when one is slow; on a mismatch all data, reconciled, and the repair acknowledged before the answer.
+//! replica when one is slow; on a mismatch all data, reconciled, and the repair acknowledged before the answer, by
+//! another replica when one is slow to.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -48,16 +49,32 @@ enum Stage {
     Repair {
         merged: ReadResult,
         lagging: Vec<Lagging>,
-        /// By leg: the place in `lagging` of the replica that is sent this partition; `None`: it has answered.
-        repairs: Vec<Option<usize>>,
+        /// By leg.
+        repairs: Vec<Repair>,
     },
 }
 
-/// A replica that lacks something of the merged answer.
+/// A replica that lacks something of the merged answer, or a spare that is sent what others have not acknowledged.
 struct Lagging {
     replica: Replica,
     /// Partitions that it has not acknowledged yet; `None`: it has refused one.
     left: Option<usize>,
+    is_spare: bool,
+}
+
+/// What a replica is sent of one partition.
+struct Repair {
+    /// Its place in `lagging`.
+    place: usize,
+    partition: Partition,
+    standing: Repaired,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Repaired {
+    Open,
+    Acknowledged,
+    Refused,
 }
 
 /// A read under way.
@@ -209,8 +226,9 @@ impl ReadCoordination {
 
     /// A replica has not answered for long: asks a spare too, and again later while there are more.
     fn speculate(&mut self, now: Instant, orders: &mut Vec<Order>) {
-        self.speculate_ms = None;
         if matches!(self.stage, Stage::Repair { .. }) {
+            self.speculated += u32::from(self.repair_a_spare(orders));
+            self.speculate_ms = self.speculate_next_ms(now);
             return;
         }
         let is_open = |c: &&Contact| matches!(c.standing, Standing::Asked { .. } | Standing::Behind { .. });
@@ -218,7 +236,39 @@ impl ReadCoordination {
         if self.turn_to_spare(now, |spare| slow.contains(&spare), orders) {
             self.speculated += 1;
         }
-        self.speculate_ms = (!self.spares.is_empty()).then(|| now.ms() + self.patience_ms);
+        self.speculate_ms = self.speculate_next_ms(now);
+    }
+
+    fn speculate_next_ms(&self, now: Instant) -> Option<u64> {
+        (!self.spares.is_empty()).then(|| now.ms() + self.patience_ms)
+    }
+
+    /// A replica has not acknowledged its repair for long: sends a spare what nobody has acknowledged yet. The spare
+    /// counts in its place: whatever else is in the merged answer, all that have answered the read hold.
+    fn repair_a_spare(&mut self, orders: &mut Vec<Order>) -> bool {
+        let Stage::Repair { lagging, repairs, .. } = &mut self.stage else {
+            return false;
+        };
+        let is_open = |one: &&Lagging| one.left.is_some_and(|left| left > 0);
+        let slow: Vec<u16> = lagging.iter().filter(is_open).map(|one| one.replica.datacenter).collect();
+        let anywhere = !matches!(self.requirement.scope(), Scope::Each(_));
+        let Some(spare) = self.spares.iter().position(|spare| anywhere || slow.contains(&spare.datacenter)) else {
+            return false;
+        };
+        let is_lacking = |repair: &&Repair| {
+            repair.standing != Repaired::Acknowledged && lagging.get(repair.place).is_some_and(|one| !one.is_spare)
+        };
+        let partitions: Vec<Partition> = repairs.iter().filter(is_lacking).map(|one| one.partition.clone()).collect();
+        let replica = self.spares.remove(spare);
+        self.tally.contacted(replica.datacenter);
+        let place = lagging.len();
+        lagging.push(Lagging { replica, left: Some(partitions.len()), is_spare: true });
+        for partition in partitions {
+            let leg = LEG_REPAIR + repairs.len() as u32;
+            orders.push(repair_order(&self.command, self.fence, replica.host, leg, &partition));
+            repairs.push(Repair { place, partition, standing: Repaired::Open });
+        }
+        true
     }
 
     fn advance(&mut self, now: Instant, orders: &mut Vec<Order>) -> Option<Outcome<ReadResult>> {
@@ -236,7 +286,7 @@ impl ReadCoordination {
                 return None;
             }
         }
-        self.reconcile(orders)
+        self.reconcile(now, orders)
     }
 
     fn may_get_data(&self) -> bool {
@@ -298,7 +348,7 @@ impl ReadCoordination {
         orders.extend(ask.into_iter().map(|host| self.order(host, false)));
     }
 
-    fn reconcile(&mut self, orders: &mut Vec<Order>) -> Option<Outcome<ReadResult>> {
+    fn reconcile(&mut self, now: Instant, orders: &mut Vec<Order>) -> Option<Outcome<ReadResult>> {
         let mut answers = Vec::new();
         for (place, contact) in self.contacts.iter_mut().enumerate() {
             if matches!(contact.standing, Standing::Replied(Reply::Data(_)))
@@ -311,23 +361,24 @@ impl ReadCoordination {
         let whole: Vec<usize> = answers.iter().map(|(place, _)| *place).collect();
         let reconciled = reconcile(&self.command, answers);
         self.mismatched |= !reconciled.diffs.is_empty();
-        let lacking: BTreeMap<usize, Vec<Partition>> = reconciled.diffs.into_iter().collect();
+        let mut lacking: BTreeMap<usize, Vec<Partition>> = reconciled.diffs.into_iter().collect();
         self.tally = Tally::new(self.requirement.clone());
         self.failures.clear();
         let (mut lagging, mut repairs) = (Vec::new(), Vec::new());
         for place in whole {
             let replica = self.contacts[place].replica;
             self.tally.contacted(replica.datacenter);
-            let Some(partitions) = lacking.get(&place) else {
+            let Some(partitions) = lacking.remove(&place) else {
                 self.tally.succeeded(replica.datacenter);
                 continue;
             };
+            let left = Some(partitions.len());
             for partition in partitions {
                 let leg = LEG_REPAIR + repairs.len() as u32;
-                repairs.push(Some(lagging.len()));
-                orders.push(repair_order(&self.command, self.fence, replica.host, leg, partition));
+                orders.push(repair_order(&self.command, self.fence, replica.host, leg, &partition));
+                repairs.push(Repair { place: lagging.len(), partition, standing: Repaired::Open });
             }
-            lagging.push(Lagging { replica, left: Some(partitions.len()) });
+            lagging.push(Lagging { replica, left, is_spare: false });
         }
         if is_planted(Bug::NoReadRepair) {
             orders.clear();
@@ -337,6 +388,7 @@ impl ReadCoordination {
             return Some(Ok(reconciled.result));
         }
         self.stage = Stage::Repair { merged: reconciled.result, lagging, repairs };
+        self.speculate_ms = self.speculate_next_ms(now);
         self.finish_if_repaired()
     }
 
@@ -345,11 +397,15 @@ impl ReadCoordination {
             return None;
         };
         let repair = repairs.get_mut(leg.checked_sub(LEG_REPAIR)? as usize)?;
-        let lagging = lagging.get_mut((*repair)?).filter(|lagging| lagging.replica.host == from)?;
+        let lagging = lagging.get_mut(repair.place).filter(|lagging| lagging.replica.host == from)?;
         // Each acknowledgement counts once, however often the network brings it.
-        *repair = None;
+        if repair.standing != Repaired::Open {
+            return None;
+        }
+        let is_applied = matches!(answer, Answer::Applied);
+        repair.standing = if is_applied { Repaired::Acknowledged } else { Repaired::Refused };
         let left = lagging.left?;
-        if !matches!(answer, Answer::Applied) {
+        if !is_applied {
             lagging.left = None;
             let reason = if let Answer::Failed(reason) = answer { Some(*reason) } else { None };
             errors::note_failure(&mut self.tally, &mut self.failures, &lagging.replica, reason);

@@ -63,6 +63,57 @@ fn a_repair_that_fails_or_times_out_is_no_success() {
     );
 }
 
+/// The replica that has to be repaired is frozen after its answer: the third one has what the answer shows instead.
+#[test]
+fn a_slow_repair_turns_to_the_spare() {
+    let mut reading = mismatched(0);
+    assert_eq!(reading.answer(2, 1, &holding(5)), None);
+    let slow = reading.take(1);
+    assert_eq!(reading.time(31), None);
+    assert_eq!(reading.asked(), [0; 0], "the repair's patience begins with it");
+    assert_eq!(reading.time(32), None);
+    assert_eq!((reading.asked(), reading.read.speculated), (vec![2], 1));
+    assert_eq!(version_in(std::slice::from_ref(&repair_of(&reading.orders[0]).partition)), 9);
+    assert_ne!(reading.orders[0].leg, slow.leg);
+    assert_eq!(reading.tell(33, reading.orders[0].leg, 1, Answer::Applied), None, "that was the spare's");
+    assert_eq!(reading.answer(34, 2, &holding(0)), Some(Ok(holding(9))));
+
+    // Or the slow one acknowledges after all.
+    let mut reading = mismatched(0);
+    assert_eq!(reading.answer(2, 1, &holding(5)), None);
+    assert_eq!(reading.time(40), None);
+    assert_eq!(reading.asked(), [1, 2]);
+    assert_eq!(reading.answer(41, 1, &holding(0)), Some(Ok(holding(9))));
+
+    // A spare that refuses is no success, and there is no other.
+    let mut reading = mismatched(0);
+    assert_eq!(reading.answer(2, 1, &holding(5)), None);
+    assert_eq!(reading.time(40), None);
+    assert_eq!(reading.fail(41, 2, ReplicaFailure::Storage), None);
+    assert_eq!(reading.time(80), None);
+    assert_eq!(reading.asked(), [1]);
+    assert_eq!(reading.answer(81, 1, &holding(0)), Some(Ok(holding(9))));
+}
+
+/// The spare needs what is not acknowledged, of all that lack something; what a repaired replica has, it need not have.
+#[test]
+fn a_spare_is_sent_what_nobody_has_acknowledged() {
+    let layout = Layout::new(&[3]);
+    let mut reading = Reading::start(&layout, QUORUM, 0, everything()).unwrap();
+    assert_eq!(reading.answer(1, 0, &scanned(&[(b"a", 1), (b"c", 3)])), None);
+    assert_eq!(reading.answer(1, 1, &scanned(&[(b"b", 2)])), None);
+    assert_eq!(reading.asked(), [0, 1, 1], "b for the one, a and c for the other");
+    let legs: Vec<u32> = reading.orders.drain(..).map(|o| o.leg).collect();
+    assert_eq!(reading.tell(2, legs[1], 1, Answer::Applied), None);
+    assert_eq!(reading.time(40), None);
+    let sent: Vec<Bytes> = reading.orders.iter().map(|o| repair_of(o).partition.key.clone()).collect();
+    assert_eq!((reading.asked(), sent), (vec![2, 2], vec![Bytes::from_static(b"b"), Bytes::from_static(b"c")]));
+    assert_eq!(reading.tell(41, legs[0], 0, Answer::Applied), None, "one whole replica");
+    assert_eq!(reading.answer(42, 2, &holding(0)), None, "half of it");
+    let whole = scanned(&[(b"a", 1), (b"b", 2), (b"c", 3)]);
+    assert_eq!(reading.answer(42, 2, &holding(0)), Some(Ok(whole)));
+}
+
 #[test]
 fn in_the_data_round_a_failure_turns_to_the_spare() {
     let mut reading = mismatched(0);
