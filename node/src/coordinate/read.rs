@@ -172,7 +172,7 @@ impl ReadCoordination {
                 self.on_reply(now, from, answer, latencies, orders)?;
                 self.advance(now, orders)
             }
-            (Stage::Repair { .. }, leg) if leg >= LEG_REPAIR => self.on_repaired(leg, from, &answer),
+            (Stage::Repair { .. }, leg) => self.on_repaired(leg, from, &answer),
             _ => None,
         }
     }
@@ -384,7 +384,7 @@ impl ReadCoordination {
             orders.clear();
             return Some(Ok(reconciled.result));
         }
-        if (self.tally.is_met() && repairs.is_empty()) || is_planted(Bug::AnswerBeforeRepair) {
+        if is_planted(Bug::AnswerBeforeRepair) {
             return Some(Ok(reconciled.result));
         }
         self.stage = Stage::Repair { merged: reconciled.result, lagging, repairs };

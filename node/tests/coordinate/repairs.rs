@@ -95,6 +95,29 @@ fn a_slow_repair_turns_to_the_spare() {
     assert_eq!(reading.answer(81, 1, &holding(0)), Some(Ok(holding(9))));
 }
 
+/// At EACH_QUORUM a spare counts only where the slow replica counted; at QUORUM any.
+#[test]
+fn a_slow_repair_turns_to_a_spare_that_counts_in_its_place() {
+    let layout = Layout::new(&[3, 3]);
+    for lacking in [0, 1] {
+        let mut reading = Reading::start(&layout, ConsistencyLevel::EachQuorum, 0, one_partition()).unwrap();
+        let contacts = reading.asked();
+        let slow = *contacts.iter().rfind(|i| layout.dc_of(**i) == lacking).unwrap();
+        for replica in &contacts {
+            assert_eq!(reading.answer(1, *replica, &holding(if *replica == slow { 5 } else { 9 })), None);
+        }
+        for replica in reading.asked() {
+            assert_eq!(reading.answer(2, replica, &holding(if replica == slow { 5 } else { 9 })), None);
+        }
+        assert_eq!(reading.asked(), [slow]);
+        assert_eq!(reading.time(40), None);
+        let spares: Vec<usize> = reading.asked().into_iter().filter(|i| *i != slow).collect();
+        assert_eq!(spares.len(), 1);
+        assert!(!contacts.contains(&spares[0]) && layout.dc_of(spares[0]) == lacking, "{spares:?}");
+        assert_eq!(reading.answer(41, spares[0], &holding(0)), Some(Ok(holding(9))));
+    }
+}
+
 /// The spare needs what is not acknowledged, of all that lack something; what a repaired replica has, it need not have.
 #[test]
 fn a_spare_is_sent_what_nobody_has_acknowledged() {
@@ -121,6 +144,18 @@ fn in_the_data_round_a_failure_turns_to_the_spare() {
     assert_eq!(reading.asked(), [2]);
     assert_eq!(reading.answer(3, 2, &holding(9)), Some(Ok(holding(9))), "two whole replicas: nothing to repair");
     assert!(reading.read.mismatched, "there was something all the same");
+}
+
+#[test]
+fn whoever_failed_in_the_first_round_is_left_alone_in_the_second() {
+    let layout = Layout::new(&[3]);
+    let mut reading = Reading::start(&layout, QUORUM, 0, one_partition()).unwrap();
+    assert_eq!(reading.fail(1, 0, ReplicaFailure::Storage), None);
+    assert_eq!(reading.answer(2, 2, &holding(9)), None);
+    assert_eq!(reading.answer(2, 1, &holding(5)), None);
+    assert_eq!(reading.asked(), [1], "the digest's data");
+    assert_eq!(reading.answer(3, 1, &holding(5)), None);
+    assert_eq!(reading.answer(4, 1, &holding(0)), Some(Ok(holding(9))), "its repair");
 }
 
 #[test]

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use starling_cql_lite::protocol::error::{CqlError, FailedReplica, FailureCode, WriteType};
-use starling_node::coordinate::{Answer, Order, Outcome, Work, WriteCoordination, WriteLeg};
+use starling_node::coordinate::{Answer, Order, Outcome, Work, WriteCoordination, WriteLeg, replicas_of};
 use starling_node::message::{Fence, ReplicaFailure};
-use starling_ring::{ConsistencyLevel, HostId, Token};
+use starling_ring::{ConsistencyLevel, HostId, Placement, Token};
 use starling_storage::model::{Mutation, Partition, TableId, TableRef};
 
 use crate::layout::{LAYOUTS, LEVELS, Layout, address, alive, deaths, host, number};
@@ -219,6 +219,26 @@ fn a_write_gives_back_what_it_was_started_with() {
     let (legs, kind, deadline_ms) = write.into_legs();
     assert_eq!((legs.len(), kind, deadline_ms), (2, WriteType::Simple, DEADLINE_MS));
     assert!(legs.iter().all(|leg| leg.encoded == mutation().encode() && leg.replicas == layout.replicas(0)));
+}
+
+#[test]
+fn a_batch_that_times_out_counts_the_mutation_that_lacks_acknowledgements() {
+    let layout = Layout::new(&[3]);
+    let mut write = start(&layout, ConsistencyLevel::Quorum, 0, 2, &mut Vec::new()).unwrap();
+    for replica in [0, 1] {
+        assert!(write.on_answer(1, 0, host(replica), &Answer::Applied).is_none());
+    }
+    assert!(write.on_answer(1, 1, host(2), &Answer::Applied).is_none());
+    assert_eq!(write.timed_out(), CqlError::write_timeout(ConsistencyLevel::Quorum, 1, 2, WriteType::Simple));
+}
+
+#[test]
+fn all_replicas_of_a_token_are_written_to_dead_ones_too() {
+    let layout = Layout::new(&[3, 3]);
+    let placement = Placement::new(&layout.topology, &layout.strategy);
+    let mut replicas = replicas_of(&layout.topology, &placement, Token(1), &|index| index != 4);
+    replicas.sort_by_key(|replica| number(replica.host));
+    assert_eq!(replicas, layout.replicas(1 << 4));
 }
 
 #[test]

@@ -50,9 +50,10 @@ fn damaged_length(block: &[u8]) -> Option<usize> {
             at = end;
             continue;
         }
-        let rest = block.len().checked_sub(at + header.size_bytes())?;
+        let payload = at + header.size_bytes();
+        let rest = block.len().checked_sub(payload)?;
         let flipped = (0..u16::BITS).map(|bit| usize::from(header.length ^ (1 << bit)));
-        let fits = flipped.chain([rest]).any(|length| length <= rest && header.fits(block, at, length));
+        let fits = flipped.chain([rest]).any(|length| length <= rest && header.fits(block, at, payload + length));
         return fits.then_some(at);
     }
     None

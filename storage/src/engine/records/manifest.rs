@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use super::{BLOCK_BYTES, EngineError, Header};
+use super::{BLOCK_BYTES, EngineError, HEADER_BYTES, Header};
 
 /// Checks each record of the MANIFEST that the folder's CURRENT names. A store that is not there yet has none; one that
 /// CURRENT does not name rightly RocksDB tells of.
@@ -52,12 +52,12 @@ fn damaged_in(block: &[u8]) -> Option<usize> {
         if rest.iter().all(|byte| *byte == 0) {
             return None;
         }
-        let length = usize::from(header.length);
-        let end = at + header.size_bytes() + length;
+        // MANIFEST is never recycled: a record that says that it is has a damaged type, and its head is no longer.
+        let end = at + HEADER_BYTES + usize::from(header.length);
         if end > block.len() && block.len() < BLOCK_BYTES {
             return None;
         }
-        if !header.fits(block, at, length) {
+        if !header.fits(block, at, end) {
             return Some(at);
         }
         at = end;
@@ -67,7 +67,7 @@ fn damaged_in(block: &[u8]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{HEADER_BYTES, record};
+    use super::super::record;
     use super::*;
 
     fn damaged(file: &[u8]) -> Option<u64> {

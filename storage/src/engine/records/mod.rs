@@ -44,9 +44,9 @@ impl Header {
         if is_recyclable(self.kind) { RECYCLABLE_HEADER_BYTES } else { HEADER_BYTES }
     }
 
-    /// Whether the record at `at` would be whole with this length.
-    fn fits(self, block: &[u8], at: usize, length: usize) -> bool {
-        let covered = block.get(at + HEADER_BYTES - 1..at + self.size_bytes() + length);
+    /// Whether the record from `at` to `end` would be whole.
+    fn fits(self, block: &[u8], at: usize, end: usize) -> bool {
+        let covered = block.get(at + HEADER_BYTES - 1..end);
         covered.is_some_and(|covered| masked(crc32c(covered)) == self.checksum)
     }
 }
