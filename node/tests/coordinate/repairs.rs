@@ -102,14 +102,17 @@ fn a_slow_repair_turns_to_a_spare_that_counts_in_its_place() {
     for lacking in [0, 1] {
         let mut reading = Reading::start(&layout, ConsistencyLevel::EachQuorum, 0, one_partition()).unwrap();
         let contacts = reading.asked();
-        let slow = *contacts.iter().rfind(|i| layout.dc_of(**i) == lacking).unwrap();
+        let last_of = |dc| *contacts.iter().rfind(|i| layout.dc_of(**i) == dc).unwrap();
+        let (slow, quick) = (last_of(lacking), last_of(1 - lacking));
+        let held = |replica| holding(if replica == slow || replica == quick { 5 } else { 9 });
         for replica in &contacts {
-            assert_eq!(reading.answer(1, *replica, &holding(if *replica == slow { 5 } else { 9 })), None);
+            assert_eq!(reading.answer(1, *replica, &held(*replica)), None);
         }
         for replica in reading.asked() {
-            assert_eq!(reading.answer(2, replica, &holding(if replica == slow { 5 } else { 9 })), None);
+            assert_eq!(reading.answer(2, replica, &held(replica)), None);
         }
-        assert_eq!(reading.asked(), [slow]);
+        assert_eq!(reading.asked().len(), 2, "one repair in each datacentre");
+        assert_eq!(reading.answer(3, quick, &holding(0)), None);
         assert_eq!(reading.time(40), None);
         let spares: Vec<usize> = reading.asked().into_iter().filter(|i| *i != slow).collect();
         assert_eq!(spares.len(), 1);
