@@ -31,8 +31,8 @@ fn main() {
     let context = BindContext {
         now_us: 1_700_000_000_000_000,
         now_s: 1_700_000_000,
-        default_timestamp_us: 1_700_000_000_000_000,
-        position_us: 1_700_000_000_000_000,
+        client_timestamp_us: None,
+        stamp: 1_700_000_000_000_000,
         entropy: 1,
         page_size: Some(5_000),
         paging_state: None,

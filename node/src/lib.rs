@@ -10,3 +10,4 @@ pub mod schema;
 pub mod server;
 pub mod settings;
 pub mod system;
+pub mod time;

@@ -85,6 +85,7 @@ pub const PURE: &[&str] = &[
     "node/src/schema",
     "node/src/plan",
     "node/src/system",
+    "node/src/time",
     "node/src/coordinate",
     "node/src/cluster",
     "node/src/message",

@@ -12,6 +12,7 @@ use starling_ring::ConsistencyLevel;
 
 use crate::plan::{BoundValue, BoundValues, Page, Prepared, ResultColumn, ResultMetadata};
 use crate::schema::change::SchemaChange;
+use crate::time::Stamp;
 
 /// Identifier of a prepared statement: a hash of keyspace and text, so all nodes give it the same.
 pub type StatementId = [u8; 16];
@@ -35,6 +36,8 @@ pub struct Parameters {
     pub keyspace: Option<Arc<str>>,
     /// Seconds since 1970 against which expiry is judged and from which it is counted, instead of the clock's.
     pub now_s: Option<i64>,
+    /// The latest stamp that the client has been told: what is done for it is later.
+    pub stamp: Option<Stamp>,
 }
 
 /// What an answer says of its columns.
@@ -99,6 +102,18 @@ pub enum ClientRequest {
         /// Options; the values are with the statements.
         parameters: Parameters,
     },
+}
+
+impl ClientRequest {
+    /// The latest stamp that the client has been told, if it says so.
+    pub fn stamp(&self) -> Option<Stamp> {
+        match self {
+            ClientRequest::Query { parameters, .. }
+            | ClientRequest::Execute { parameters, .. }
+            | ClientRequest::Batch { parameters, .. } => parameters.stamp,
+            ClientRequest::Prepare { .. } => None,
+        }
+    }
 }
 
 /// Descriptions of a result's columns.

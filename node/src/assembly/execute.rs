@@ -46,6 +46,9 @@ impl Node {
         session: &Session,
         request: ClientRequest,
     ) -> Result<(), CqlError> {
+        if let Some(stamp) = request.stamp() {
+            self.follow(stamp)?;
+        }
         match request {
             ClientRequest::Query { text, parameters } => {
                 let keyspace = parameters.keyspace.clone().or_else(|| session.keyspace());
@@ -101,18 +104,19 @@ impl Node {
         Ok(entry)
     }
 
-    fn bind_context(&self, parameters: &Parameters) -> BindContext {
+    /// `writes`: the statement is given a stamp, which this node has to have a good clock for.
+    fn bind_context(&self, parameters: &Parameters, writes: bool) -> Result<BindContext, CqlError> {
         let now_us = self.outside.wall_us();
-        let position_us = self.timestamp_us();
-        BindContext {
+        let stamp = if writes { self.issue_stamp()? } else { 0 };
+        Ok(BindContext {
             now_us,
             now_s: parameters.now_s.unwrap_or_else(|| now_us.div_euclid(1_000_000)),
-            default_timestamp_us: parameters.timestamp_us.unwrap_or(position_us),
-            position_us,
+            client_timestamp_us: parameters.timestamp_us,
+            stamp,
             entropy: (u128::from(self.outside.random()) << 64) | u128::from(self.outside.random()),
             page_size: parameters.page_size,
             paging_state: parameters.paging_state.clone(),
-        }
+        })
     }
 
     fn run(
@@ -123,9 +127,9 @@ impl Node {
         prepared: &Prepared,
         mut parameters: Parameters,
     ) -> Result<(), CqlError> {
-        let context = self.bind_context(&parameters);
-        let values = std::mem::replace(&mut parameters.values, BoundValues::NONE);
         asked.operation = OperationKind::expected(prepared);
+        let context = self.bind_context(&parameters, prepared.writes())?;
+        let values = std::mem::replace(&mut parameters.values, BoundValues::NONE);
         let planned = prepared.bind(values, &context)?;
         asked.operation = OperationKind::of(&planned, prepared.is_batch());
         if let Planned::Other(statement) = &planned
@@ -183,7 +187,7 @@ impl Node {
             };
             parts.push((prepared, values));
         }
-        let context = self.bind_context(parameters);
+        let context = self.bind_context(parameters, true)?;
         let parts = parts.iter().map(|(prepared, values)| (&**prepared, values.clone())).collect();
         match plan::bind_batch(kind, parts, &context)? {
             Planned::Write(write) => self.run_write(view, asked.take(), write, parameters.consistency),

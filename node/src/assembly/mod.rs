@@ -20,6 +20,7 @@ mod reading;
 mod replica;
 pub(crate) use replica::storage_failure as replica_failure;
 mod shard;
+mod timekeeping;
 mod timers;
 mod traces;
 mod turn;
@@ -29,7 +30,7 @@ mod writing;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use parking_lot::{Mutex, RwLock};
 use starling_ring::HostId;
@@ -40,14 +41,16 @@ use uuid::Uuid;
 use crate::cluster::{Cluster, ClusterAction};
 use crate::coordinate::{Answer, Instant, Order, Work};
 use crate::message::{
-    Destination, OperationId, Payload, PeerMessage, ReplicaAnswer, ReplicaFailure, ReplicaRequest, ReplyTo,
+    Destination, OperationId, Payload, PeerMessage, ReplicaAnswer, ReplicaFailure, ReplicaRequest, ReplyTo, Stamped,
 };
 use crate::system::Listing;
+use crate::time::Stamp;
 use ddl::PendingChange;
 pub use depths::{Depth, Depths};
 use figures::Figures;
 pub use outside::{CommitTicket, Outside, PendingRead};
 use shard::{Ended, Shard};
+pub use timekeeping::{CEILING_KEY, ClockFigures};
 use turn::Turn;
 pub use view::View;
 
@@ -76,6 +79,9 @@ pub struct NodeConfig {
     pub settings: Listing,
     /// What they may take in memory, texts and plans: bytes. Less means that clients prepare more often.
     pub prepared_bytes_max: usize,
+    /// How far clocks may differ, in microseconds. More forgives worse clocks; what they say of order is worth less.
+    /// 100,000 and more.
+    pub max_clock_skew_us: u64,
 }
 
 impl Default for NodeConfig {
@@ -92,6 +98,7 @@ impl Default for NodeConfig {
             prepared_max: 10_000,
             settings: Listing::new(),
             prepared_bytes_max: 16 << 20,
+            max_clock_skew_us: 2_000_000,
         }
     }
 }
@@ -113,7 +120,7 @@ pub struct Node {
     parked: parked::Parked,
     addresses: RwLock<Arc<HashMap<HostId, SocketAddr>>>,
     next_change: AtomicU64,
-    last_timestamp_us: AtomicI64,
+    time: timekeeping::Timekeeper,
     /// The cluster state could not be stored: it takes no part in anything any more.
     is_halted: AtomicBool,
     /// Counters for the metrics page.
@@ -121,7 +128,8 @@ pub struct Node {
 }
 
 impl Node {
-    /// A node at its start. `first_sequence` must be above every operation number of its earlier lives.
+    /// A node at its start. `first_sequence` must be above every operation number of its earlier lives; `clock_ceiling` is
+    /// what they kept under [`CEILING_KEY`], 0 if there is none.
     pub fn new(
         config: NodeConfig,
         cluster: Cluster,
@@ -129,7 +137,9 @@ impl Node {
         outside: Arc<dyn Outside>,
         shard_count: u8,
         first_sequence: u64,
+        clock_ceiling: Stamp,
     ) -> Self {
+        let time = timekeeping::Timekeeper::new(config.max_clock_skew_us, clock_ceiling);
         let node = Node {
             local: cluster.host_id(),
             prepared: prepared::PreparedStatements::new(config.prepared_max, config.prepared_bytes_max),
@@ -146,7 +156,7 @@ impl Node {
             parked: parked::Parked::default(),
             addresses: RwLock::default(),
             next_change: AtomicU64::new(1),
-            last_timestamp_us: AtomicI64::new(0),
+            time,
             is_halted: AtomicBool::new(false),
             figures: Figures::default(),
         };
@@ -194,15 +204,6 @@ impl Node {
         Instant { us: self.outside.monotonic_us() }
     }
 
-    /// The server's timestamp for a write: its clock, but never the same twice.
-    fn timestamp_us(&self) -> i64 {
-        let wall_us = self.outside.wall_us();
-        let next = |last: i64| Some(wall_us.max(last + 1));
-        match self.last_timestamp_us.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next) {
-            Ok(last) | Err(last) => wall_us.max(last + 1),
-        }
-    }
-
     /// Runs `act` on the cluster state and carries out what it asks for, in order.
     fn with_cluster<T>(&self, act: impl FnOnce(&mut Cluster, u64) -> T) -> T {
         let now_ms = self.outside.monotonic_us() / 1_000;
@@ -220,7 +221,7 @@ impl Node {
 
     fn perform(&self, cluster: &Cluster, action: ClusterAction) {
         match action {
-            ClusterAction::Send(to, message) => self.outside.send(to, message),
+            ClusterAction::Send(to, message) => self.send(to, message),
             ClusterAction::Persist(records) => {
                 if let Err(reason) = self.outside.persist(records) {
                     self.is_halted.store(true, Ordering::Relaxed);
@@ -245,6 +246,7 @@ impl Node {
                 let view = Arc::new(view);
                 let events = previous.map(|p| view.events_since(&p)).unwrap_or_default();
                 *self.view.write() = Some(view);
+                self.time.company_changed();
                 events.into_iter().for_each(|event| self.outside.publish(event));
             }
             Ok(None) => {}
@@ -262,6 +264,7 @@ impl Node {
     pub fn on_cluster_time(&self) {
         let mut random = || self.outside.random();
         self.with_cluster(|cluster, now_ms| cluster.tick(now_ms, &mut random));
+        self.tend_clock();
         self.resume_parked();
     }
 
@@ -285,7 +288,10 @@ impl Node {
     }
 
     /// A message from another node.
-    pub fn on_peer_message(&self, from: HostId, message: PeerMessage) {
+    pub fn on_peer_message(&self, from: HostId, stamped: Stamped) {
+        let Stamped { stamp, message } = stamped;
+        // One that is beyond the allowed skew is counted, and not followed.
+        let _ = self.observe(stamp);
         match message {
             PeerMessage::Request { coordinator, reply_to, fence, request } => {
                 self.on_request(from, coordinator, reply_to, fence, request);
@@ -302,6 +308,7 @@ impl Node {
                 };
                 self.on_answer(reply_to, from, answer);
             }
+            PeerMessage::Clock(message) => self.on_clock_message(from, message),
             PeerMessage::Gossip { .. } | PeerMessage::Cluster(..) => {
                 let mut random = || self.outside.random();
                 self.with_cluster(|cluster, now_ms| cluster.receive(now_ms, from, message, &mut random));
@@ -357,7 +364,7 @@ impl Node {
                 }
             };
             let message = PeerMessage::Request { coordinator: self.local, reply_to, fence: order.fence, request };
-            self.outside.send(Destination::Host(order.to), message);
+            self.send(Destination::Host(order.to), message);
         }
         // After the sends: the others work while this node does its own part.
         for order in local {

@@ -8,7 +8,7 @@ use starling_storage::model::{Mutation, ReadCommand};
 
 use super::client::ClientEvent;
 use crate::cluster::Records;
-use crate::message::{Destination, PeerMessage, ReplicaFailure, ReplyTo};
+use crate::message::{Destination, ReplicaFailure, ReplyTo, Stamped};
 
 /// Where the outcome of a commit belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +43,7 @@ pub trait Outside: Send + Sync {
     /// 64 random bits.
     fn random(&self) -> u64;
     /// Sends a message, or drops it.
-    fn send(&self, to: Destination, message: PeerMessage);
+    fn send(&self, to: Destination, message: Stamped);
     /// Queues a mutation for commit; `Node::on_committed` with the ticket says how it ended. An error at once
     /// means that it was not taken and never will be.
     fn commit(&self, mutation: Mutation, ticket: CommitTicket) -> Result<(), ReplicaFailure>;

@@ -101,6 +101,9 @@ impl Node {
             let response = self.read_virtual(view, operation, descriptions);
             return self.respond(asked, response.unwrap_or_else(ClientResponse::Error));
         }
+        if let Err(error) = self.check_clock() {
+            return self.fail(asked, error);
+        }
         if level.is_serial() {
             // A quorum read would look the same, but promises less.
             let message =
@@ -180,7 +183,12 @@ impl Node {
     }
 
     fn write_after_read(&self, view: &View, asked: Asked, pending: Box<PendingWrite>, level: ConsistencyLevel) {
-        match pending.finish() {
+        // What was read is before what is written.
+        let stamp = match self.issue_stamp() {
+            Ok(stamp) => stamp,
+            Err(error) => return self.fail(asked, error),
+        };
+        match pending.finish(stamp) {
             Ok(write) => self.run_write_from(view, asked, write, level, self.now().us),
             Err(error) => self.fail(asked, error),
         }

@@ -64,7 +64,7 @@ impl Node {
         for host in forward_to {
             let request = ReplicaRequest::Mutate { mutation: mutation.clone(), forward_to: Vec::new() };
             let message = PeerMessage::Request { coordinator, reply_to, fence, request };
-            self.outside.send(Destination::Host(host), message);
+            self.send(Destination::Host(host), message);
         }
     }
 
@@ -99,7 +99,7 @@ impl Node {
     }
 
     fn answer(&self, to: HostId, reply_to: ReplyTo, answer: ReplicaAnswer) {
-        self.outside.send(Destination::Host(to), PeerMessage::Answer { reply_to, answer });
+        self.send(Destination::Host(to), PeerMessage::Answer { reply_to, answer });
     }
 
     /// Reads for another node, now or when it is its turn.

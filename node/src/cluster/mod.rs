@@ -313,7 +313,7 @@ impl Cluster {
                 }
                 self.check_own_standing();
             }
-            PeerMessage::Request { .. } | PeerMessage::Answer { .. } => {}
+            PeerMessage::Request { .. } | PeerMessage::Answer { .. } | PeerMessage::Clock(_) => {}
         }
     }
 

@@ -14,9 +14,10 @@ pub use payload::Payload;
 
 use crate::cluster::{Entry, LogPosition, Metadata};
 use crate::paxos::{Answer, Ballot};
+use crate::time::Stamp;
 
 /// Version of the messages below; the first byte of every frame. Another version is refused by name.
-pub const MESSAGE_VERSION: u8 = 2;
+pub const MESSAGE_VERSION: u8 = 3;
 
 /// Whom a message goes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -212,6 +213,32 @@ pub enum JoinAnswer {
     },
 }
 
+/// Comparing wall clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ClockMessage {
+    /// What time is it?
+    Ask {
+        /// The asker's monotonic clock, in microseconds: comes back with the answer.
+        asked_us: u64,
+    },
+    /// Answer.
+    Answer {
+        /// Of the question.
+        asked_us: u64,
+        /// Microseconds since 1970 by the sender's wall clock.
+        wall_us: i64,
+    },
+}
+
+/// A message on its way, with its sender's hybrid clock.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stamped {
+    /// The last stamp that the sender had issued or heard of.
+    pub stamp: Stamp,
+    /// The message.
+    pub message: PeerMessage,
+}
+
 /// Everything that travels between nodes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum PeerMessage {
@@ -242,6 +269,8 @@ pub enum PeerMessage {
     },
     /// Membership and schema.
     Cluster(Stance, ClusterMessage),
+    /// Wall clocks.
+    Clock(ClockMessage),
 }
 
 /// Kinds of traffic, each on lanes of its own so that one cannot hold up another.
@@ -254,7 +283,7 @@ pub enum Lane {
 }
 
 /// Names of the kinds of messages, for the metrics page.
-pub const MESSAGE_KINDS: [&str; 5] = ["mutate", "read", "answer", "gossip", "cluster"];
+pub const MESSAGE_KINDS: [&str; 6] = ["mutate", "read", "answer", "gossip", "cluster", "clock"];
 
 impl PeerMessage {
     /// Its place in [`MESSAGE_KINDS`].
@@ -265,13 +294,14 @@ impl PeerMessage {
             PeerMessage::Answer { .. } => 2,
             PeerMessage::Gossip { .. } => 3,
             PeerMessage::Cluster(..) => 4,
+            PeerMessage::Clock(_) => 5,
         }
     }
 
     /// The lane it travels on.
     pub fn lane(&self) -> Lane {
         match self {
-            PeerMessage::Gossip { .. } | PeerMessage::Cluster(..) => Lane::Control,
+            PeerMessage::Gossip { .. } | PeerMessage::Cluster(..) | PeerMessage::Clock(_) => Lane::Control,
             PeerMessage::Request { .. } | PeerMessage::Answer { .. } => Lane::Data,
         }
     }

@@ -43,13 +43,13 @@ impl Attributes {
         Ok(Attributes { timestamp, ttl })
     }
 
-    /// The write timestamp in microseconds.
-    pub fn timestamp_us(&self, environment: &Environment<'_>, default_us: i64) -> Result<i64, CqlError> {
+    /// The write timestamp that is given, in microseconds.
+    pub fn timestamp_us(&self, environment: &Environment<'_>) -> Result<Option<i64>, CqlError> {
         let Some(term) = &self.timestamp else {
-            return Ok(default_us);
+            return Ok(None);
         };
         match term.evaluate(environment)? {
-            TermValue::Unset => Ok(default_us),
+            TermValue::Unset => Ok(None),
             TermValue::Null => Err(invalid("Invalid null value of timestamp")),
             TermValue::Value(bytes) => {
                 let bytes = <[u8; 8]>::try_from(&bytes[..]);
@@ -61,7 +61,7 @@ impl Attributes {
                         i64::MAX
                     )));
                 }
-                Ok(value)
+                Ok(Some(value))
             }
         }
     }

@@ -19,7 +19,7 @@ use super::operation::{TableMutation, WriteOperation};
 use super::term::Terms;
 use super::values::Environment;
 use super::variables::Variables;
-use super::write::{self, WriteTimes};
+use super::write::{self, Given, WriteTimes};
 use crate::schema::{Schema, Table};
 
 /// A prepared BATCH statement.
@@ -90,8 +90,8 @@ impl BatchPlan {
         times: WriteTimes,
         lists: &ListStates,
     ) -> Result<WriteOperation, CqlError> {
-        let default_timestamp_us = self.attributes.timestamp_us(environment, times.default_timestamp_us)?;
-        let times = WriteTimes { default_timestamp_us, ..times };
+        let given = self.attributes.timestamp_us(environment)?.map_or(times.given, Given::ByBatch);
+        let times = WriteTimes { given, ..times };
         let mut merged = Merged::default();
         for modification in &self.modifications {
             for mutation in write::mutations(modification, environment, times, lists)? {

@@ -14,6 +14,7 @@ use super::errors::invalid;
 use super::names::TableInfo;
 use super::term::Term;
 use super::values::{Environment, TermValue};
+use crate::time::Stamp;
 
 /// Stamps what one modification writes.
 pub(crate) struct Writer {
@@ -23,6 +24,8 @@ pub(crate) struct Writer {
     pub now_s: i64,
     /// When what is written expires.
     pub expiry: Option<Expiry>,
+    /// The stamp of the write.
+    pub stamp: Stamp,
 }
 
 /// Where lists that were read before are found: by column.
@@ -35,7 +38,7 @@ fn failed(error: ValueError) -> CqlError {
 impl Writer {
     /// The deletion that a statement makes.
     pub fn deletion(&self) -> Deletion {
-        Deletion { timestamp_us: self.timestamp_us, local_deletion_time_s: self.now_s, issue_stamp: 0 }
+        Deletion { timestamp_us: self.timestamp_us, local_deletion_time_s: self.now_s, issue_stamp: self.stamp }
     }
 
     /// What an overwritten collection was before: everything older than what is written now.
@@ -52,7 +55,7 @@ impl Writer {
     }
 
     fn tombstone(&self, path: Option<Bytes>) -> Cell {
-        self.cell(path, CellContent::Tombstone { local_deletion_time_s: self.now_s, issue_stamp: 0 })
+        self.cell(path, CellContent::Tombstone { local_deletion_time_s: self.now_s, issue_stamp: self.stamp })
     }
 
     /// The data of all columns that a modification assigns to (ascending by column id); unset ones are left out.

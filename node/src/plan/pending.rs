@@ -13,6 +13,7 @@ use super::operation::{TableMutation, WriteOperation};
 use super::values::{BindContext, BoundValue, Entropy, Environment};
 use super::write::{self, WriteTimes};
 use crate::schema::Table;
+use crate::time::Stamp;
 
 /// What is written, with the values of its markers.
 #[derive(Debug)]
@@ -70,12 +71,12 @@ impl PendingWrite {
         self.read.feed(result)
     }
 
-    /// The write.
+    /// The write, with a stamp that is later than what was read.
     ///
     /// # Errors
     /// As [`super::Prepared::bind`], and Invalid for an index that a list does not have.
-    pub fn finish(self) -> Result<WriteOperation, CqlError> {
-        let context = &self.context;
+    pub fn finish(self, stamp: Stamp) -> Result<WriteOperation, CqlError> {
+        let context = &BindContext { stamp, ..self.context };
         let lists = self.read.into_states();
         let entropy = Entropy::new(context.entropy);
         let environment = |values| context.environment(values, &entropy);

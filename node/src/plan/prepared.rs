@@ -152,6 +152,11 @@ impl Prepared {
         matches!(self.plan, Plan::Batch(_))
     }
 
+    /// Whether it writes: INSERT, UPDATE, DELETE or BATCH.
+    pub fn writes(&self) -> bool {
+        matches!(self.plan, Plan::Modification(_) | Plan::Batch(_))
+    }
+
     /// Whether a protocol BATCH may hold it: INSERT, UPDATE or DELETE.
     pub fn is_modification(&self) -> bool {
         matches!(self.plan, Plan::Modification(_))

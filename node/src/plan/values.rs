@@ -5,6 +5,7 @@ use starling_cql_lite::protocol::error::CqlError;
 
 use super::errors::invalid;
 use super::variables::Variable;
+use crate::time::Stamp;
 
 /// The value of one bind marker.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,10 +60,11 @@ pub struct BindContext {
     pub now_us: i64,
     /// Seconds since 1970 against which expiry is judged and from which it is counted.
     pub now_s: i64,
-    /// Timestamp in microseconds of writes without `USING TIMESTAMP`: the client's, or else the server's.
-    pub default_timestamp_us: i64,
-    /// Microseconds since 1970 that the coordinator gives once only: where elements added to a list go.
-    pub position_us: i64,
+    /// The client's timestamp in microseconds for writes without `USING TIMESTAMP`.
+    pub client_timestamp_us: Option<i64>,
+    /// The stamp of a write: microseconds since 1970 by the hybrid clock, given once only. The timestamp of what has no
+    /// other, and where elements added to a list go. 0 for what does not write.
+    pub stamp: Stamp,
     /// Random bits, different for every execution: what `uuid()` and `now()` draw from.
     pub entropy: u128,
     /// Rows of a page; `None` or 0: the client does not page.
@@ -78,16 +80,21 @@ pub(crate) struct Environment<'a> {
     pub values: &'a [BoundValue],
     /// See [`BindContext::now_us`].
     pub now_us: i64,
-    /// See [`BindContext::position_us`].
+    /// See [`BindContext::stamp`].
     pub position_us: i64,
     /// See [`BindContext::entropy`].
     pub entropy: &'a Entropy,
 }
 
+/// A stamp as a timestamp.
+pub(crate) fn micros(stamp: Stamp) -> i64 {
+    i64::try_from(stamp).unwrap_or(i64::MAX)
+}
+
 impl BindContext {
     /// What terms are evaluated against with these values.
     pub(crate) fn environment<'a>(&self, values: &'a [BoundValue], entropy: &'a Entropy) -> Environment<'a> {
-        Environment { values, now_us: self.now_us, position_us: self.position_us, entropy }
+        Environment { values, now_us: self.now_us, position_us: micros(self.stamp), entropy }
     }
 }
 

@@ -13,23 +13,48 @@ use super::list_state::ListStates;
 use super::locate::{self, PRODUCT_MAX};
 use super::modification::{Action, Modification};
 use super::restriction::PartitionRestriction;
-use super::values::{BindContext, Environment};
+use super::values::{BindContext, Environment, micros};
+use crate::schema::{ClientTimestamps, TableOptions};
+use crate::time::Stamp;
 
 /// Times of one write.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct WriteTimes {
-    /// Timestamp in microseconds where the statement has none of its own.
-    pub default_timestamp_us: i64,
+    /// Timestamp in microseconds that the client gave, or the batch.
+    pub given: Given,
+    /// The write's stamp.
+    pub stamp: Stamp,
     /// Seconds since 1970 from which expiry is counted: the clock's, or those that the request brought.
     pub now_s: i64,
     /// Seconds since 1970 by the clock: when a deletion was made. A request cannot make one old enough to be purged.
     pub clock_s: i64,
 }
 
+/// A timestamp for statements that have none of their own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Given {
+    /// None.
+    Nothing,
+    /// By the client, with the request: drivers do so by default. Whether it is honoured is a table's option.
+    ByClient(i64),
+    /// By the batch's `USING TIMESTAMP`: that always is.
+    ByBatch(i64),
+}
+
 impl WriteTimes {
+    /// The timestamp of a statement that has none of its own, in a table with these options.
+    fn default_us(&self, options: &TableOptions) -> i64 {
+        match self.given {
+            Given::ByBatch(given_us) => given_us,
+            Given::ByClient(given_us) if options.client_timestamps() == ClientTimestamps::Honour => given_us,
+            Given::ByClient(_) | Given::Nothing => micros(self.stamp),
+        }
+    }
+
     pub(crate) fn of(context: &BindContext) -> Self {
         WriteTimes {
-            default_timestamp_us: context.default_timestamp_us,
+            given: context.client_timestamp_us.map_or(Given::Nothing, Given::ByClient),
+            stamp: context.stamp,
             now_s: context.now_s,
             clock_s: context.now_us.div_euclid(1_000_000),
         }
@@ -49,14 +74,15 @@ pub(crate) fn mutations(
         return Err(invalid("A modification must name its partitions"));
     };
     let keys = locate::partition_keys(&modification.info, choices, environment)?;
-    let timestamp_us = modification.attributes.timestamp_us(environment, times.default_timestamp_us)?;
+    let given_us = modification.attributes.timestamp_us(environment)?;
+    let timestamp_us = given_us.unwrap_or_else(|| times.default_us(&table.options));
     let name = format_args!("{}.{}", table.keyspace, table.name).to_string();
     let default_ttl_s = table.options.default_ttl_s;
     let expiry = modification.attributes.expiry(environment, default_ttl_s, times.now_s, &name)?;
-    let writer = Writer { timestamp_us, now_s: times.clock_s, expiry };
+    let writer = Writer { timestamp_us, now_s: times.clock_s, expiry, stamp: times.stamp };
     let mutation = |key: Bytes, fragment: Partition| Mutation {
         table: table.table,
-        issue_stamp: 0,
+        issue_stamp: times.stamp,
         partition: Partition { token: Token::from_key(&key), key, ..fragment },
     };
     if modification.reads_lists() {

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::name::quote_name;
 use super::property::PropertyValue;
-use super::table_options::INERT_OPTIONS;
+use super::table_options::{CLIENT_TIMESTAMPS, ClientTimestamps, TEXT_OPTIONS};
 use super::{Column, ColumnKind, Keyspace, Table};
 
 /// The CREATE KEYSPACE statement that makes `keyspace` again; a comment for a system keyspace.
@@ -88,7 +88,10 @@ fn options(table: &Table, internals: bool, is_virtual: bool) -> String {
     let options = &table.options;
     let mut named = vec![("comment", PropertyValue::string(options.comment.clone()))];
     if !is_virtual {
-        named.extend(INERT_OPTIONS.iter().map(|name| (*name, options.inert_value(name))));
+        named.extend(TEXT_OPTIONS.iter().map(|name| (*name, options.text_value(name))));
+        if options.client_timestamps() != ClientTimestamps::Honour {
+            named.push((CLIENT_TIMESTAMPS, options.text_value(CLIENT_TIMESTAMPS)));
+        }
         named.push(("default_time_to_live", PropertyValue::bare(options.default_ttl_s.to_string())));
         named.push(("gc_grace_seconds", PropertyValue::bare(options.gc_grace_s.to_string())));
     }

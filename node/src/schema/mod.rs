@@ -30,6 +30,7 @@ use starling_storage::model::{ColumnId, TableId, TableRef};
 use uuid::Uuid;
 
 pub use delta::SchemaDelta;
+pub use table_options::{CLIENT_TIMESTAMPS, ClientTimestamps};
 
 pub use change::{ChangeContext, ChangeTarget, ChangeType, SchemaChange, SchemaEffect, SchemaOutcome, apply};
 
@@ -97,9 +98,9 @@ pub struct TableOptions {
     pub gc_grace_s: u32,
     /// default_time_to_live in seconds; 0: none.
     pub default_ttl_s: u32,
-    /// Options that are accepted, kept and shown but steer nothing here (compaction, caching, ...), by
-    /// name, as the literal text that was given.
-    pub inert: BTreeMap<String, String>,
+    /// Options that are kept as the literal text that was given, by name, where it is not the default. Most are accepted
+    /// and shown but steer nothing here (compaction, caching, ...).
+    pub texts: BTreeMap<String, String>,
 }
 
 /// A table.

@@ -36,7 +36,7 @@ struct TableRecord {
     comment: String,
     gc_grace_s: u32,
     default_ttl_s: u32,
-    inert: BTreeMap<String, String>,
+    texts: BTreeMap<String, String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -105,7 +105,7 @@ fn table_record(table: &Table) -> TableRecord {
         comment: table.options.comment.clone(),
         gc_grace_s: table.options.gc_grace_s,
         default_ttl_s: table.options.default_ttl_s,
-        inert: table.options.inert.clone(),
+        texts: table.options.texts.clone(),
     }
 }
 
@@ -170,7 +170,7 @@ fn table_of(keyspace: &str, record: TableRecord) -> Result<Table, String> {
             comment: record.comment.clone(),
             gc_grace_s: record.gc_grace_s,
             default_ttl_s: record.default_ttl_s,
-            inert: record.inert.clone(),
+            texts: record.texts.clone(),
         },
     };
     table.sort_columns();

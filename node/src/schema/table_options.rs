@@ -21,8 +21,21 @@ const MIN_BLOOM_FILTER_FP_CHANCE: f64 = 6.71e-5;
 /// Configurations of memtables that `memtable` may name.
 const MEMTABLES: [&str; 4] = ["default", "skiplist", "skiplist_sharded", "trie"];
 
-/// The options that are kept but steer nothing, in order of name.
-pub const INERT_OPTIONS: [&str; 16] = [
+/// How a table takes timestamps that clients send with requests, as their drivers do by default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClientTimestamps {
+    /// They are what is written.
+    Honour,
+    /// The server's stamp takes their place. `USING TIMESTAMP` is honoured all the same.
+    Server,
+}
+
+/// The option for [`ClientTimestamps`]: ours alone, so that it is only shown where it is set.
+pub const CLIENT_TIMESTAMPS: &str = "client_timestamps";
+
+/// The options that Cassandra has and that are kept as text, in order of name. Of them only `read_repair` steers anything
+/// here.
+pub const TEXT_OPTIONS: [&str; 16] = [
     "additional_write_policy",
     "allow_auto_snapshot",
     "bloom_filter_fp_chance",
@@ -47,15 +60,29 @@ impl Default for TableOptions {
             comment: String::new(),
             gc_grace_s: DEFAULT_GC_GRACE_S,
             default_ttl_s: 0,
-            inert: BTreeMap::new(),
+            texts: BTreeMap::new(),
         }
     }
 }
 
 impl TableOptions {
-    /// The value of one of [`INERT_OPTIONS`]: what was set, else its default.
-    pub fn inert_value(&self, name: &str) -> PropertyValue {
-        self.inert.get(name).and_then(|text| PropertyValue::from_cql(text)).unwrap_or_else(|| default_value(name))
+    /// How timestamps of clients are taken.
+    pub fn client_timestamps(&self) -> ClientTimestamps {
+        match self.texts.get(CLIENT_TIMESTAMPS) {
+            Some(_) => ClientTimestamps::Server,
+            None => ClientTimestamps::Honour,
+        }
+    }
+
+    /// Whether what replicas lack is written to them when a read finds it out (`read_repair`).
+    pub fn repairs_reads(&self) -> bool {
+        // Only what differs from the default is kept.
+        !self.texts.contains_key("read_repair")
+    }
+
+    /// The value of one of [`TEXT_OPTIONS`]: what was set, else its default.
+    pub fn text_value(&self, name: &str) -> PropertyValue {
+        self.texts.get(name).and_then(|text| PropertyValue::from_cql(text)).unwrap_or_else(|| default_value(name))
     }
 
     /// These options with `properties` set over them.
@@ -69,24 +96,24 @@ impl TableOptions {
                 "comment" => options.comment = value.as_text(name)?.to_owned(),
                 "gc_grace_seconds" => options.gc_grace_s = non_negative(name, value)?,
                 "default_time_to_live" => options.default_ttl_s = time_to_live(name, value)?,
-                _ => options.set_inert(name, canonical_value(name, value)?),
+                _ => options.set_text(name, canonical_value(name, value)?),
             }
         }
         options.check_intervals()?;
         Ok(options)
     }
 
-    fn set_inert(&mut self, name: &str, value: PropertyValue) {
+    fn set_text(&mut self, name: &str, value: PropertyValue) {
         if value == default_value(name) {
-            self.inert.remove(name);
+            self.texts.remove(name);
         } else {
-            self.inert.insert(name.to_owned(), value.to_cql());
+            self.texts.insert(name.to_owned(), value.to_cql());
         }
     }
 
     fn check_intervals(&self) -> Result<(), CqlError> {
-        let min = self.inert_value("min_index_interval").as_int("min_index_interval")?;
-        let max = self.inert_value("max_index_interval").as_int("max_index_interval")?;
+        let min = self.text_value("min_index_interval").as_int("min_index_interval")?;
+        let max = self.text_value("max_index_interval").as_int("max_index_interval")?;
         if min < 1 {
             return Err(config(format!("min_index_interval must be greater than or equal to 1 (got {min})")));
         }
@@ -99,7 +126,7 @@ impl TableOptions {
     }
 }
 
-/// What an inert option is when it is not given.
+/// What an option that is kept as text is when it is not given.
 fn default_value(name: &str) -> PropertyValue {
     match name {
         "additional_write_policy" | "speculative_retry" => PropertyValue::string("99p"),
@@ -122,12 +149,13 @@ fn default_value(name: &str) -> PropertyValue {
         "memtable_flush_period_in_ms" => PropertyValue::bare("0"),
         "min_index_interval" => PropertyValue::bare("128"),
         "read_repair" => PropertyValue::string("BLOCKING"),
+        CLIENT_TIMESTAMPS => PropertyValue::string("honour"),
         // extensions
         _ => PropertyValue::map(&[]),
     }
 }
 
-/// Checks the value of an inert option and brings it into the form that is kept.
+/// Checks the value of an option that is kept as text and brings it into the form that is kept.
 fn canonical_value(name: &str, value: &PropertyValue) -> Result<PropertyValue, CqlError> {
     Ok(match name {
         "additional_write_policy" | "speculative_retry" => PropertyValue::string(retry_policy(value.as_text(name)?)?),
@@ -158,6 +186,13 @@ fn canonical_value(name: &str, value: &PropertyValue) -> Result<PropertyValue, C
             let text = value.as_text(name)?.to_ascii_uppercase();
             if text != "BLOCKING" && text != "NONE" {
                 return Err(config(format!("{name} must be BLOCKING or NONE (got {text})")));
+            }
+            PropertyValue::string(text)
+        }
+        CLIENT_TIMESTAMPS => {
+            let text = value.as_text(name)?.to_ascii_lowercase();
+            if text != "honour" && text != "server" {
+                return Err(config(format!("{name} must be honour or server (got {text})")));
             }
             PropertyValue::string(text)
         }

@@ -67,8 +67,8 @@ impl Fingerprint {
         self.text(&table.options.comment);
         self.number(u64::from(table.options.gc_grace_s));
         self.number(u64::from(table.options.default_ttl_s));
-        self.number(table.options.inert.len() as u64);
-        for (name, value) in &table.options.inert {
+        self.number(table.options.texts.len() as u64);
+        for (name, value) in &table.options.texts {
             self.text(name);
             self.text(value);
         }

@@ -6,7 +6,9 @@ use starling_ring::HostId;
 use starling_storage::store::Store;
 use uuid::Uuid;
 
+use crate::assembly::CEILING_KEY;
 use crate::cluster::{StoredLog, journal};
+use crate::time::Stamp;
 
 const HOST_ID_KEY: &[u8] = b"node/host_id";
 const GENERATION_KEY: &[u8] = b"node/generation";
@@ -23,6 +25,8 @@ pub struct Stored {
     pub generation: u64,
     /// The log of membership and schema.
     pub log: StoredLog,
+    /// Beyond all stamps of earlier lives; 0: none is known.
+    pub clock_ceiling: Stamp,
 }
 
 /// Reads the identity, making it at the first start, and counts this start.
@@ -45,7 +49,13 @@ pub fn load(store: &Store, new_host_id: Uuid) -> Result<Stored> {
             "this data directory was written by a version before the log of membership and schema; it cannot be read"
         );
     }
-    Ok(Stored { host_id: HostId(host_id), generation, log: load_log(store)? })
+    let clock_ceiling = match store.get_meta(CEILING_KEY)? {
+        Some(bytes) => {
+            Stamp::from_be_bytes(bytes[..].try_into().context("the stored ceiling of the clock is damaged")?)
+        }
+        None => 0,
+    };
+    Ok(Stored { host_id: HostId(host_id), generation, log: load_log(store)?, clock_ceiling })
 }
 
 fn load_log(store: &Store) -> Result<StoredLog> {

@@ -73,7 +73,9 @@ pub async fn start_node(settings: Settings) -> Result<Running> {
     let outside: Arc<dyn Outside> = world.clone();
     // Sequence numbers of this life are above those of all earlier ones.
     let first_sequence = stored.generation << 36;
-    let node = Arc::new(Node::new(node_config(&settings), cluster, store, outside, SHARDS, first_sequence));
+    let config = node_config(&settings);
+    let node = Node::new(config, cluster, store, outside, SHARDS, first_sequence, stored.clock_ceiling);
+    let node = Arc::new(node);
     world.attach(&node);
     tell_cluster(&node, &links);
     let inbox: Arc<dyn Inbox> = node.clone();
@@ -149,6 +151,7 @@ fn node_config(settings: &Settings) -> NodeConfig {
         range_timeout_ms: settings.range_request_timeout.ms,
         write_timeout_ms: settings.write_request_timeout.ms,
         settings: settings.listing(),
+        max_clock_skew_us: settings.max_clock_skew.ms * 1_000,
         ..NodeConfig::default()
     }
 }

@@ -19,7 +19,7 @@ use super::read_pool::{self, ReadPool};
 use crate::assembly::client::ClientEvent;
 use crate::assembly::{CommitTicket, Node, Outside, PendingRead};
 use crate::cluster::Records;
-use crate::message::{Destination, PeerMessage, ReplicaFailure};
+use crate::message::{Destination, ReplicaFailure, Stamped};
 
 /// Told when a mutation is committed.
 pub struct Committed {
@@ -158,7 +158,7 @@ impl Outside for World {
         clock::random()
     }
 
-    fn send(&self, to: Destination, message: PeerMessage) {
+    fn send(&self, to: Destination, message: Stamped) {
         self.links.send(to, message);
     }
 
@@ -221,7 +221,7 @@ impl World {
 }
 
 impl Inbox for Node {
-    fn on_peer_message(&self, from: HostId, message: PeerMessage) {
+    fn on_peer_message(&self, from: HostId, message: Stamped) {
         Node::on_peer_message(self, from, message);
     }
 

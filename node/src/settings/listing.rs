@@ -45,7 +45,7 @@ impl Settings {
         };
         let mut all: Listing =
             vec![("native_transport_port_ssl", self.native_transport_port_ssl.map(|port| port.to_string()))];
-        let given: [(&'static str, &dyn Display); 31] = [
+        let given: [(&'static str, &dyn Display); 32] = [
             ("admin_address", &self.admin_address()),
             ("admin_port", &self.admin_port),
             ("allow_remote_clients", &self.allow_remote_clients),
@@ -59,6 +59,7 @@ impl Settings {
             ("data_file_directories", &list(&folders)),
             ("datacenter", &self.datacenter),
             ("listen_address", &self.listen_address),
+            ("max_clock_skew", &self.max_clock_skew),
             ("max_mutation_size", &self.max_mutation_size),
             ("memtable_size", &self.memtable_size),
             ("min_free_space_per_drive", &self.min_free_space_per_drive),

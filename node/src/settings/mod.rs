@@ -118,6 +118,9 @@ pub struct Settings {
     pub write_request_timeout: Duration,
     /// Suspicion (phi) from which a silent node counts as dead; lower is quicker and errs more often. 5 to 16.
     pub phi_convict_threshold: f64,
+    /// How far the nodes' clocks may differ. A node whose clock is further off coordinates nothing until it is right again;
+    /// and no node lets another draw its hybrid clock further than this past its own clock. 100ms to 1h.
+    pub max_clock_skew: Duration,
     /// Certificates between nodes.
     pub server_encryption_options: ServerEncryptionOptions,
     /// Threads that commit writes, each with a log sync of its own to wait for. 1 to 64.
@@ -175,6 +178,7 @@ impl Default for Settings {
             range_request_timeout: Duration { ms: 10_000 },
             write_request_timeout: Duration { ms: 2_000 },
             phi_convict_threshold: 8.0,
+            max_clock_skew: Duration { ms: 2_000 },
             server_encryption_options: ServerEncryptionOptions::default(),
             committers: 1,
             purge_interval: Duration { ms: 3_600_000 },
@@ -251,6 +255,7 @@ impl Settings {
         within("read_request_timeout (ms)", self.read_request_timeout.ms, 10, 600_000)?;
         within("range_request_timeout (ms)", self.range_request_timeout.ms, 10, 600_000)?;
         within("write_request_timeout (ms)", self.write_request_timeout.ms, 10, 600_000)?;
+        within("max_clock_skew (ms)", self.max_clock_skew.ms, 100, 3_600_000)?;
         within("purge_interval (ms)", self.purge_interval.ms, 10_000, 30 * 86_400_000)?;
         // A message between nodes has room for them.
         within("prepared_statements_cache_size (bytes)", self.prepared_statements_cache_size.bytes, 1 << 20, 1 << 30)?;

@@ -6,7 +6,7 @@ use super::keyspaces::is_virtual_only;
 use super::partitions::PartitionsBuilder;
 use super::wire::{boolean, double, int, position, text, text_map, text_set, uuid};
 use crate::schema::property::PropertyValue;
-use crate::schema::{Column, ColumnKind, Keyspace, Schema, Table, TableOptions};
+use crate::schema::{CLIENT_TIMESTAMPS, ClientTimestamps, Column, ColumnKind, Keyspace, Schema, Table, TableOptions};
 
 /// `system_schema.keyspaces`.
 pub fn keyspaces(schema: &Schema, builder: &mut PartitionsBuilder<'_>) {
@@ -50,7 +50,7 @@ fn table_row(table: &Table) -> Vec<(&'static str, Bytes)> {
         ("dclocal_read_repair_chance", double(0.0)),
         ("read_repair_chance", double(0.0)),
         ("default_time_to_live", int(options.default_ttl_s)),
-        ("extensions", text_map(std::iter::empty())),
+        ("extensions", extensions(options)),
         // Without this flag drivers take a table for one with COMPACT STORAGE.
         ("flags", text_set(std::iter::once("compound".to_owned()))),
         ("gc_grace_seconds", int(options.gc_grace_s)),
@@ -69,18 +69,27 @@ fn table_row(table: &Table) -> Vec<(&'static str, Bytes)> {
         row.push((name, int(number(options, name, PropertyValue::as_int))));
     }
     for name in ["caching", "compaction", "compression"] {
-        let value = options.inert_value(name);
+        let value = options.text_value(name);
         row.push((name, value.as_map(name).map(|map| text_map(map.iter())).unwrap_or_default()));
     }
     // Shown only where it differs from the default.
-    if options.inert.contains_key("memtable") {
+    if options.texts.contains_key("memtable") {
         row.push(("memtable", simple(options, "memtable")));
     }
     row
 }
 
+/// Options that Cassandra does not have. A map of blobs: its bytes are those of a map of texts.
+fn extensions(options: &TableOptions) -> Bytes {
+    let own = match options.client_timestamps() {
+        ClientTimestamps::Honour => None,
+        ClientTimestamps::Server => Some((CLIENT_TIMESTAMPS.to_owned(), "server".to_owned())),
+    };
+    text_map(own.iter().map(|(name, value)| (name, value)))
+}
+
 fn simple(options: &TableOptions, name: &'static str) -> Bytes {
-    options.inert_value(name).as_text(name).map(text).unwrap_or_default()
+    options.text_value(name).as_text(name).map(text).unwrap_or_default()
 }
 
 /// A value that was checked when it was set.
@@ -89,7 +98,7 @@ fn number<T: Default, E>(
     name: &'static str,
     read: impl FnOnce(&PropertyValue, &str) -> Result<T, E>,
 ) -> T {
-    read(&options.inert_value(name), name).unwrap_or_default()
+    read(&options.text_value(name), name).unwrap_or_default()
 }
 
 /// A row of `columns`, the same in `system_schema` and `system_virtual_schema`.

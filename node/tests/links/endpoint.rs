@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 use starling_node::cluster::LogPosition;
 use starling_node::message::{
-    ClusterMessage, Destination, OperationId, Payload, PeerMessage, ReplicaAnswer, ReplyTo, Stance,
+    ClusterMessage, Destination, OperationId, Payload, PeerMessage, ReplicaAnswer, ReplyTo, Stamped, Stance,
 };
 use starling_node::server::links::hello::Greeting;
 use starling_node::server::links::tls::Credentials;
@@ -26,13 +26,13 @@ pub const ANY_PORT: &str = "127.0.21.1:0";
 /// What arrived, and where peers are.
 #[derive(Default)]
 pub struct Keeper {
-    arrived: Mutex<Vec<(HostId, PeerMessage)>>,
+    arrived: Mutex<Vec<(HostId, Stamped)>>,
     addresses: Mutex<HashMap<HostId, SocketAddr>>,
     clusters: Mutex<BTreeSet<Uuid>>,
 }
 
 impl Inbox for Keeper {
-    fn on_peer_message(&self, from: HostId, message: PeerMessage) {
+    fn on_peer_message(&self, from: HostId, message: Stamped) {
         self.arrived.lock().push((from, message));
     }
 
@@ -108,12 +108,12 @@ impl Endpoint {
     }
 
     /// Sends to a host.
-    pub fn send(&self, to: HostId, message: PeerMessage) {
+    pub fn send(&self, to: HostId, message: Stamped) {
         self.links.send(Destination::Host(to), message);
     }
 
     /// What has arrived so far, with its sender.
-    pub fn arrived(&self) -> Vec<(HostId, PeerMessage)> {
+    pub fn arrived(&self) -> Vec<(HostId, Stamped)> {
         self.keeper.arrived.lock().clone()
     }
 
@@ -139,15 +139,17 @@ impl Endpoint {
 }
 
 /// A message of the control lane.
-pub fn control(number: u64) -> PeerMessage {
+pub fn control(number: u64) -> Stamped {
     let position = LogPosition { epoch: number, ..LogPosition::FIRST };
-    PeerMessage::Cluster(Stance { cluster_id: None, position }, ClusterMessage::Fetch)
+    let message = PeerMessage::Cluster(Stance { cluster_id: None, position }, ClusterMessage::Fetch);
+    Stamped { stamp: number, message }
 }
 
 /// A message of the data lane with so much in it.
-pub fn data(number: u64, size_bytes: usize) -> PeerMessage {
+pub fn data(number: u64, size_bytes: usize) -> Stamped {
     let reply_to = ReplyTo { operation: OperationId(number), leg: 0 };
-    PeerMessage::Answer { reply_to, answer: ReplicaAnswer::Data(Payload(vec![7; size_bytes].into())) }
+    let answer = ReplicaAnswer::Data(Payload(vec![7; size_bytes].into()));
+    Stamped { stamp: number, message: PeerMessage::Answer { reply_to, answer } }
 }
 
 /// Asks again and again until the answer is yes.

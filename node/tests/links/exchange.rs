@@ -23,9 +23,10 @@ async fn messages_arrive_in_order_on_both_lanes_in_both_directions() {
     for (to, from) in [(&a, &b), (&b, &a)] {
         let arrived = to.arrived();
         assert!(arrived.iter().all(|(sender, _)| *sender == from.host_id));
-        let lane = |wanted| arrived.iter().map(|(_, m)| m.clone()).filter(|m| m.lane() == wanted).collect::<Vec<_>>();
-        assert_eq!(lane(control(0).lane()).len(), 100);
-        assert_eq!(lane(data(0, 0).lane()).len(), 100);
+        let lane =
+            |wanted| arrived.iter().map(|(_, m)| m.clone()).filter(|m| m.message.lane() == wanted).collect::<Vec<_>>();
+        assert_eq!(lane(control(0).message.lane()).len(), 100);
+        assert_eq!(lane(data(0, 0).message.lane()).len(), 100);
         assert_eq!(to.dropped(), 0);
         assert_eq!(to.sent(), 200);
     }

@@ -13,7 +13,7 @@ use starling_ring::HostId;
 use starling_storage::model::{Mutation, Partition, ReadCommand};
 use starling_storage::store::read_partitions;
 
-use node::{Lone, host};
+use node::{Lone, host, unstamped};
 
 /// Who was sent a mutation since the last look, with the fence's position.
 fn mutations(lone: &Lone) -> Vec<(HostId, ReplyTo, LogPosition)> {
@@ -43,7 +43,7 @@ fn data(command: &ReadCommand, partitions: &[Partition]) -> ReplicaAnswer {
 }
 
 fn answer(lone: &Lone, from: HostId, reply_to: ReplyTo, answer: ReplicaAnswer) {
-    lone.node.on_peer_message(from, PeerMessage::Answer { reply_to, answer });
+    lone.node.on_peer_message(from, unstamped(PeerMessage::Answer { reply_to, answer }));
 }
 
 #[test]

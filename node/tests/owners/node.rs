@@ -15,7 +15,7 @@ use starling_node::assembly::{CommitTicket, Node, NodeConfig, Outside, PendingRe
 use starling_node::cluster::{
     Change, Cluster, ClusterConfig, Entry, EntryId, Identity, Metadata, Records, StoredLog, journal,
 };
-use starling_node::message::{ClusterMessage, Destination, PeerMessage, ReplicaFailure, Stance};
+use starling_node::message::{ClockMessage, ClusterMessage, Destination, PeerMessage, ReplicaFailure, Stamped, Stance};
 use starling_node::plan::{BoundValue, BoundValues};
 use starling_node::schema::{ChangeContext, SchemaDelta, apply};
 use starling_ring::gossip::{GossipConfig, GossipMessage, Gossiper};
@@ -24,6 +24,11 @@ use starling_storage::engine::memory::{MemoryEngine, MemorySettings};
 use starling_storage::model::Mutation;
 use starling_storage::store::{Store, StoreSettings};
 use uuid::Uuid;
+
+/// As a node would send it that has issued nothing.
+pub fn unstamped(message: PeerMessage) -> Stamped {
+    Stamped { stamp: 0, message }
+}
 
 pub fn host(number: u8) -> HostId {
     HostId(Uuid::from_u128(u128::from(number)))
@@ -56,9 +61,9 @@ impl Outside for Played {
     fn random(&self) -> u64 {
         7
     }
-    fn send(&self, to: Destination, message: PeerMessage) {
+    fn send(&self, to: Destination, message: Stamped) {
         if let Destination::Host(to) = to {
-            self.sent.lock().push((to, message));
+            self.sent.lock().push((to, message.message));
         }
     }
     fn commit(&self, _: Mutation, _: CommitTicket) -> Result<(), ReplicaFailure> {
@@ -142,7 +147,7 @@ impl Lone {
         let settings = StoreSettings { header_filter_bytes: 16 << 10, ..StoreSettings::default() };
         let store = Arc::new(Store::open(engine, settings).unwrap());
         let played = Arc::new(Played::default());
-        let node = Node::new(NodeConfig::default(), cluster, store, played.clone(), 1, 1);
+        let node = Node::new(NodeConfig::default(), cluster, store, played.clone(), 1, 1, 0);
         let members = [host(1), host(2), host(3)];
         let gossiper = |number| {
             let mut gossiper = Gossiper::new(GossipConfig::default(), host(number), 1, 0);
@@ -176,7 +181,7 @@ impl Lone {
             while let Some((from, to, message)) = said.pop() {
                 if to == host(1) {
                     let cluster_id = self.metadata.cluster_id;
-                    self.node.on_peer_message(from, PeerMessage::Gossip { cluster_id, message });
+                    self.node.on_peer_message(from, unstamped(PeerMessage::Gossip { cluster_id, message }));
                 } else if let Some(other) = self.others.lock().iter_mut().find(|other| other.host() == to) {
                     let answers = other.receive(now_ms, from, message);
                     said.extend(answers.into_iter().map(|(back, message)| (to, back, message)));
@@ -184,6 +189,7 @@ impl Lone {
             }
             self.node.on_cluster_time();
             self.node.on_shard_time(0);
+            self.tell_the_time();
             let gossip: Vec<(HostId, GossipMessage)> = {
                 let mut sent = self.played.sent.lock();
                 let gossip = sent.extract_if(.., |(_, message)| matches!(message, PeerMessage::Gossip { .. }));
@@ -198,14 +204,26 @@ impl Lone {
                     let answers = other.receive(now_ms, host(1), message);
                     for (_, message) in answers.into_iter().filter(|(back, _)| *back == host(1)) {
                         let cluster_id = self.metadata.cluster_id;
-                        self.node.on_peer_message(to, PeerMessage::Gossip { cluster_id, message });
+                        self.node.on_peer_message(to, unstamped(PeerMessage::Gossip { cluster_id, message }));
                     }
                 }
             }
         }
     }
 
-    /// What was sent to other nodes since the last call, but gossip.
+    /// The others' clocks are right.
+    fn tell_the_time(&self) {
+        let is_asked = |(_, message): &mut (HostId, PeerMessage)| matches!(message, PeerMessage::Clock(_));
+        let asked: Vec<_> = self.played.sent.lock().extract_if(.., is_asked).collect();
+        for (to, message) in asked {
+            if let PeerMessage::Clock(ClockMessage::Ask { asked_us }) = message {
+                let answer = ClockMessage::Answer { asked_us, wall_us: self.played.wall_us() };
+                self.node.on_peer_message(to, unstamped(PeerMessage::Clock(answer)));
+            }
+        }
+    }
+
+    /// What was sent to other nodes since the last call, but gossip and clocks.
     pub fn sent(&self) -> Vec<(HostId, PeerMessage)> {
         std::mem::take(&mut *self.played.sent.lock())
     }
@@ -247,6 +265,7 @@ impl Lone {
             descriptions: Descriptions::Omitted,
             keyspace: None,
             now_s: None,
+            stamp: None,
         };
         let sink: Arc<dyn ClientSink> = self.played.clone();
         let query = ClientRequest::Query { text: text.into(), parameters };
@@ -265,7 +284,7 @@ impl Lone {
     pub fn learn(&self, entry: &Entry) {
         let stance = Stance { cluster_id: Some(self.metadata.cluster_id), position: entry.position };
         let message = ClusterMessage::Entries(vec![entry.clone()]);
-        self.node.on_peer_message(host(2), PeerMessage::Cluster(stance, message));
+        self.node.on_peer_message(host(2), unstamped(PeerMessage::Cluster(stance, message)));
     }
 
     /// Another node dies, and this one comes to know it.

@@ -300,7 +300,7 @@ fn paths_of_elements_stay_as_they_are() {
     let db = Db::new(&["CREATE TABLE p (k int PRIMARY KEY, l list<int>, s set<text>, m map<int, text>)"]);
     let cells_of = |assignment: &str| -> Vec<String> {
         let prepared = db.prepare(&format!("UPDATE p USING TIMESTAMP 7 SET {assignment} WHERE k = 1")).unwrap();
-        let context = BindContext { position_us: 0x0102, entropy: 0xAABB_CCDD, ..db.context() };
+        let context = BindContext { stamp: 0x0102, entropy: 0xAABB_CCDD, ..db.context() };
         let Operation::Write(write) = prepared.bind(BoundValues::NONE, &context).unwrap() else {
             panic!("not a write")
         };

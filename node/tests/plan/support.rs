@@ -85,8 +85,8 @@ impl Db {
         BindContext {
             now_us: self.now_s.saturating_mul(1_000_000).saturating_add(self.writes),
             now_s: self.now_s,
-            default_timestamp_us: START_S * 1_000_000 + self.writes,
-            position_us: START_S * 1_000_000 + self.writes,
+            client_timestamp_us: None,
+            stamp: (START_S * 1_000_000 + self.writes) as u64,
             entropy: self.writes as u128,
             page_size: None,
             paging_state: None,
@@ -114,7 +114,7 @@ impl Db {
         while let Some(command) = pending.next_command() {
             pending.feed(&self.store.read(&command).unwrap())?;
         }
-        pending.finish().map(Operation::Write)
+        pending.finish(self.context().stamp).map(Operation::Write)
     }
 
     pub fn run(&mut self, cql: &str) {

@@ -71,5 +71,5 @@ fn options_are_kept_in_one_spelling() {
     session.run(
         "CREATE TABLE same (a int PRIMARY KEY) WITH speculative_retry = '99PERCENTILE' AND caching = {'keys': 'all'}",
     );
-    assert!(session.table("same").options.inert.is_empty());
+    assert!(session.table("same").options.texts.is_empty());
 }

@@ -15,8 +15,8 @@ fn run(fixture: &Fixture, query: &str, values: Vec<BoundValue>, page_size: Optio
     let context = BindContext {
         now_us: 1_700_000_000_000_000,
         now_s: 1_700_000_000,
-        default_timestamp_us: 1_700_000_000_000_000,
-        position_us: 1_700_000_000_000_000,
+        client_timestamp_us: None,
+        stamp: 1_700_000_000_000_000,
         entropy: 7,
         page_size,
         paging_state: state,

@@ -66,8 +66,8 @@ pub(crate) fn run(bytes: &[u8]) {
     let context = BindContext {
         now_us: 1_700_000_000_000_000,
         now_s: 1_700_000_000,
-        default_timestamp_us: 1_700_000_000_000_000,
-        position_us: 1_700_000_000_000_000,
+        client_timestamp_us: None,
+        stamp: 1_700_000_000_000_000,
         entropy: 1,
         page_size: Some(2),
         paging_state: None,

@@ -16,8 +16,8 @@ use starling_cql_lite::protocol::{ColumnSpec, CqlError, WriteType};
 use starling_cql_lite::types::CqlType;
 use starling_node::cluster::{Change, Entry, EntryId, Metadata};
 use starling_node::message::{
-    ClusterMessage, Fence, JoinAnswer, OperationId, Payload, PeerMessage, ReplicaAnswer, ReplicaFailure,
-    ReplicaRequest, ReplyTo, Stance, wire,
+    ClockMessage, ClusterMessage, Fence, JoinAnswer, OperationId, Payload, PeerMessage, ReplicaAnswer, ReplicaFailure,
+    ReplicaRequest, ReplyTo, Stamped, Stance, wire,
 };
 use starling_node::paxos::{Answer, Ballot};
 use starling_node::schema::{Schema, SchemaDelta};
@@ -192,7 +192,9 @@ fn internode() -> Vec<(String, Vec<u8>)> {
             ClusterMessage::Answer { position, ballot, answer: Box::new(Answer::Promised(Some((ballot, entry)))) },
         ),
         PeerMessage::Cluster(stance, ClusterMessage::Snapshot(Box::new(metadata.clone()))),
+        PeerMessage::Clock(ClockMessage::Answer { asked_us: 1_000_000, wall_us: 1_700_000_000_000_000 }),
     ];
+    let messages = messages.map(|message| Stamped { stamp: 1_700_000_000_000_000, message });
     let mut seeds: Vec<_> = messages
         .iter()
         .enumerate()

@@ -74,6 +74,11 @@ bugs! {
     /// A node with an empty disk is let in under the address of a member.
     WipedNodeLetIn = "wiped-node-let-in", Log, Crash, "a wiped node rejoins under its old address";
 
+    /// A stamp from a clock that is minutes ahead is adopted.
+    AcceptSkew = "accept-skew", Data, Interleaving, "last write wins under clock skew";
+    /// A node that starts again does not heed what its clock had come to.
+    ClockRestartsInPast = "clock-restarts-in-past", Data, Crash, "last write wins under clock skew";
+
     /// A replica acknowledges a write before it has applied it.
     AcknowledgeBeforeApplying = "acknowledge-before-applying", Data, Crash, "acknowledged, not done";
     /// A commit is acknowledged without having been synced.

@@ -37,6 +37,12 @@ pub enum Doing {
     Adding { key: i32, value: i64 },
     /// Reading a list; the oracle's step when it began.
     ReadingList { key: i32, began: u64 },
+    /// Writing the next number into a diary of its own.
+    Noting { key: i32, number: i64 },
+    /// Reading that diary.
+    Recalling { key: i32 },
+    /// Asking with a stamp that is minutes ahead of all clocks.
+    Misleading,
 }
 
 impl Doing {
@@ -51,6 +57,9 @@ impl Doing {
                 | Doing::ReadingScratch { .. }
                 | Doing::Adding { .. }
                 | Doing::ReadingList { .. }
+                | Doing::Noting { .. }
+                | Doing::Recalling { .. }
+                | Doing::Misleading
         )
     }
 }
@@ -68,6 +77,8 @@ pub struct Client {
     pub owner: Option<Owner>,
     /// When its request reached that node, in that life.
     pub arrived: Option<(u64, u32)>,
+    /// The latest stamp that it was told.
+    pub stamp: u64,
 }
 
 impl Client {
@@ -81,6 +92,7 @@ impl Client {
             think_us: (think / 4, think * 2),
             owner: None,
             arrived: None,
+            stamp: 0,
         }
     }
 }
@@ -95,6 +107,7 @@ pub fn setup(shape: &Shape, step: usize) -> Option<String> {
         2 => Some("CREATE TABLE sim.scratch (k int PRIMARY KEY, v bigint)".into()),
         3 | 4 => Some(wide::SETUP[step - 3].into()),
         5 => Some("CREATE TABLE sim.lists (k int PRIMARY KEY, l list<bigint>)".into()),
+        6 => Some("CREATE TABLE sim.diaries (k int PRIMARY KEY, v bigint)".into()),
         _ => None,
     }
 }
@@ -107,6 +120,8 @@ const READ_SCRATCH: &str = "SELECT v FROM sim.scratch WHERE k = ?";
 const APPEND: &str = "UPDATE sim.lists SET l = l + ? WHERE k = ?";
 const PREPEND: &str = "UPDATE sim.lists SET l = ? + l WHERE k = ?";
 const READ_LIST: &str = "SELECT l FROM sim.lists WHERE k = ?";
+const NOTE: &str = "INSERT INTO sim.diaries (k, v) VALUES (?, ?)";
+const RECALL: &str = "SELECT v FROM sim.diaries WHERE k = ?";
 const WRITE: &str = "INSERT INTO sim.registers (k, v) VALUES (?, ?)";
 const DELETE: &str = "DELETE FROM sim.registers WHERE k = ?";
 const READ: &str = "SELECT v FROM sim.registers WHERE k = ?";
@@ -146,6 +161,24 @@ pub fn read_list(key: i32, level: ConsistencyLevel) -> ClientRequest {
     query(READ_LIST, BoundValues::Positional(vec![int(key)]), level, None)
 }
 
+/// Writes a number into a diary; the server stamps it, later than the stamp that the client brings.
+pub fn note(key: i32, number: i64, stamp: Option<u64>) -> ClientRequest {
+    let values = BoundValues::Positional(vec![int(key), bigint(number)]);
+    with_stamp(query(NOTE, values, ConsistencyLevel::Quorum, None), stamp)
+}
+
+/// Reads a diary.
+pub fn recall(key: i32, stamp: Option<u64>) -> ClientRequest {
+    with_stamp(query(RECALL, BoundValues::Positional(vec![int(key)]), ConsistencyLevel::Quorum, None), stamp)
+}
+
+fn with_stamp(mut request: ClientRequest, stamp: Option<u64>) -> ClientRequest {
+    if let ClientRequest::Query { parameters, .. } = &mut request {
+        parameters.stamp = stamp;
+    }
+    request
+}
+
 /// Deletes a register.
 pub fn delete(key: i32, timestamp: i64, level: ConsistencyLevel) -> ClientRequest {
     let values = BoundValues::Positional(vec![int(key)]);
@@ -180,6 +213,7 @@ fn query(text: &str, values: BoundValues, level: ConsistencyLevel, timestamp_us:
         descriptions: Descriptions::Omitted,
         keyspace: None,
         now_s: None,
+        stamp: None,
     };
     ClientRequest::Query { text: text.to_owned(), parameters }
 }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use starling_node::message::{Destination, PeerMessage, wire};
+use starling_node::message::{Destination, Stamped, wire};
 
 use starling_storage::engine::EngineError;
 use starling_storage::store::StoreError;
 
-use crate::oracle::rest;
+use crate::oracle::{clocks, rest};
 use crate::outside::Effect;
 use crate::trace::Brief;
 use crate::world::{Event, PURGE_US, World};
@@ -70,15 +70,24 @@ impl World {
         let host = self.machines[from].host_id;
         let Some(life) = &self.machines[to].life else { return };
         let node = life.node.clone();
-        match wire::decode::<PeerMessage>(bytes) {
+        match wire::decode::<Stamped>(bytes) {
             Ok(message) => {
                 let now = self.now();
-                self.trace.say(now, format_args!("node {to} <- node {from}: {}", Brief(&message)));
+                self.trace.say(now, format_args!("node {to} <- node {from}: {}", Brief(&message.message)));
+                let before = node.last_stamp();
                 node.on_peer_message(host, message);
+                self.check_clock(to, before);
             }
             Err(error) => self.violation(format!("a message from node {from} does not decode: {error}")),
         }
         self.carry_out(to);
+    }
+
+    /// Whoever has heard of a stamp is not drawn too far.
+    pub(crate) fn check_clock(&mut self, node: usize, before: u64) {
+        if let Some(problem) = clocks::drawn_too_far(&self.machines[node], before) {
+            self.violation(format!("node {node}: {problem}"));
+        }
     }
 
     pub(crate) fn shard_time(&mut self, node: usize, shard: usize) {
@@ -144,7 +153,9 @@ impl World {
                 let client = self.clients.iter().position(|c| c.request == request);
                 if let Some(client) = client {
                     let delay_us = self.random.between(50, 1_000);
-                    self.after(delay_us, Event::ClientAnswered { client, request, response: Box::new(response) });
+                    let stamp = self.machines[node].life.as_ref().map_or(0, |life| life.node.last_stamp());
+                    let response = Box::new(response);
+                    self.after(delay_us, Event::ClientAnswered { client, request, stamp, response });
                 }
             }
             Effect::Ready if self.machines[node].is_wiped => {
@@ -175,7 +186,7 @@ impl World {
         }
     }
 
-    fn send(&mut self, from: usize, to: Destination, message: &PeerMessage) {
+    fn send(&mut self, from: usize, to: Destination, message: &Stamped) {
         let to = match to {
             Destination::Host(host) => self.by_host.get(&host).copied(),
             Destination::Address(address) => self.machines.iter().position(|m| m.address == address),

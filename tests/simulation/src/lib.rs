@@ -6,6 +6,7 @@
 
 mod clients;
 mod ddl;
+mod diary;
 mod effects;
 mod faults;
 mod load;

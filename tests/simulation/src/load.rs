@@ -7,6 +7,7 @@ use starling_ring::ConsistencyLevel;
 
 use crate::clients::{self, Doing};
 use crate::ddl;
+use crate::diary;
 use crate::machine::Machine;
 use crate::oracle::{Outcome, levels};
 use crate::world::{CLIENT_PATIENCE_US, Event, Phase, World};
@@ -29,7 +30,7 @@ impl World {
             self.after(200_000, Event::ClientStep { client });
             return;
         }
-        let node = open[self.random.below(open.len() as u64) as usize];
+        let mut node = open[self.random.below(open.len() as u64) as usize];
         let is_skipped = self.phase == Phase::Faults && {
             self.operations_begun += 1;
             self.manner.skipped_operations.contains(&self.operations_begun)
@@ -43,6 +44,13 @@ impl World {
             Some(body) => (Doing::Owning, body),
             None => self.next_operation(client),
         };
+        if let Some(only) = diary::only_coordinator(&doing, client, self.machines.len()) {
+            if !open.contains(&only) {
+                self.after(200_000, Event::ClientStep { client });
+                return;
+            }
+            node = only;
+        }
         self.note_begin(&doing, &body);
         self.next_request += 1;
         let request = self.next_request;
@@ -69,7 +77,7 @@ impl World {
                 let text = clients::setup(&self.shape, step).unwrap_or_default();
                 (Doing::Setup { step }, clients::plain(&text))
             }
-            Phase::Faults | Phase::Healing => self.draw_operation(),
+            Phase::Faults | Phase::Healing => self.draw_operation(client),
             Phase::Final => {
                 let has_lost_disk = self.has_lost_disk();
                 // What one replica alone held may be gone with a disk.
@@ -116,7 +124,7 @@ impl World {
         self.last_timestamp
     }
 
-    fn draw_operation(&mut self) -> (Doing, ClientRequest) {
+    fn draw_operation(&mut self, client: usize) -> (Doing, ClientRequest) {
         if !self.shape.is_calm && self.random.one_in(60) {
             let (element, step, text) = self.side.draw(&mut self.random);
             return (Doing::Changing { element, step }, clients::plain(&text));
@@ -124,6 +132,7 @@ impl World {
         match self.random.below(20) {
             0 | 1 => return self.draw_scratch(),
             2..=4 => return self.draw_list(),
+            5..=8 => return self.draw_diary(client),
             _ => {}
         }
         let key = self.random.below(self.shape.keys as u64 + 1) as i32;
@@ -183,7 +192,9 @@ impl World {
         let sink: Arc<dyn ClientSink> = life.outside.clone();
         let running = life.node.clone();
         self.clients[client].arrived = Some((self.now(), self.machines[node].lives));
+        let before = running.last_stamp();
         running.on_client_request(ClientTicket { sink, request }, &self.clients[client].session, body);
+        self.check_clock(node, before);
         self.carry_out(node);
     }
 
@@ -273,6 +284,16 @@ impl World {
                 None
             }
             Doing::ReadingList { key, began } => self.list_read(key, began, response?),
+            Doing::Noting { key, number } => {
+                let outcome = self.write_outcome(13, key as u64, response, clients::write_outcome);
+                self.oracle.diaries.write_ends(key, number, outcome);
+                None
+            }
+            Doing::Recalling { key } => {
+                let value = self.value_read(14, key, response)?;
+                self.oracle.diaries.read_ends(key, value)
+            }
+            Doing::Misleading => diary::misled(response?),
         }
     }
 

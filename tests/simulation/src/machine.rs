@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use starling_node::assembly::{CommitTicket, Node, NodeConfig, Outside as _};
+use starling_node::assembly::{CEILING_KEY, CommitTicket, Node, NodeConfig, Outside as _};
 use starling_node::cluster::{Cluster, ClusterConfig, Identity, StoredLog, journal};
 use starling_node::message::ReplicaFailure;
 use starling_ring::{HostId, Member, Token};
@@ -36,6 +36,10 @@ pub struct Life {
     pub ready: bool,
 }
 
+fn node_config() -> NodeConfig {
+    NodeConfig::default()
+}
+
 /// A machine.
 pub struct Machine {
     pub host_id: HostId,
@@ -65,7 +69,7 @@ impl Machine {
             compact_one_in: random.between(50, 400) as u32,
         };
         let clock = Clock::default();
-        clock.ahead_us.store(clock_error_us(random, shape.clocks), Ordering::Relaxed);
+        clock.ahead_us.store(clock_error_us(random, shape, number), Ordering::Relaxed);
         if shape.clocks != Clocks::Good {
             clock.drift_ppm.store(random.below(400) as i64 - 200, Ordering::Relaxed);
         }
@@ -109,8 +113,9 @@ impl Machine {
         let now_ms = now_us.load(std::sync::atomic::Ordering::Relaxed) / 1_000;
         let cluster = Cluster::new(ClusterConfig::default(), identity, stored, now_ms);
         let first_sequence = generation << 36;
-        let config = NodeConfig::default();
-        let node = Node::new(config, cluster, store.clone(), outside.clone(), SHARDS, first_sequence);
+        let config = node_config();
+        let ceiling = store.get_meta(CEILING_KEY)?.and_then(|b| b[..].try_into().ok()).map_or(0, u64::from_be_bytes);
+        let node = Node::new(config, cluster, store.clone(), outside.clone(), SHARDS, first_sequence, ceiling);
         self.life = Some(Life {
             node: Arc::new(node),
             outside,
@@ -122,6 +127,11 @@ impl Machine {
             ready: false,
         });
         Ok(())
+    }
+
+    /// How far the nodes' clocks may differ.
+    pub fn max_clock_skew_us(&self) -> u64 {
+        node_config().max_clock_skew_us
     }
 
     fn identity(&self, generation: u64, seed_node: SocketAddr) -> Identity {
@@ -168,6 +178,8 @@ impl Machine {
 
     /// Whoever runs the machine sees to its disk and its clock.
     pub fn mend(&mut self) {
+        self.clock.ahead_us.store(0, Ordering::Relaxed);
+        self.clock.drift_ppm.store(0, Ordering::Relaxed);
         self.set_full(false);
         self.disk_delay_us = 0;
         self.engine.mend();

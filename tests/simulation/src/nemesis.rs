@@ -62,7 +62,7 @@ pub fn draw(random: &mut Random, shape: &Shape) -> Fault {
         }
         23 => Fault::Damage { node },
         24 => Fault::Wipe { node, back_after_us: random.between(200_000, 15_000_000) },
-        _ => Fault::Clock { node, ahead_us: clock_error_us(random, shape.clocks) },
+        _ => Fault::Clock { node, ahead_us: clock_error_us(random, shape, node) },
     }
 }
 
@@ -85,11 +85,11 @@ pub fn draw_links_and_power(random: &mut Random, nodes: usize) -> Fault {
 }
 
 /// How far a clock that is set now is ahead of the true time.
-pub fn clock_error_us(random: &mut Random, clocks: Clocks) -> i64 {
-    let most_us: u64 = match clocks {
+pub fn clock_error_us(random: &mut Random, shape: &Shape, node: usize) -> i64 {
+    let most_us: u64 = match shape.clocks {
         Clocks::Good => 5_000,
-        Clocks::Drifting => 500_000,
-        Clocks::Wild => 300_000_000,
+        Clocks::Wild if shape.has_wild_clock(node) && !random.one_in(3) => 300_000_000,
+        Clocks::Drifting | Clocks::Wild => 500_000,
     };
     random.below(2 * most_us) as i64 - most_us as i64
 }

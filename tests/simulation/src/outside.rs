@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use starling_node::assembly::client::{ClientEvent, ClientResponse, ClientSink};
 use starling_node::assembly::{CommitTicket, Outside, PendingRead};
 use starling_node::cluster::Records;
-use starling_node::message::{Destination, PeerMessage, ReplicaFailure};
+use starling_node::message::{Destination, ReplicaFailure, Stamped};
 use starling_storage::engine::Durability;
 use starling_storage::model::Mutation;
 use starling_storage::store::Store;
@@ -17,7 +17,7 @@ use crate::random::Random;
 /// Something that a node asked for.
 pub enum Effect {
     /// Send a message.
-    Send(Destination, PeerMessage),
+    Send(Destination, Stamped),
     /// Commit a mutation.
     Commit(Mutation, CommitTicket),
     /// Carry out a read when it is its turn.
@@ -95,7 +95,7 @@ impl Outside for SimulatedOutside {
         self.random.lock().bits()
     }
 
-    fn send(&self, to: Destination, message: PeerMessage) {
+    fn send(&self, to: Destination, message: Stamped) {
         self.note(Effect::Send(to, message));
     }
 

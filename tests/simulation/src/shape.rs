@@ -11,7 +11,7 @@ pub enum Clocks {
     Good,
     /// They drift, and are set right now and then.
     Drifting,
-    /// By minutes, and they jump.
+    /// Those of a minority by minutes, and they jump; the others' drift.
     Wild,
 }
 
@@ -50,6 +50,12 @@ impl Shape {
             fault_pause_us: (300_000, random.between(2_000_000, 8_000_000)),
             is_calm,
         }
+    }
+
+    /// Whether a node is one of the minority whose clocks may be wrong by minutes.
+    pub fn has_wild_clock(&self, node: usize) -> bool {
+        // The last ones: the first makes the tables.
+        node > self.nodes / 2
     }
 
     /// The datacentre of a node.

@@ -60,6 +60,7 @@ impl fmt::Display for Brief<'_> {
             PeerMessage::Gossip { .. } => write!(f, "gossip"),
             PeerMessage::Cluster(stance, message) => write!(f, "at {}: {message:?}", stance.position),
             PeerMessage::Request { reply_to, request, .. } => write!(f, "{reply_to:?} {request:?}"),
+            PeerMessage::Clock(message) => write!(f, "{message:?}"),
             PeerMessage::Answer { reply_to, answer } => write!(f, "{reply_to:?} {answer:?}"),
         }
     }

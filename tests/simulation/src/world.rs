@@ -88,7 +88,7 @@ pub(crate) enum Event {
     CheckLevel { key: i32, timestamp: i64 },
     ClientStep { client: usize },
     ClientArrives { client: usize, request: u64, life: u32, body: Box<ClientRequest> },
-    ClientAnswered { client: usize, request: u64, response: Box<ClientResponse> },
+    ClientAnswered { client: usize, request: u64, stamp: u64, response: Box<ClientResponse> },
     ClientGivesUp { client: usize, request: u64, is_lost: bool },
     Nemesis,
 }
@@ -339,7 +339,8 @@ impl World {
             Event::ClientArrives { client, request, life, body } => {
                 self.client_arrives(client, request, life, *body);
             }
-            Event::ClientAnswered { client, request, response } => {
+            Event::ClientAnswered { client, request, stamp, response } => {
+                self.client_told(client, request, stamp);
                 self.client_answered(client, request, Some(&response));
             }
             Event::ClientGivesUp { client, request, is_lost } => self.client_gives_up(client, request, is_lost),

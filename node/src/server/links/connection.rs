@@ -317,7 +317,7 @@ impl Links {
 
     async fn deliver(&self, inbox: &dyn Inbox, from: HostId, buffer: &mut BytesMut) -> Result<()> {
         while let Some(message) = take_frame(buffer)? {
-            self.figures.received[message.kind()].fetch_add(1, Ordering::Relaxed);
+            self.figures.received[message.message.kind()].fetch_add(1, Ordering::Relaxed);
             inbox.on_peer_message(from, message);
             // Many messages that came together must not keep the thread from gossip.
             tokio::task::coop::consume_budget().await;

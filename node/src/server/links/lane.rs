@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::message::wire::{self, MESSAGE_SIZE_MAX_BYTES, WireError};
-use crate::message::{MESSAGE_VERSION, PeerMessage};
+use crate::message::{MESSAGE_VERSION, Stamped};
 
 /// From this many bytes in a lane, waiting or handed to a write, messages are refused and their sender told.
 /// Trade: memory per peer against bursts; bounds: a burst of 1 MiB to the memory of the machine. One message may
@@ -57,7 +57,7 @@ pub struct Frames {
 
 impl Frames {
     /// Adds a message, or leaves everything as it was.
-    pub fn push(&mut self, message: &PeerMessage) -> Result<(), LaneError> {
+    pub fn push(&mut self, message: &Stamped) -> Result<(), LaneError> {
         let start = self.bytes.len();
         let outcome = append_frame(message, &mut self.bytes);
         match outcome {
@@ -119,7 +119,7 @@ pub struct LaneQueue {
 
 impl LaneQueue {
     /// Queues a message.
-    pub fn push(&self, message: &PeerMessage) -> Result<(), LaneError> {
+    pub fn push(&self, message: &Stamped) -> Result<(), LaneError> {
         let mut queue = self.queue.lock();
         queue.admit()?;
         let was_empty = queue.waiting.count == 0;
@@ -205,7 +205,7 @@ impl LaneQueue {
     }
 }
 
-fn append_frame(message: &PeerMessage, out: &mut Vec<u8>) -> Result<(), LaneError> {
+fn append_frame(message: &Stamped, out: &mut Vec<u8>) -> Result<(), LaneError> {
     let start = out.len();
     out.extend_from_slice(&[0, 0, 0, 0, MESSAGE_VERSION]);
     wire::encode_into(message, out)?;
@@ -218,7 +218,7 @@ fn append_frame(message: &PeerMessage, out: &mut Vec<u8>) -> Result<(), LaneErro
 }
 
 /// Takes the next whole message off the front of `buffer`; `None` until it is all there.
-pub fn take_frame(buffer: &mut BytesMut) -> Result<Option<PeerMessage>, FrameError> {
+pub fn take_frame(buffer: &mut BytesMut) -> Result<Option<Stamped>, FrameError> {
     let Some(header) = buffer.first_chunk::<HEADER_BYTES>() else {
         return Ok(None);
     };
@@ -242,16 +242,18 @@ pub fn take_frame(buffer: &mut BytesMut) -> Result<Option<PeerMessage>, FrameErr
 mod tests {
     use super::*;
     use crate::cluster::LogPosition;
-    use crate::message::{ClusterMessage, OperationId, Payload, ReplicaAnswer, ReplyTo, Stance};
+    use crate::message::{ClusterMessage, OperationId, Payload, PeerMessage, ReplicaAnswer, ReplyTo, Stance};
 
-    fn message(epoch: u64) -> PeerMessage {
+    fn message(epoch: u64) -> Stamped {
         let position = LogPosition { epoch, ..LogPosition::FIRST };
-        PeerMessage::Cluster(Stance { cluster_id: None, position }, ClusterMessage::Fetch)
+        let message = PeerMessage::Cluster(Stance { cluster_id: None, position }, ClusterMessage::Fetch);
+        Stamped { stamp: epoch, message }
     }
 
-    fn data(size_bytes: usize) -> PeerMessage {
+    fn data(size_bytes: usize) -> Stamped {
         let reply_to = ReplyTo { operation: OperationId(1), leg: 0 };
-        PeerMessage::Answer { reply_to, answer: ReplicaAnswer::Data(Payload(vec![7; size_bytes].into())) }
+        let answer = ReplicaAnswer::Data(Payload(vec![7; size_bytes].into()));
+        Stamped { stamp: 1, message: PeerMessage::Answer { reply_to, answer } }
     }
 
     #[test]

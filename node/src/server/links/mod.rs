@@ -20,7 +20,7 @@ use starling_ring::HostId;
 use tokio::runtime::Handle;
 use uuid::Uuid;
 
-use crate::message::{Destination, MESSAGE_KINDS, PeerMessage};
+use crate::message::{Destination, MESSAGE_KINDS, Stamped};
 use crate::settings::ServerEncryptionOptions;
 use connection::{Link, NotNow};
 use hello::Greeting;
@@ -38,7 +38,7 @@ const WARNING_PAUSE: Duration = Duration::from_secs(1);
 /// Takes what arrives. Called on the link's task: must not block.
 pub trait Inbox: Send + Sync {
     /// A message from the node that the link's handshake named.
-    fn on_peer_message(&self, from: HostId, message: PeerMessage);
+    fn on_peer_message(&self, from: HostId, message: Stamped);
     /// A node that greeted, whether or not it is then refused, is a member of this cluster.
     fn on_cluster_heard(&self, cluster_id: Uuid);
     /// Where a member's endpoint is.
@@ -161,11 +161,11 @@ impl Links {
 
     /// Sends a message, making the link first if there is none. What cannot be sent is dropped and counted:
     /// whoever needs an answer has a timeout.
-    pub fn send(self: &Arc<Self>, to: Destination, message: PeerMessage) {
-        self.figures.offered[message.kind()].fetch_add(1, Ordering::Relaxed);
+    pub fn send(self: &Arc<Self>, to: Destination, message: Stamped) {
+        self.figures.offered[message.message.kind()].fetch_add(1, Ordering::Relaxed);
         let route = self.peers.lock().route(to, &message, Instant::now());
         match route {
-            Route::Link(link) => match link.lane(message.lane()).push(&message) {
+            Route::Link(link) => match link.lane(message.message.lane()).push(&message) {
                 Ok(()) => self.count_sent(1),
                 Err(error) => self.count_dropped(1, &error),
             },

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::connection::Link;
 use super::lane::{Frames, LaneError};
-use crate::message::{Destination, Lane, PeerMessage};
+use crate::message::{Destination, Lane, Stamped};
 
 /// Bytes kept for a peer while its link is being made; more are dropped. Bounds: one gossip message to the memory of
 /// the machine divided by its peers.
@@ -58,7 +58,7 @@ pub struct Peers(HashMap<Destination, Peer>);
 
 impl Peers {
     /// Decides about a message for `to`; it is encoded here if it has to be kept.
-    pub fn route(&mut self, to: Destination, message: &PeerMessage, now: Instant) -> Route {
+    pub fn route(&mut self, to: Destination, message: &Stamped, now: Instant) -> Route {
         let peer = self.0.entry(to).or_default();
         if let Some(link) = peer.links.iter().rev().find(|link| link.is_open()) {
             return Route::Link(link.clone());
@@ -129,11 +129,11 @@ impl Peers {
 }
 
 impl Peer {
-    fn keep(&mut self, message: &PeerMessage) -> Result<(), RouteError> {
+    fn keep(&mut self, message: &Stamped) -> Result<(), RouteError> {
         if self.control.size_bytes() + self.data.size_bytes() >= PENDING_MAX_BYTES {
             return Err(RouteError::Full);
         }
-        match message.lane() {
+        match message.message.lane() {
             Lane::Control => self.control.push(message)?,
             Lane::Data => self.data.push(message)?,
         }

@@ -50,6 +50,7 @@ fn parameters(body: &Bytes, given: QueryParameters<'_>) -> Parameters {
         descriptions: if given.skip_metadata { Descriptions::Omitted } else { Descriptions::Full },
         keyspace: given.keyspace.map(Arc::from),
         now_s: given.now_s.map(i64::from),
+        stamp: None,
     }
 }
 
@@ -86,6 +87,7 @@ fn batch(body: &Bytes, batch: wire::Batch<'_>) -> ClientRequest {
             descriptions: Descriptions::Full,
             keyspace: batch.keyspace.map(Arc::from),
             now_s: batch.now_s.map(i64::from),
+            stamp: None,
         },
     }
 }

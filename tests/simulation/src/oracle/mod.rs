@@ -1,5 +1,7 @@
 //! What must hold: a file each.
 
+pub mod clocks;
+mod diaries;
 pub mod levels;
 mod lists;
 mod registers;
@@ -7,6 +9,7 @@ pub mod rest;
 pub mod schema;
 mod truncation;
 
+pub use diaries::Diaries;
 pub use lists::Lists;
 pub use registers::{Outcome, Registers};
 pub use truncation::Truncations;
@@ -19,5 +22,6 @@ pub struct Oracle {
     pub registers: Registers,
     pub truncations: Truncations,
     pub lists: Lists,
+    pub diaries: Diaries,
     pub violations: Violations,
 }

@@ -315,6 +315,7 @@ impl Owner {
             descriptions: Descriptions::Omitted,
             keyspace: None,
             now_s,
+            stamp: None,
         };
         ClientRequest::Query { text: text.to_owned(), parameters }
     }

@@ -69,7 +69,7 @@ pub async fn serve_from(config: NodeConfig, engine: Arc<dyn Engine>) -> Served {
     let now_ms = world.monotonic_us() / 1_000;
     let timing = ClusterConfig { found_alone_after_ms: 0, ..ClusterConfig::default() };
     let cluster = Cluster::new(timing, identity(host_id), StoredLog::default(), now_ms);
-    let node = Arc::new(Node::new(config, cluster, store, world.clone(), 1, 1 << 36));
+    let node = Arc::new(Node::new(config, cluster, store, world.clone(), 1, 1 << 36, 0));
     world.attach(&node);
     let server = NativeServer::new(node.clone(), world, &settings).expect("valid settings");
     tokio::spawn(async move {
