@@ -85,7 +85,7 @@ pub(crate) fn run(bytes: &[u8]) {
                     return;
                 }
             }
-            if let Ok(write) = pending.finish() {
+            if let Ok(write) = pending.finish(1_700_000_000_000_001) {
                 check(&write);
             }
         }
