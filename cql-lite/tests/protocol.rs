@@ -4,7 +4,9 @@
 
 use bytes::{Bytes, BytesMut};
 use proptest::prelude::*;
-use starling_cql_lite::protocol::client::{Response, ResponseFrame, decode_response, encode_request};
+use starling_cql_lite::protocol::client::{
+    Response, ResponseFrame, decode_response, encode_request, encode_stamped_request,
+};
 use starling_cql_lite::protocol::event::{ChangeKind, ChangeTarget, TopologyChange};
 use starling_cql_lite::protocol::frame::{Direction, HEADER_BYTES};
 use starling_cql_lite::protocol::request::{Batch, BatchKind, BatchQuery, BatchStatement, QueryParameters};
@@ -107,7 +109,7 @@ fn requests_byte_by_byte() {
     ]
     .concat();
     assert_eq!(out[..], expected[..]);
-    // A custom payload is skipped.
+    // What is unknown of a custom payload is skipped.
     let body = [&[0, 1, 0, 1, b'k', 0, 0, 0, 2, 1, 2], &out[HEADER_BYTES..]].concat();
     let header = Header { version: 4, flags: 0x04, stream: 3, opcode: Opcode::Query, body_length_bytes: body.len() };
     assert!(matches!(decode_request(&header, &body).unwrap().request, Request::Query { query: "Q", .. }));
@@ -466,7 +468,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
     #[test]
-    fn requests_round_trip(version in 4_u8..=5, owned in owned(), level in 0..4_usize, named: bool, now in prop::option::of(any::<u32>())) {
+    fn requests_round_trip(version in 4_u8..=5, owned in owned(), level in 0..4_usize, named: bool, now in prop::option::of(any::<u32>()), stamp in prop::option::of(any::<u64>())) {
         let (values, text, page_size, state, skip_metadata, timestamp_us, serial) = &owned;
         let values: Vec<_> = values.iter().map(bound).collect();
         let names = if named { values.iter().map(|_| text.as_str()).collect() } else { Vec::new() };
@@ -494,12 +496,13 @@ proptest! {
         ];
         for request in requests {
             let mut out = BytesMut::new();
-            encode_request(&mut out, version, 1, true, &request).unwrap();
+            encode_stamped_request(&mut out, version, 1, true, stamp, &request).unwrap();
             let body = out.split_off(HEADER_BYTES);
             let opcode = Opcode::from_code(out[4]).unwrap();
             let header = Header { version, flags: out[1], stream: 1, opcode, body_length_bytes: body.len() };
             let frame = decode_request(&header, &body).unwrap();
             prop_assert!(frame.tracing);
+            prop_assert_eq!(frame.stamp, stamp);
             prop_assert_eq!(&frame.request, &request);
             // Every way of ending early is an error or another request, never a panic.
             for end in 0..body.len() {

@@ -11,6 +11,7 @@ use super::frame::{
     BodyOverflow, FLAG_COMPRESSION, FLAG_CUSTOM_PAYLOAD, FLAG_TRACING, FLAG_WARNING, Header, Opcode, OpenFrame,
 };
 use super::metadata::{ColumnSpec, ResultMetadata, read_columns, read_result_metadata};
+use super::payload::{put_stamp, read_stamp};
 use super::request::{self, Batch, BatchKind, BatchQuery, BoundValue, QueryParameters, Request};
 use super::response::{RESULT_PREPARED, RESULT_ROWS, RESULT_SCHEMA_CHANGE, RESULT_SET_KEYSPACE, RESULT_VOID};
 use super::wire::{
@@ -18,8 +19,7 @@ use super::wire::{
     put_string_list, put_string_map,
 };
 
-/// Appends a request as a frame. Lists and ids longer than the protocol's 16-bit counts are cut: callers
-/// check them (a statement has at most 65,535 values).
+/// Appends a request that carries no stamp, see [`encode_stamped_request`].
 ///
 /// # Errors
 /// A body of 2 GiB or more; the buffer is as it was.
@@ -28,6 +28,22 @@ pub fn encode_request(
     version: u8,
     stream: i16,
     tracing: bool,
+    request: &Request<'_>,
+) -> Result<(), BodyOverflow> {
+    encode_stamped_request(out, version, stream, tracing, None, request)
+}
+
+/// Appends a request as a frame, with the latest stamp that the client was told if it wants to follow it. Lists and ids longer than the protocol's 16-bit counts are cut: callers
+/// check them (a statement has at most 65,535 values).
+///
+/// # Errors
+/// A body of 2 GiB or more; the buffer is as it was.
+pub fn encode_stamped_request(
+    out: &mut BytesMut,
+    version: u8,
+    stream: i16,
+    tracing: bool,
+    stamp: Option<u64>,
     request: &Request<'_>,
 ) -> Result<(), BodyOverflow> {
     let opcode = match request {
@@ -40,8 +56,12 @@ pub fn encode_request(
         Request::Register(_) => Opcode::Register,
         Request::AuthResponse(_) => Opcode::AuthResponse,
     };
-    let flags = if tracing { FLAG_TRACING } else { 0 };
-    let frame = OpenFrame::begin(out, version & 0x7F, flags, stream, opcode);
+    let tracing = if tracing { FLAG_TRACING } else { 0 };
+    let payload = if stamp.is_some() { FLAG_CUSTOM_PAYLOAD } else { 0 };
+    let frame = OpenFrame::begin(out, version & 0x7F, tracing | payload, stream, opcode);
+    if let Some(stamp) = stamp {
+        put_stamp(out, stamp);
+    }
     match request {
         Request::Startup(options) => put_string_map(out, options),
         Request::Options => {}
@@ -180,6 +200,8 @@ pub struct ResponseFrame {
     pub tracing_id: Option<Uuid>,
     /// Warnings of the server.
     pub warnings: Vec<String>,
+    /// The latest stamp of the node that answers, see [`super::payload`].
+    pub stamp: Option<u64>,
     /// The response.
     pub response: Response,
 }
@@ -251,9 +273,7 @@ pub fn decode_response(header: &Header, body: &Bytes) -> Result<ResponseFrame, D
     if header.flags & FLAG_WARNING != 0 {
         warnings = reader.string_list()?.into_iter().map(str::to_owned).collect();
     }
-    if header.flags & FLAG_CUSTOM_PAYLOAD != 0 {
-        reader.skip_bytes_map()?;
-    }
+    let stamp = if header.flags & FLAG_CUSTOM_PAYLOAD != 0 { read_stamp(&mut reader)? } else { None };
     let response = match header.opcode {
         Opcode::Ready => Response::Ready,
         Opcode::Authenticate => Response::Authenticate(reader.string()?.to_owned()),
@@ -265,7 +285,7 @@ pub fn decode_response(header: &Header, body: &Bytes) -> Result<ResponseFrame, D
         Opcode::Result => read_result(&mut reader, header.version, body)?,
         other => return Err(DecodeError::invalid(format!("{other:?} is not a response"))),
     };
-    Ok(ResponseFrame { tracing_id, warnings, response })
+    Ok(ResponseFrame { tracing_id, warnings, stamp, response })
 }
 
 fn read_supported(reader: &mut Reader<'_>) -> Result<Vec<(String, Vec<String>)>, DecodeError> {

@@ -2,7 +2,7 @@
 //!
 //! [`segment`] and [`assembler`] carry the frames of version 5, [`compression`] shrinks bodies and segments,
 //! [`frame`] reads headers, [`request`] borrows requests from a body, [`response`] and [`rows`] write
-//! answers straight into one buffer, [`client`] is the other side of both.
+//! answers straight into one buffer, [`client`] is the other side of both; [`payload`] is what both may add.
 
 pub mod assembler;
 pub mod client;
@@ -12,6 +12,7 @@ mod error_wire;
 pub mod event;
 pub mod frame;
 pub mod metadata;
+pub mod payload;
 pub mod request;
 pub mod response;
 pub mod rows;

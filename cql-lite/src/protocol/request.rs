@@ -4,6 +4,7 @@ use starling_ring::ConsistencyLevel;
 
 use super::error::CqlError;
 use super::frame::{FLAG_COMPRESSION, FLAG_CUSTOM_PAYLOAD, FLAG_TRACING, Header, Opcode};
+use super::payload::read_stamp;
 use super::wire::{DecodeError, Reader};
 
 pub(crate) const VALUES: u32 = 0x01;
@@ -181,6 +182,8 @@ pub enum Request<'a> {
 pub struct RequestFrame<'a> {
     /// The client wants a trace.
     pub tracing: bool,
+    /// The latest stamp that the client was told, see [`super::payload`].
+    pub stamp: Option<u64>,
     /// The request.
     pub request: Request<'a>,
 }
@@ -195,11 +198,9 @@ pub fn decode_request<'a>(header: &Header, body: &'a [u8]) -> Result<RequestFram
         return Err(CqlError::Protocol("Compressed frame, but no compression was agreed on".to_owned()));
     }
     let mut reader = Reader::new(body);
-    if header.flags & FLAG_CUSTOM_PAYLOAD != 0 {
-        reader.skip_bytes_map()?;
-    }
+    let stamp = if header.flags & FLAG_CUSTOM_PAYLOAD != 0 { read_stamp(&mut reader)? } else { None };
     let request = decode_body(header, &mut reader)?;
-    Ok(RequestFrame { tracing: header.flags & FLAG_TRACING != 0, request })
+    Ok(RequestFrame { tracing: header.flags & FLAG_TRACING != 0, stamp, request })
 }
 
 fn decode_body<'a>(header: &Header, reader: &mut Reader<'a>) -> Result<Request<'a>, DecodeError> {

@@ -6,8 +6,9 @@ use uuid::Uuid;
 use super::error::CqlError;
 use super::error_wire::put_error;
 use super::event::{Event, SchemaChange};
-use super::frame::{FLAG_TRACING, FLAG_WARNING, FrameError, HIGHEST_VERSION, Opcode, OpenFrame};
+use super::frame::{FLAG_CUSTOM_PAYLOAD, FLAG_TRACING, FLAG_WARNING, FrameError, HIGHEST_VERSION, Opcode, OpenFrame};
 use super::metadata::{ColumnSpec, put_columns, put_result_metadata, table_flag};
+use super::payload::put_stamp;
 use super::wire::{put_bytes, put_count, put_short_bytes, put_string, put_string_list};
 
 pub(crate) const RESULT_VOID: u32 = 1;
@@ -30,23 +31,29 @@ pub struct ResponseHead<'a> {
     pub tracing_id: Option<Uuid>,
     /// Warnings for the user.
     pub warnings: &'a [String],
+    /// The latest stamp of the node that answers, for a client that brought one: see [`super::payload`].
+    pub stamp: Option<u64>,
 }
 
 impl ResponseHead<'_> {
-    /// A response without trace and warnings.
+    /// A response without trace, warnings and stamp.
     pub fn new(version: u8, stream: i16) -> Self {
-        Self { version, stream, tracing_id: None, warnings: &[] }
+        Self { version, stream, tracing_id: None, warnings: &[], stamp: None }
     }
 
     pub(crate) fn begin(&self, out: &mut BytesMut, opcode: Opcode) -> OpenFrame {
         let tracing = if self.tracing_id.is_some() { FLAG_TRACING } else { 0 };
         let warning = if self.warnings.is_empty() { 0 } else { FLAG_WARNING };
-        let frame = OpenFrame::begin(out, 0x80 | self.version, tracing | warning, self.stream, opcode);
+        let payload = if self.stamp.is_some() { FLAG_CUSTOM_PAYLOAD } else { 0 };
+        let frame = OpenFrame::begin(out, 0x80 | self.version, tracing | warning | payload, self.stream, opcode);
         if let Some(id) = self.tracing_id {
             out.put_slice(id.as_bytes());
         }
         if !self.warnings.is_empty() {
             put_string_list(out, self.warnings);
+        }
+        if let Some(stamp) = self.stamp {
+            put_stamp(out, stamp);
         }
         frame
     }
@@ -54,7 +61,8 @@ impl ResponseHead<'_> {
     /// Ends a frame; one that is too long becomes an error.
     pub(crate) fn finish(&self, out: &mut BytesMut, frame: OpenFrame) {
         if let Err(overflow) = frame.finish(out) {
-            write_error(out, &ResponseHead::new(self.version, self.stream), &CqlError::Server(overflow.to_string()));
+            let head = ResponseHead { stamp: self.stamp, ..ResponseHead::new(self.version, self.stream) };
+            write_error(out, &head, &CqlError::Server(overflow.to_string()));
         }
     }
 

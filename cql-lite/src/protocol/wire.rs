@@ -148,15 +148,6 @@ impl<'a> Reader<'a> {
         Ok(map)
     }
 
-    /// `[bytes map]`, read and thrown away.
-    pub fn skip_bytes_map(&mut self) -> Result<()> {
-        for _ in 0..self.short()? {
-            self.string()?;
-            self.bytes()?;
-        }
-        Ok(())
-    }
-
     /// `[uuid]`.
     pub fn uuid(&mut self) -> Result<Uuid> {
         Ok(Uuid::from_bytes(self.array()?))

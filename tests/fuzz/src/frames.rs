@@ -4,7 +4,7 @@
 
 use bytes::{Bytes, BytesMut};
 use starling_cql_lite::protocol::assembler::FrameAssembler;
-use starling_cql_lite::protocol::client::{decode_response, encode_request};
+use starling_cql_lite::protocol::client::{decode_response, encode_stamped_request};
 use starling_cql_lite::protocol::compression::{Compression, compress_frame, decompress_body};
 use starling_cql_lite::protocol::frame::{Direction, FLAG_COMPRESSION, HEADER_BYTES, Header, decode_header};
 use starling_cql_lite::protocol::request::decode_request;
@@ -43,14 +43,15 @@ fn frame(header: &Header, body: &Bytes, direction: Direction) {
     let Ok(read) = decode_request(&header, body) else { return };
     // What was understood is understood the same once written again.
     let mut again = BytesMut::new();
-    if encode_request(&mut again, header.version, header.stream, read.tracing, &read.request).is_err() {
+    let (stream, tracing, stamp) = (header.stream, read.tracing, read.stamp);
+    if encode_stamped_request(&mut again, header.version, stream, tracing, stamp, &read.request).is_err() {
         return;
     }
     let Ok(Some(second)) = decode_header(&again, Direction::Request, usize::MAX) else {
         panic!("a header of ours is refused");
     };
     match decode_request(&second, &again[HEADER_BYTES..]) {
-        Ok(reread) => assert_eq!(reread.request, read.request),
+        Ok(reread) => assert_eq!(reread, read),
         Err(error) => panic!("a request of ours is refused: {error}"),
     }
 }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use bytes::{BufMut, Bytes, BytesMut};
-use starling_cql_lite::protocol::client::encode_request;
+use starling_cql_lite::protocol::client::encode_stamped_request;
 use starling_cql_lite::protocol::compression::{Compression, compress_frame};
 use starling_cql_lite::protocol::frame::HEADER_BYTES;
 use starling_cql_lite::protocol::request::{
@@ -84,7 +84,9 @@ fn frames() -> Vec<(String, Vec<u8>)> {
         let mut all = BytesMut::new();
         for (number, request) in requests().iter().enumerate() {
             let mut frame = BytesMut::new();
-            if encode_request(&mut frame, version, number as i16, true, request).is_err() {
+            // Every other one carries a stamp, the others in the other version.
+            let stamp = (number % 2 == usize::from(version % 2)).then_some(1_700_000_000_000_000);
+            if encode_stamped_request(&mut frame, version, number as i16, true, stamp, request).is_err() {
                 continue;
             }
             seeds.push((format!("request-v{version}-{number}"), chosen(0, &frame)));
@@ -114,6 +116,9 @@ fn answers(version: u8) -> BytesMut {
     let head = ResponseHead { tracing_id: Some(Uuid::from_u128(9)), ..ResponseHead::new(version, 3) };
     response::write_ready(&mut out, &head);
     response::write_supported(&mut out, &head, &[("COMPRESSION", &["lz4", "snappy"])]);
+    response::write_void(&mut out, &head);
+    let warnings = ["careful".to_owned()];
+    let head = ResponseHead { warnings: &warnings, stamp: Some(1_700_000_000_000_000), ..head };
     response::write_void(&mut out, &head);
     let timeout = CqlError::write_timeout(Level::Quorum, 1, 2, WriteType::Simple);
     for error in [CqlError::Syntax("line 1:0".to_owned()), timeout] {
