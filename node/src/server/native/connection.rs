@@ -382,10 +382,10 @@ impl Connection {
     }
 }
 
-/// The number of a request: its stream, whether the client wants a trace, and its size, which is given back with the
-/// answer.
-pub(super) fn request_number(stream: i16, is_traced: bool, size_bytes: usize) -> u64 {
-    (size_bytes as u64) << 17 | u64::from(is_traced) << 16 | u64::from(stream as u16)
+/// The number of a request: its stream, whether the client wants a trace and whether it is told a stamp, and the request's
+/// size, which is given back with the answer.
+pub(super) fn request_number(stream: i16, is_traced: bool, is_stamped: bool, size_bytes: usize) -> u64 {
+    (size_bytes as u64) << 18 | u64::from(is_stamped) << 17 | u64::from(is_traced) << 16 | u64::from(stream as u16)
 }
 
 impl ClientSink for Connection {
@@ -399,8 +399,12 @@ impl ClientSink for Connection {
                 self.server.node.end_trace(id);
             }
         }
+        if request >> 17 & 1 == 1 {
+            // Whatever the answer tells of was stamped before.
+            head.stamp = Some(self.server.node.last_stamp());
+        }
         self.append_answer(&head, &response);
         drop(response);
-        self.end((request >> 17) as usize);
+        self.end((request >> 18) as usize);
     }
 }

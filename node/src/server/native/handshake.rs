@@ -1,14 +1,21 @@
 //! What a client and the server agree on: OPTIONS, STARTUP.
 
 use starling_cql_lite::protocol::compression::Compression;
+use starling_cql_lite::protocol::payload::{STAMP_OPTION, STAMP_VERSION};
 use starling_cql_lite::protocol::segment::SegmentFormat;
 
 use super::outgoing::Form;
 
-/// Options of SUPPORTED. No snappy from version 5 on, as the specification has it.
-pub(super) fn supported(version: u8) -> [(&'static str, &'static [&'static str]); 3] {
+/// Options of SUPPORTED. No snappy from version 5 on, as the specification has it. Clients that do not know the stamp's
+/// read over it.
+pub(super) fn supported(version: u8) -> [(&'static str, &'static [&'static str]); 4] {
     let compression: &[&str] = if version >= 5 { &["lz4"] } else { &["lz4", "snappy"] };
-    [("CQL_VERSION", &["3.4.7"]), ("COMPRESSION", compression), ("PROTOCOL_VERSIONS", &["4/v4", "5/v5"])]
+    [
+        ("CQL_VERSION", &["3.4.7"]),
+        ("COMPRESSION", compression),
+        ("PROTOCOL_VERSIONS", &["4/v4", "5/v5"]),
+        (STAMP_OPTION, &[STAMP_VERSION]),
+    ]
 }
 
 /// What STARTUP asked for.

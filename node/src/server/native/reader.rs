@@ -309,14 +309,14 @@ impl Reader {
                 return Ok(());
             }
         };
-        let is_traced = frame.tracing;
+        let (is_traced, stamp) = (frame.tracing, frame.stamp);
         let outcome = match frame.request {
             request if self.version.is_some() && requests::is_for_node(&request) => {
                 let sink: Arc<dyn ClientSink> = self.connection.clone();
-                let number = request_number(header.stream, is_traced, size_bytes);
+                let number = request_number(header.stream, is_traced, stamp.is_some(), size_bytes);
                 let ticket = ClientTicket { sink, request: number };
                 self.turn_frames = self.turn_frames.saturating_sub(REQUEST_IN_FRAMES).max(1);
-                let request = requests::to_client_request(header.version, body, request);
+                let request = requests::to_client_request(header.version, body, stamp, request);
                 if let Some(request) = request {
                     if is_traced {
                         self.connection.begin_trace(header.stream, &request);

@@ -9,17 +9,24 @@ use starling_cql_lite::protocol::request::{BatchQuery, QueryParameters, Request}
 
 use crate::assembly::client::{BatchStatement, ClientRequest, Descriptions, Parameters};
 use crate::plan::{BoundValue, BoundValues};
+use crate::time::Stamp;
 
 /// Whether the node answers it, and not the connection itself.
 pub fn is_for_node(request: &Request<'_>) -> bool {
     matches!(request, Request::Query { .. } | Request::Prepare { .. } | Request::Execute { .. } | Request::Batch(_))
 }
 
-/// The node's form of a request; `None` for those that the connection answers itself.
-pub fn to_client_request(version: u8, body: &Bytes, request: Request<'_>) -> Option<ClientRequest> {
+/// The node's form of a request; `None` for those that the connection answers itself. `stamp`: the latest that the client
+/// was told; nothing has to be later than it for a PREPARE.
+pub fn to_client_request(
+    version: u8,
+    body: &Bytes,
+    stamp: Option<Stamp>,
+    request: Request<'_>,
+) -> Option<ClientRequest> {
     Some(match request {
         Request::Query { query, parameters: given } => {
-            ClientRequest::Query { text: query.to_owned(), parameters: parameters(body, given) }
+            ClientRequest::Query { text: query.to_owned(), parameters: parameters(body, stamp, given) }
         }
         Request::Prepare { query, keyspace } => {
             ClientRequest::Prepare { text: query.to_owned(), keyspace: keyspace.map(Arc::from) }
@@ -27,14 +34,14 @@ pub fn to_client_request(version: u8, body: &Bytes, request: Request<'_>) -> Opt
         Request::Execute { id, result_metadata_id, parameters: given } => ClientRequest::Execute {
             id: body.slice_ref(id),
             metadata_id: (version >= 5).then(|| body.slice_ref(result_metadata_id)),
-            parameters: parameters(body, given),
+            parameters: parameters(body, stamp, given),
         },
-        Request::Batch(batch) => self::batch(body, batch),
+        Request::Batch(batch) => self::batch(body, stamp, batch),
         Request::Startup(_) | Request::Options | Request::Register(_) | Request::AuthResponse(_) => return None,
     })
 }
 
-fn parameters(body: &Bytes, given: QueryParameters<'_>) -> Parameters {
+fn parameters(body: &Bytes, stamp: Option<Stamp>, given: QueryParameters<'_>) -> Parameters {
     let values = given.values.into_iter().map(|value| bound(body, value));
     let values = if given.names.is_empty() {
         BoundValues::Positional(values.collect())
@@ -50,7 +57,7 @@ fn parameters(body: &Bytes, given: QueryParameters<'_>) -> Parameters {
         descriptions: if given.skip_metadata { Descriptions::Omitted } else { Descriptions::Full },
         keyspace: given.keyspace.map(Arc::from),
         now_s: given.now_s.map(i64::from),
-        stamp: None,
+        stamp,
     }
 }
 
@@ -62,7 +69,7 @@ fn bound(body: &Bytes, value: wire::BoundValue<'_>) -> BoundValue {
     }
 }
 
-fn batch(body: &Bytes, batch: wire::Batch<'_>) -> ClientRequest {
+fn batch(body: &Bytes, stamp: Option<Stamp>, batch: wire::Batch<'_>) -> ClientRequest {
     let kind = match batch.kind {
         wire::BatchKind::Logged => BatchKind::Logged,
         wire::BatchKind::Unlogged => BatchKind::Unlogged,
@@ -87,7 +94,7 @@ fn batch(body: &Bytes, batch: wire::Batch<'_>) -> ClientRequest {
             descriptions: Descriptions::Full,
             keyspace: batch.keyspace.map(Arc::from),
             now_s: batch.now_s.map(i64::from),
-            stamp: None,
+            stamp,
         },
     }
 }

@@ -21,7 +21,7 @@ use crate::assembly::NodeConfig;
 const LIMIT: usize = 64 << 20;
 
 /// A client that speaks any form.
-struct Client {
+pub(super) struct Client {
     stream: TcpStream,
     version: u8,
     form: Form,
@@ -37,7 +37,7 @@ impl Client {
         Client { stream, version, form: Form::Plain, read: BytesMut::new(), assembler, was_compressed: false }
     }
 
-    async fn started(served: &Served, version: u8, form: Form) -> Client {
+    pub(super) async fn started(served: &Served, version: u8, form: Form) -> Client {
         let mut client = Client::connect(served, version).await;
         let mut options = vec![("CQL_VERSION", "3.0.0")];
         match form {
@@ -55,6 +55,11 @@ impl Client {
     async fn send(&mut self, request: &Request<'_>, tracing: bool) {
         let mut frame = BytesMut::new();
         encode_request(&mut frame, self.version, 7, tracing, request).expect("short");
+        self.send_frame(frame).await;
+    }
+
+    /// Sends a frame in the form that was agreed on.
+    pub(super) async fn send_frame(&mut self, mut frame: BytesMut) {
         let mut bytes = BytesMut::new();
         match self.form {
             Form::Plain => bytes = frame,
@@ -86,6 +91,12 @@ impl Client {
     }
 
     async fn frame(&mut self) -> ResponseFrame {
+        let (header, body) = self.raw_frame().await;
+        decode_response(&header, &body).expect("a response")
+    }
+
+    /// The next frame, its body decompressed.
+    pub(super) async fn raw_frame(&mut self) -> (Header, Bytes) {
         loop {
             if let Some((mut header, mut body)) = self.take_frame() {
                 assert_eq!(header.version, self.version);
@@ -94,7 +105,7 @@ impl Client {
                     header.flags &= !FLAG_COMPRESSION;
                     body = Bytes::from(decompress_body(compression, &body, LIMIT).expect("compressed"));
                 }
-                return decode_response(&header, &body).expect("a response");
+                return (header, body);
             }
             let count = self.stream.read_buf(&mut self.read).await.expect("the server writes");
             assert!(count > 0, "the server closed the connection");

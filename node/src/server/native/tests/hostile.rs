@@ -87,7 +87,9 @@ fn feed(served: &Served, answers: &Arc<Answers>, session: &Session, frame: &[u8]
     };
     let body = Bytes::copy_from_slice(body);
     let Ok(decoded) = decode_request(&header, &body) else { return false };
-    let Some(request) = requests::to_client_request(header.version, &body, decoded.request) else { return false };
+    let Some(request) = requests::to_client_request(header.version, &body, decoded.stamp, decoded.request) else {
+        return false;
+    };
     let ticket = ClientTicket { sink: answers.clone(), request: number };
     served.server.node.on_client_request(ticket, session, request);
     true

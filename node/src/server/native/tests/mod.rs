@@ -6,4 +6,5 @@ mod fixture;
 mod forms;
 mod hostile;
 mod scans;
+mod stamps;
 mod statements;
