@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::DriverError;
 use crate::connection::{Connection, Failure};
-use crate::picture::Picture;
+use crate::session::Inner;
 
 /// What limits a request.
 #[derive(Clone, Copy, Debug)]
@@ -45,17 +45,16 @@ pub(crate) enum Unanswered {
     Stop(DriverError),
 }
 
-/// Sends a request to the hosts of `picture`, one after the other, until one answers.
+/// Sends a request to the session's hosts, one after the other, until one answers.
 pub(crate) async fn ask(
-    picture: &Picture,
-    turn: usize,
+    inner: &Inner,
     request: &Request<'_>,
     route: Option<(&str, Token)>,
-    keyspace: Option<&str>,
     limits: Limits,
 ) -> Result<(Asked, ResponseFrame), DriverError> {
     let mut attempts = Vec::new();
-    for host in picture.plan(route, turn) {
+    let picture = inner.picture();
+    for host in picture.plan(route, inner.next_turn()) {
         let opened = tokio::time::timeout_at(limits.deadline, host.connection()).await;
         let connection = match opened {
             Ok(Ok(connection)) => connection,
@@ -69,12 +68,8 @@ pub(crate) async fn ask(
             }
         };
         let asked = Asked { host: host.address, connection };
-        match ask_one(&asked, request, keyspace, limits).await {
-            Ok(frame) => match frame.response {
-                // It took no part in the request.
-                Response::Error(CqlError::IsBootstrapping(reason)) => attempts.push((host.address, reason)),
-                _ => return Ok((asked, frame)),
-            },
+        match ask_one(inner, &asked, request, limits).await {
+            Ok(frame) => return Ok((asked, frame)),
             Err(Unanswered::GoOn(reason)) => attempts.push((host.address, reason)),
             Err(Unanswered::Stop(error)) => return Err(error),
         }
@@ -84,16 +79,22 @@ pub(crate) async fn ask(
 
 /// Sends a request to one host.
 pub(crate) async fn ask_one(
+    inner: &Inner,
     asked: &Asked,
     request: &Request<'_>,
-    keyspace: Option<&str>,
     limits: Limits,
 ) -> Result<ResponseFrame, Unanswered> {
-    if let Some(keyspace) = keyspace.filter(|keyspace| !asked.connection.is_in_keyspace(keyspace)) {
+    let keyspace = inner.keyspace();
+    if let Some(keyspace) = keyspace.as_deref().filter(|keyspace| !asked.connection.is_in_keyspace(keyspace)) {
         use_keyspace(asked, keyspace, limits).await?;
     }
-    match tokio::time::timeout_at(limits.deadline, asked.connection.request(request)).await {
-        Ok(Ok(frame)) => Ok(frame),
+    let answer = asked.connection.request_after(request, &inner.stamp);
+    match tokio::time::timeout_at(limits.deadline, answer).await {
+        Ok(Ok(frame)) => match frame.response {
+            // It took no part in the request: it is joining, or its clock is not good enough to coordinate.
+            Response::Error(CqlError::IsBootstrapping(reason)) => Err(Unanswered::GoOn(reason)),
+            _ => Ok(frame),
+        },
         Ok(Err(Failure::NotSent(reason))) => Err(Unanswered::GoOn(reason)),
         Ok(Err(Failure::Broken(reason))) if limits.repeatable => Err(Unanswered::GoOn(reason)),
         Ok(Err(Failure::Broken(reason))) => {
@@ -117,6 +118,7 @@ async fn use_keyspace(asked: &Asked, keyspace: &str, limits: Limits) -> Result<(
                 asked.connection.note_keyspace(&keyspace);
                 Ok(())
             }
+            Response::Error(CqlError::IsBootstrapping(reason)) => Err(Unanswered::GoOn(reason)),
             Response::Error(error) => Err(Unanswered::Stop(DriverError::Server(error))),
             _ => Err(Unanswered::Stop(DriverError::Protocol("USE was not answered by SetKeyspace".to_owned()))),
         },

@@ -15,6 +15,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinHandle;
 
+use crate::stamp::{HighestStamp, is_stamped, takes_stamps};
 use crate::streams::Streams;
 use crate::wire;
 
@@ -46,6 +47,8 @@ pub(crate) struct Connection {
     tasks: [JoinHandle<()>; 2],
     /// The keyspace that the server has for this connection.
     keyspace: Mutex<Option<String>>,
+    /// The server takes and tells stamps.
+    takes_stamps: AtomicBool,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -82,13 +85,16 @@ impl Connection {
         });
         let reader = tokio::spawn(read_answers(read, shared.clone(), events));
         let writer = tokio::spawn(write_frames(write, shared.clone()));
-        Connection { shared, tasks: [reader, writer], keyspace: Mutex::default() }
+        Connection { shared, tasks: [reader, writer], keyspace: Mutex::default(), takes_stamps: AtomicBool::new(false) }
     }
 
     async fn start_protocol(&self) -> Result<(), String> {
         for request in [Request::Options, wire::startup()] {
             match self.request(&request).await.map(|frame| frame.response) {
-                Ok(Response::Supported(_) | Response::Ready) => {}
+                Ok(Response::Supported(options)) => {
+                    self.takes_stamps.store(takes_stamps(&options), Ordering::Relaxed);
+                }
+                Ok(Response::Ready) => {}
                 Ok(Response::Error(error)) => return Err(error.to_string()),
                 Ok(Response::Authenticate(_)) => return Err("the server wants a password".to_owned()),
                 Ok(_) => return Err("the server did not start the protocol".to_owned()),
@@ -100,10 +106,24 @@ impl Connection {
 
     /// Sends a request and waits for its answer, for as long as it takes.
     pub async fn request(&self, request: &Request<'_>) -> Result<ResponseFrame, Failure> {
+        self.exchange(request, None).await
+    }
+
+    /// The same; what is done for it is later than the session's highest stamp, which follows the answer, if the server
+    /// takes stamps.
+    pub async fn request_after(&self, request: &Request<'_>, highest: &HighestStamp) -> Result<ResponseFrame, Failure> {
+        let carries = self.takes_stamps.load(Ordering::Relaxed) && is_stamped(request);
+        let frame = self.exchange(request, Some(highest).filter(|_| carries)).await?;
+        highest.follow(&frame);
+        Ok(frame)
+    }
+
+    async fn exchange(&self, request: &Request<'_>, highest: Option<&HighestStamp>) -> Result<ResponseFrame, Failure> {
         let permit = self.shared.permits.clone().acquire_owned().await;
         let permit = permit.map_err(|_| Failure::NotSent("the connection is closed".to_owned()))?;
         let (stream, answer) = lock(&self.shared.streams).take(permit).map_err(Failure::NotSent)?;
-        let encoded = wire::encode(request, stream, &mut lock(&self.shared.outgoing));
+        let stamp = highest.map(HighestStamp::get);
+        let encoded = wire::encode(request, stream, stamp, &mut lock(&self.shared.outgoing));
         if let Err(reason) = encoded {
             lock(&self.shared.streams).give_back(stream);
             return Err(Failure::NotSent(reason));

@@ -151,8 +151,7 @@ impl Session {
         route: Option<(&str, Token)>,
         limits: Limits,
     ) -> Result<(Asked, ResponseFrame), DriverError> {
-        let (picture, keyspace) = (self.inner.picture(), self.inner.keyspace());
-        ask(&picture, self.inner.next_turn(), request, route, keyspace.as_deref(), limits).await
+        ask(&self.inner, request, route, limits).await
     }
 
     /// Asks one host if it is given, else whoever is best.
@@ -164,7 +163,7 @@ impl Session {
         limits: Limits,
     ) -> Result<(Asked, ResponseFrame), DriverError> {
         if let Some(asked) = at {
-            match ask_one(&asked, request, self.inner.keyspace().as_deref(), limits).await {
+            match ask_one(&self.inner, &asked, request, limits).await {
                 Ok(frame) => return Ok((asked, frame)),
                 Err(Unanswered::Stop(error)) => return Err(error),
                 Err(Unanswered::GoOn(_)) => {}

@@ -4,6 +4,20 @@
 //! their partition. A request that may have reached a node is sent again only if it reads, or if its options say that
 //! it may be sent twice.
 //!
+//! # What follows what
+//!
+//! Writes without a timestamp are stamped by the node that coordinates them. A session keeps the highest stamp that it was
+//! told and carries it with each statement and batch, so what one session does, and what was done before in what it has
+//! read, is stamped in that order, whichever nodes coordinate it and whatever their clocks say. (This costs 30 bytes a
+//! request and as many an answer; to servers other than Starling nothing is sent.)
+//!
+//! Sessions know nothing of each other. Where one goes on from what another has done, in this process or elsewhere, hand
+//! over what [`Session::last_stamp`] says to [`Session::observe_stamp`], with the message that says to go on.
+//!
+//! A node whose clock is too far behind a session's stamp does nothing and says so; the driver turns to the next. If all of
+//! them are, [`DriverError::NoHostAvailable`] says by how much: the stamp came from a node whose clock was wrong, or from
+//! elsewhere.
+//!
 //! ```no_run
 //! # async fn example() -> Result<(), starling_driver::DriverError> {
 //! use starling_driver::{ConsistencyLevel, QueryOptions, Session, SessionOptions};
@@ -31,6 +45,7 @@ mod picture;
 mod resolve;
 mod result;
 mod session;
+mod stamp;
 mod statement;
 mod streams;
 mod wire;

@@ -14,6 +14,7 @@ use crate::host::Opening;
 use crate::options::{ContactPoint, QueryOptions, SessionOptions};
 use crate::picture::Picture;
 use crate::resolve::resolve;
+use crate::stamp::HighestStamp;
 use crate::statement::PreparedStatement;
 
 /// A session. Cheap to clone; the last clone to go closes it.
@@ -46,6 +47,8 @@ pub(crate) struct Inner {
     pub keyspace: RwLock<Option<Arc<str>>>,
     pub prepared: Mutex<HashMap<String, PreparedStatement>>,
     turn: AtomicUsize,
+    /// What the next request is later than.
+    pub stamp: HighestStamp,
 }
 
 impl Inner {
@@ -114,6 +117,7 @@ impl Session {
             keyspace: RwLock::default(),
             prepared: Mutex::default(),
             turn: AtomicUsize::new(0),
+            stamp: HighestStamp::default(),
         });
         let follower = Follower(tokio::spawn(follow(Arc::downgrade(&inner), control)));
         let session = Session { inner, _follower: Arc::new(follower) };
@@ -121,6 +125,19 @@ impl Session {
             session.use_keyspace(&keyspace).await?;
         }
         Ok(session)
+    }
+
+    /// The highest stamp that this session was told, in microseconds since 1970: all that it has done and seen is at or
+    /// before it. 0 if it was told none: it has done nothing yet, or the servers know no stamps.
+    pub fn last_stamp(&self) -> u64 {
+        self.inner.stamp.get()
+    }
+
+    /// What this session does from now on is later than this stamp, which [`Session::last_stamp`] of another session gave;
+    /// nothing changes if it was told a higher one. Nodes do nothing for a session whose stamp is further ahead of their
+    /// clocks than they allow (`max_clock_skew`): never make one up.
+    pub fn observe_stamp(&self, stamp: u64) {
+        self.inner.stamp.observe(stamp);
     }
 
     /// The cluster as it is known now.

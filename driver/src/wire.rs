@@ -1,7 +1,7 @@
 //! Frames in a buffer, by the codec that the server uses too.
 
 use bytes::{Bytes, BytesMut};
-use starling_cql_lite::protocol::client::{ResponseFrame, decode_response, encode_request};
+use starling_cql_lite::protocol::client::{ResponseFrame, decode_response, encode_stamped_request};
 use starling_cql_lite::protocol::frame::{Direction, HEADER_BYTES};
 use starling_cql_lite::protocol::{Header, Request, decode_header};
 
@@ -25,8 +25,8 @@ pub(crate) fn startup() -> Request<'static> {
 }
 
 /// Appends a request; the buffer is as it was if that fails.
-pub(crate) fn encode(request: &Request<'_>, stream: i16, out: &mut BytesMut) -> Result<(), String> {
-    encode_request(out, VERSION, stream, false, request).map_err(|error| error.to_string())
+pub(crate) fn encode(request: &Request<'_>, stream: i16, stamp: Option<u64>, out: &mut BytesMut) -> Result<(), String> {
+    encode_stamped_request(out, VERSION, stream, false, stamp, request).map_err(|error| error.to_string())
 }
 
 /// Takes the next whole frame off the buffer, if there is one.

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use bytes::{Bytes, BytesMut};
-use starling_cql_lite::protocol::frame::{Direction, HEADER_BYTES};
+use starling_cql_lite::protocol::frame::{Direction, FLAG_CUSTOM_PAYLOAD, HEADER_BYTES};
 use starling_cql_lite::protocol::response::{
     self, Prepared, ResponseHead, write_error, write_prepared, write_ready, write_set_keyspace, write_supported,
 };
@@ -46,6 +46,10 @@ struct Shared {
     script: Script,
     /// What each node was asked, system tables left out.
     asked: Mutex<BTreeMap<usize, Vec<String>>>,
+    /// The stamps that the nodes tell; without them they are no nodes of Starling.
+    told: Option<Mutex<Vec<u64>>>,
+    /// Every request with the stamp that it carried, those for system tables included.
+    carried: Mutex<Vec<(String, Option<u64>)>>,
 }
 
 /// The servers; they end with the test's runtime.
@@ -57,6 +61,19 @@ impl Stub {
     /// Starts a server for each token; with replication factor 1 in keyspace `ks` each holds what is hashed up to its
     /// token.
     pub async fn start(tokens: &[i64], script: impl Fn(usize, &str) -> Action + Send + Sync + 'static) -> Stub {
+        Stub::start_as(tokens, None, Arc::new(script)).await
+    }
+
+    /// The same with servers that take stamps, and tell these.
+    pub async fn start_telling(
+        tokens: &[i64],
+        told: &[u64],
+        script: impl Fn(usize, &str) -> Action + Send + Sync + 'static,
+    ) -> Stub {
+        Stub::start_as(tokens, Some(told.to_vec()), Arc::new(script)).await
+    }
+
+    async fn start_as(tokens: &[i64], told: Option<Vec<u64>>, script: Script) -> Stub {
         let mut listeners = Vec::new();
         for _ in tokens {
             listeners.push(TcpListener::bind("127.0.0.1:0").await.unwrap());
@@ -64,8 +81,10 @@ impl Stub {
         let shared = Arc::new(Shared {
             addresses: listeners.iter().map(|listener| listener.local_addr().unwrap()).collect(),
             tokens: tokens.to_vec(),
-            script: Arc::new(script),
+            script,
             asked: Mutex::default(),
+            told: told.map(Mutex::new),
+            carried: Mutex::default(),
         });
         for (index, listener) in listeners.into_iter().enumerate() {
             let shared = shared.clone();
@@ -86,6 +105,17 @@ impl Stub {
     /// What a node was asked, in the order of arrival.
     pub fn asked(&self, index: usize) -> Vec<String> {
         self.shared.asked.lock().unwrap().get(&index).cloned().unwrap_or_default()
+    }
+
+    /// Each request that begins like this, anywhere, with the stamp that it carried.
+    pub fn carried(&self, start: &str) -> Vec<(String, Option<u64>)> {
+        let carried = self.shared.carried.lock().unwrap();
+        carried.iter().filter(|(text, _)| text.starts_with(start)).cloned().collect()
+    }
+
+    /// A node tells another stamp from now on.
+    pub fn tell(&self, index: usize, stamp: u64) {
+        self.shared.told.as_ref().unwrap().lock().unwrap()[index] = stamp;
     }
 
     /// How often a request that begins like this was asked, anywhere.
@@ -118,18 +148,28 @@ async fn serve(mut socket: TcpStream, index: usize, shared: Arc<Shared>) {
 
 /// False if the connection is to be closed.
 fn answer(header: &Header, body: &[u8], index: usize, shared: &Shared, out: &mut BytesMut) -> bool {
-    let head = ResponseHead::new(4, header.stream);
-    let request = decode_request(header, body).unwrap().request;
+    let frame = decode_request(header, body).unwrap();
+    let told = shared.told.as_ref().filter(|_| frame.stamp.is_some()).map(|told| told.lock().unwrap()[index]);
+    let head = ResponseHead { stamp: told, ..ResponseHead::new(4, header.stream) };
+    let request = frame.request;
+    let note = |text: &str| {
+        assert!(header.flags & !FLAG_CUSTOM_PAYLOAD == 0 && (header.flags == 0 || frame.stamp.is_some()));
+        shared.carried.lock().unwrap().push((text.to_owned(), frame.stamp));
+    };
     let text = match &request {
         Request::Options => {
-            write_supported(out, &head, &[("CQL_VERSION", &["3.4.7"])]);
+            note("OPTIONS");
+            let options: [(&str, &[&str]); 2] = [("CQL_VERSION", &["3.4.7"]), ("STARLING_STAMP", &["1"])];
+            write_supported(out, &head, &options[..if shared.told.is_some() { 2 } else { 1 }]);
             return true;
         }
         Request::Startup(_) | Request::Register(_) => {
+            note("STARTUP or REGISTER");
             write_ready(out, &head);
             return true;
         }
         Request::Query { query, .. } if query.contains(" system") => {
+            note(query);
             let (columns, rows) = system_table(query, index, shared);
             write_rows(out, &head, &columns, &rows, None);
             return true;
@@ -143,6 +183,7 @@ fn answer(header: &Header, body: &[u8], index: usize, shared: &Shared, out: &mut
         Request::Batch(batch) => format!("BATCH {}", batch.statements.len()),
         other => panic!("the driver never sends {other:?}"),
     };
+    note(&text);
     let action = (shared.script)(index, &text);
     shared.asked.lock().unwrap().entry(index).or_default().push(text);
     match action {

@@ -1,7 +1,8 @@
-//! Sessions against scripted servers: routing, retries, paging, preparing again, silence and garbage.
+//! Sessions against scripted servers: routing, retries, paging, preparing again, stamps, silence and garbage.
 
 #![allow(clippy::unwrap_used)]
 
+mod stamps;
 mod stub;
 
 use bytes::Bytes;
