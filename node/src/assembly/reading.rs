@@ -262,6 +262,7 @@ impl Node {
                 }
                 Ok(mut plan) => {
                     plan.fence = view.read_fence(ranges, &command.target);
+                    plan.repairs = view.table(command.table.id).is_none_or(|table| table.options.repairs_reads());
                     let requirement = run.requirement.clone();
                     let deadline_ms = run.deadline_ms;
                     let patience_ms = plan.patience_ms(&shard.latencies, &shard.speculation);

@@ -81,6 +81,8 @@ enum Repaired {
 pub struct ReadCoordination {
     command: Arc<ReadCommand>,
     fence: Fence,
+    /// What a replica lacks is written to it (the table's `read_repair`).
+    repairs: bool,
     requirement: Requirement,
     contacts: Vec<Contact>,
     spares: Vec<Replica>,
@@ -132,6 +134,7 @@ impl ReadCoordination {
             patience_ms,
             spares: plan.spares,
             fence: plan.fence,
+            repairs: plan.repairs,
             stage: Stage::First,
             deadline_ms,
             command,
@@ -380,7 +383,7 @@ impl ReadCoordination {
             }
             lagging.push(Lagging { replica, left, is_spare: false });
         }
-        if is_planted(Bug::NoReadRepair) {
+        if !self.repairs || is_planted(Bug::NoReadRepair) {
             orders.clear();
             return Some(Ok(reconciled.result));
         }

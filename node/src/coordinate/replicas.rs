@@ -54,6 +54,8 @@ pub struct ReadPlan {
     pub spares: Vec<Replica>,
     /// What is known of who owns the data.
     pub fence: Fence,
+    /// What a replica is found to lack is written to it.
+    pub repairs: bool,
 }
 
 impl ReadPlan {
@@ -92,5 +94,5 @@ pub fn plan_read(
     }
     let resolve = |indices: &[u16]| indices.iter().filter_map(|&i| replica(topology, i, true)).collect();
     let (contacts, spares) = (resolve(candidates.contacts()), resolve(candidates.spares()));
-    Ok(ReadPlan { contacts, spares, fence: Fence::default() })
+    Ok(ReadPlan { contacts, spares, fence: Fence::default(), repairs: true })
 }

@@ -44,7 +44,8 @@ fn a_read_waits_for_the_slowest_of_its_contacts() {
     latencies.record(host(2), 40_000);
     let plan = |contacts: &[usize]| {
         let contacts = contacts.iter().map(|i| replica(*i)).collect();
-        ReadPlan { contacts, spares: vec![replica(3)], fence: Fence::default() }.patience_ms(&latencies, &WIDE)
+        ReadPlan { contacts, spares: vec![replica(3)], fence: Fence::default(), repairs: true }
+            .patience_ms(&latencies, &WIDE)
     };
     assert_eq!(plan(&[1]), 40);
     assert_eq!(plan(&[1, 2]), 160);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use starling_cql_lite::protocol::error::CqlError;
 use starling_node::coordinate::{
-    Answer, Instant, Latencies, Order, Outcome, ReadCoordination, SpeculationConfig, Work, plan_read,
+    Answer, Instant, Latencies, Order, Outcome, ReadCoordination, ReadPlan, SpeculationConfig, Work, plan_read,
 };
 use starling_node::message::ReplicaFailure;
 use starling_ring::{ConsistencyLevel, Token};
@@ -83,6 +83,17 @@ pub struct Reading {
 
 impl Reading {
     pub fn start(layout: &Layout, level: ConsistencyLevel, dead: u32, target: ReadTarget) -> Result<Self, CqlError> {
+        Self::start_with(layout, level, dead, target, true)
+    }
+
+    /// `repairs`: the table's `read_repair`.
+    pub fn start_with(
+        layout: &Layout,
+        level: ConsistencyLevel,
+        dead: u32,
+        target: ReadTarget,
+        repairs: bool,
+    ) -> Result<Self, CqlError> {
         let requirement = layout.for_read(level);
         let replicas: Vec<u16> = (0..layout.count() as u16).collect();
         let (mut orders, latencies) = (Vec::new(), Latencies::default());
@@ -90,6 +101,7 @@ impl Reading {
         let plan = plan_read(&layout.topology, &replicas, 0, &requirement, &latencies, 0, &is_alive).map_err(|e| {
             CqlError::Unavailable { message: e.to_string(), consistency: e.level, required: e.required, alive: e.alive }
         })?;
+        let plan = ReadPlan { repairs, ..plan };
         let patience_ms = plan.patience_ms(&latencies, &SpeculationConfig::default());
         let command = Arc::new(command(target));
         let read = ReadCoordination::start(command, plan, requirement, at(0), DEADLINE_MS, patience_ms, &mut orders);

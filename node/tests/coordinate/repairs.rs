@@ -95,6 +95,17 @@ fn a_slow_repair_turns_to_the_spare() {
     assert_eq!(reading.answer(81, 1, &holding(0)), Some(Ok(holding(9))));
 }
 
+/// `read_repair = 'NONE'`: the answer is merged, and nothing is written.
+#[test]
+fn without_repairs_the_merged_answer_is_given_at_once() {
+    let layout = Layout::new(&[3]);
+    let mut reading = Reading::start_with(&layout, QUORUM, 0, everything(), false).unwrap();
+    assert_eq!(reading.answer(1, 0, &scanned(&[(b"a", 1)])), None);
+    let merged = scanned(&[(b"a", 1), (b"b", 2)]);
+    assert_eq!(reading.answer(1, 1, &scanned(&[(b"b", 2)])), Some(Ok(merged)));
+    assert!(reading.asked().is_empty() && reading.read.mismatched);
+}
+
 /// At EACH_QUORUM a spare counts only where the slow replica counted; at QUORUM any.
 #[test]
 fn a_slow_repair_turns_to_a_spare_that_counts_in_its_place() {

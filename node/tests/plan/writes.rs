@@ -1,5 +1,6 @@
 use starling_cql_lite::ast::BatchKind;
-use starling_node::plan::{BoundValue, Operation, bind_batch};
+use starling_node::plan::{BindContext, BoundValue, BoundValues, Operation, bind_batch};
+use starling_storage::model::CellContent;
 
 use crate::support::{Db, START_S, int, text};
 
@@ -209,4 +210,46 @@ fn batches_over_very_many_partitions_are_refused() {
     let batch = |second: u32| format!("BEGIN UNLOGGED BATCH {}; {}; APPLY BATCH", update(0), update(second));
     db.run(&batch(4_000));
     assert_eq!(db.error(&batch(4_001)), "Batch too large: it writes to more than 10000 partitions");
+}
+
+/// Timestamps and stamps of the cells and deletions that a statement comes to, with a client's timestamp of 5.
+fn stamped(db: &Db, cql: &str) -> Vec<(i64, u64)> {
+    let context = BindContext { client_timestamp_us: Some(5), stamp: 1_000, ..db.context() };
+    let bound = db.prepare(cql).unwrap().bind(BoundValues::NONE, &context).unwrap();
+    let Operation::Write(write) = bound else { panic!("{cql}") };
+    let mut found = Vec::new();
+    for mutation in write.mutations.into_iter().map(|part| part.mutation) {
+        assert_eq!(mutation.issue_stamp, 1_000);
+        for (_, row) in mutation.partition.rows {
+            found.extend(row.marker.map(|marker| (marker.timestamp_us, 0)));
+            found.extend(row.deletion.map(|deletion| (deletion.timestamp_us, deletion.issue_stamp)));
+            let cells = row.columns.into_iter().flat_map(|column| column.cells);
+            found.extend(cells.map(|cell| match cell.content {
+                CellContent::Tombstone { issue_stamp, .. } => (cell.timestamp_us, issue_stamp),
+                _ => (cell.timestamp_us, 0),
+            }));
+        }
+    }
+    found
+}
+
+/// `USING TIMESTAMP` counts everywhere, the client's own only where the table honours it. Deletions carry the stamp.
+#[test]
+fn whose_timestamp_is_written() {
+    let db = Db::new(&[
+        "CREATE TABLE honours (k int PRIMARY KEY, v int)",
+        "CREATE TABLE own (k int PRIMARY KEY, v int) WITH client_timestamps = 'server'",
+    ]);
+    let into = |table: &str, using: &str| format!("INSERT INTO {table} (k, v) VALUES (1, 2){using}");
+    assert_eq!(stamped(&db, &into("honours", "")), [(5, 0), (5, 0)]);
+    assert_eq!(stamped(&db, &into("own", "")), [(1_000, 0), (1_000, 0)]);
+    assert_eq!(stamped(&db, &into("own", " USING TIMESTAMP 7")), [(7, 0), (7, 0)]);
+    let batch =
+        |using: &str| format!("BEGIN UNLOGGED BATCH {using} {}; {} APPLY BATCH", into("own", ""), into("honours", ""));
+    let mut mixed = stamped(&db, &batch(""));
+    mixed.sort_unstable();
+    assert_eq!(mixed, [(5, 0), (5, 0), (1_000, 0), (1_000, 0)]);
+    assert_eq!(stamped(&db, &batch("USING TIMESTAMP 9")), [(9, 0); 4]);
+    assert_eq!(stamped(&db, "DELETE v FROM own WHERE k = 1"), [(1_000, 1_000)]);
+    assert_eq!(stamped(&db, "UPDATE honours SET v = null WHERE k = 1"), [(5, 1_000)]);
 }

@@ -40,6 +40,7 @@ const OPTIONS: &[&str] = &[
     "crc_check_chance = 0.25",
     "cdc = true",
     "read_repair = 'NONE'",
+    "client_timestamps = 'server'",
 ];
 
 #[derive(Clone, Debug)]

@@ -26,6 +26,7 @@ fn refused_table_options() {
         ("speculative_retry = '100p'", CONFIG, "is not supported"),
         ("additional_write_policy = 'MIN(1ms,2ms)'", CONFIG, "is not supported"),
         ("read_repair = 'maybe'", CONFIG, "read_repair must be BLOCKING or NONE"),
+        ("client_timestamps = 'never'", CONFIG, "client_timestamps must be honour or server"),
         ("cdc = maybe", SYNTAX, "Invalid boolean value maybe for 'cdc'"),
         ("memtable = 'nosuch'", CONFIG, "Memtable configuration \"nosuch\" not found."),
         ("compaction = {'class': 'NoSuch'}", CONFIG, "Unable to find compaction strategy class"),
@@ -67,6 +68,11 @@ fn options_are_kept_in_one_spelling() {
         let statement = &session.describe(&format!("DESCRIBE TABLE t{number}")).unwrap()[0][3];
         assert!(statement.contains(&format!(" {shown}")), "{given}: {statement}");
     }
+    // Ours alone: shown where it is not the default.
+    session.run("CREATE TABLE own (a int PRIMARY KEY) WITH client_timestamps = 'SERVER'");
+    assert!(session.describe("DESCRIBE TABLE own").unwrap()[0][3].contains("\n    AND client_timestamps = 'server'"));
+    session.run("ALTER TABLE own WITH client_timestamps = 'honour'");
+    assert!(!session.describe("DESCRIBE TABLE own").unwrap()[0][3].contains("client_timestamps"));
     // What equals the default is not kept, so it follows the default.
     session.run(
         "CREATE TABLE same (a int PRIMARY KEY) WITH speculative_retry = '99PERCENTILE' AND caching = {'keys': 'all'}",

@@ -2,6 +2,7 @@
 //!
 //! Whatever is counted is an atomic where it is counted; a scrape reads it. Nothing here runs for a request.
 
+mod clock;
 mod cluster;
 mod internode;
 mod log;
@@ -105,6 +106,7 @@ impl Collector for NodeFigures {
         native::write(&mut page, &self.native, self.world.listeners.count())?;
         internode::write(&mut page, &self.world.links)?;
         cluster::write(&mut page, &self.node)?;
+        clock::write(&mut page, &self.node)?;
         reads::write(&mut page, &self.node, &self.world.readers)?;
         storage::write(&mut page, &self.world)
     }
