@@ -176,7 +176,7 @@ impl Node {
 
     /// Whether the node is open for clients.
     pub fn is_ready(&self) -> bool {
-        self.cluster.lock().is_ready()
+        self.time.is_open()
     }
 
     /// Why it is not a member yet.
@@ -229,7 +229,7 @@ impl Node {
                 }
             }
             ClusterAction::ViewChanged => self.rebuild_view(cluster),
-            ClusterAction::Ready => self.outside.on_ready(),
+            ClusterAction::Ready => self.on_known_to_all(),
             ClusterAction::ChangeDone(ticket, outcome) => self.on_change_done(ticket, outcome),
             ClusterAction::Waiting(reason) => tracing::warn!(reason, "not let in yet; asking again"),
             ClusterAction::Fatal(reason) => self.outside.on_fatal(reason),

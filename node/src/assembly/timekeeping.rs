@@ -16,6 +16,10 @@ pub const CEILING_KEY: &[u8] = b"node/clock_ceiling";
 
 /// Between two questions for others' clocks. Shorter: a clock that goes wrong is noticed sooner. 0.1 to 60 s.
 const ASK_EVERY_US: u64 = 1_000_000;
+/// The same while nothing is known yet.
+const ASK_SOON_US: u64 = 100_000;
+/// A node that was open and alone goes on for so long when others come, until their clocks are known.
+const COMPANY_GRACE_US: u64 = 1_000_000;
 /// Members that are asked each time.
 const ASKED_AT_A_TIME: usize = 3;
 /// The ceiling is kept ahead of the clock for so long after the last stamp: the first write after a longer rest waits for
@@ -37,6 +41,17 @@ pub(super) struct Timekeeper {
     beyond: AtomicU64,
     /// Requests that were refused because of the clock.
     refused: AtomicU64,
+    opening: Mutex<Opening>,
+}
+
+/// How far a node is with opening for clients: its clock has to be compared first, if there is somebody to compare it with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Opening {
+    /// It is not known to all yet.
+    NotYet,
+    /// Its clock is all that is waited for.
+    AwaitsClock,
+    Open,
 }
 
 const DISTRUSTED: i64 = i64::MIN;
@@ -46,6 +61,8 @@ struct Peers {
     clocks: PeerClocks,
     verdict: Verdict,
     next_ask_us: u64,
+    /// When this node was last seen to be open and alone.
+    alone_us: Option<u64>,
 }
 
 /// What the metrics page shows of the clocks.
@@ -79,6 +96,7 @@ impl Timekeeper {
             raising: Mutex::new(()),
             beyond: AtomicU64::new(0),
             refused: AtomicU64::new(0),
+            opening: Mutex::new(Opening::NotYet),
         }
     }
 
@@ -88,6 +106,11 @@ impl Timekeeper {
         judged_us != DISTRUSTED && lead_us(now_us, wall_us).abs_diff(judged_us) <= self.max_skew_us / 2
     }
 
+    /// Open for clients.
+    pub fn is_open(&self) -> bool {
+        *self.opening.lock() == Opening::Open
+    }
+
     /// Others have come or gone: the next request judges anew.
     pub fn company_changed(&self) {
         self.trusted_lead_us.store(DISTRUSTED, Ordering::Relaxed);
@@ -95,7 +118,14 @@ impl Timekeeper {
 
     fn judge(&self, now_us: u64, wall_us: i64, has_company: bool) -> Verdict {
         let mut peers = self.peers.lock();
-        let verdict = peers.clocks.verdict(now_us, wall_us, self.max_skew_us, has_company);
+        let mut verdict = peers.clocks.verdict(now_us, wall_us, self.max_skew_us, has_company);
+        if !has_company && self.is_open() {
+            peers.alone_us = Some(now_us);
+        }
+        let was_alone = |at_us: u64| now_us.saturating_sub(at_us) < COMPANY_GRACE_US;
+        if verdict == Verdict::Unknown && peers.alone_us.is_some_and(was_alone) {
+            verdict = Verdict::Trusted;
+        }
         let lead_us = if verdict == Verdict::Trusted { lead_us(now_us, wall_us) } else { DISTRUSTED };
         self.trusted_lead_us.store(lead_us, Ordering::Relaxed);
         let before = std::mem::replace(&mut peers.verdict, verdict);
@@ -221,6 +251,7 @@ impl Node {
             self.ask_for_clocks(&view, now_us);
         }
         let verdict = self.judge_clock(now_us, wall_us);
+        self.open_if_compared(verdict);
         let rested_us = wall_us.saturating_sub(self.time.issued_us.load(Ordering::Relaxed));
         let is_due = verdict == Verdict::Trusted && (0..ACTIVE_FOR_US).contains(&rested_us);
         if is_due && self.time.clock.ceiling_due(wall_us).is_some() {
@@ -229,12 +260,29 @@ impl Node {
         }
     }
 
+    /// All live members know this node: it opens for clients once its clock has been compared.
+    pub(super) fn on_known_to_all(&self) {
+        let mut opening = self.time.opening.lock();
+        if *opening == Opening::NotYet {
+            *opening = Opening::AwaitsClock;
+        }
+    }
+
+    fn open_if_compared(&self, verdict: Verdict) {
+        let mut opening = self.time.opening.lock();
+        if verdict != Verdict::Unknown && *opening == Opening::AwaitsClock {
+            *opening = Opening::Open;
+            drop(opening);
+            self.outside.on_ready();
+        }
+    }
+
     fn ask_for_clocks(&self, view: &View, now_us: u64) {
         let mut peers = self.time.peers.lock();
         if now_us < peers.next_ask_us {
             return;
         }
-        peers.next_ask_us = now_us + ASK_EVERY_US;
+        peers.next_ask_us = now_us + if peers.clocks.known() == 0 { ASK_SOON_US } else { ASK_EVERY_US };
         let members = view.topology().members();
         peers.clocks.forget(now_us, |host| view.topology().index_of(host).is_some());
         let others =
