@@ -9,7 +9,7 @@ use bytes::Bytes;
 use criterion::{Criterion, Throughput};
 use starling_node::cluster::LogPosition;
 use starling_node::message::{
-    Destination, Fence, OperationId, Payload, PeerMessage, ReplicaAnswer, ReplicaRequest, ReplyTo,
+    Destination, Fence, OperationId, Payload, PeerMessage, ReplicaAnswer, ReplicaRequest, ReplyTo, Stamped,
 };
 use starling_node::server::links::hello::Greeting;
 use starling_node::server::links::tls::Credentials;
@@ -19,6 +19,8 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use uuid::Uuid;
 
 const FENCE: Fence = Fence { position: LogPosition::FIRST, changed_at: LogPosition::FIRST };
+/// About as large as one is.
+const STAMP: u64 = 1_700_000_000_000_000;
 const REPLY_TO: ReplyTo = ReplyTo { operation: OperationId(1), leg: 0 };
 
 /// Answers requests, and tells of answers.
@@ -29,11 +31,11 @@ struct End {
 }
 
 impl Inbox for End {
-    fn on_peer_message(&self, from: HostId, message: PeerMessage) {
-        match message {
+    fn on_peer_message(&self, from: HostId, stamped: Stamped) {
+        match stamped.message {
             PeerMessage::Request { reply_to, .. } => {
                 let answer = PeerMessage::Answer { reply_to, answer: ReplicaAnswer::Applied };
-                self.links.get().unwrap().send(Destination::Host(from), answer);
+                self.links.get().unwrap().send(Destination::Host(from), Stamped { stamp: STAMP, message: answer });
             }
             _ => self.answers.send(()).unwrap(),
         }
@@ -65,7 +67,7 @@ async fn round_trips(end: &End, to: HostId, count: u64, mutation: &Bytes, answer
     for _ in 0..count {
         let request = ReplicaRequest::Mutate { mutation: Payload(mutation.clone()), forward_to: vec![] };
         let message = PeerMessage::Request { coordinator: to, reply_to: REPLY_TO, fence: FENCE, request };
-        end.links.get().unwrap().send(Destination::Host(to), message);
+        end.links.get().unwrap().send(Destination::Host(to), Stamped { stamp: STAMP, message });
     }
     for _ in 0..count {
         answers.recv().await.unwrap();
